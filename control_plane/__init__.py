@@ -1,0 +1,1 @@
+"""Who may serve a caller, and who should. Holds no personal data."""

@@ -1,0 +1,121 @@
+"""The words that the control plane, the edges and the clients exchange. Wire types only.
+
+Every model is strict and refuses unknown keys: a peer of another version is told so, never guessed
+at. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+"""An id that people write: lower case, digits, dot, dash, underscore."""
+SessionId = Annotated[str, StringConstraints(pattern=r"^s_[0-9A-Za-z]{22}$")]
+"""A session: 128 random bits and a prefix."""
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2."""
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{1,240}$")]
+
+TOKEN_ISSUER = "inland"
+TOKEN_AUDIENCE = "inland-edge"
+TOKEN_SECONDS = 60
+"""Life of a route token."""
+BEAT_SECONDS = 1.0
+SUSPECT_SECONDS = 2.5
+DEAD_SECONDS = 5.0
+JWKS_PATH = "/.well-known/jwks.json"
+
+
+class Wire(BaseModel):
+    """A message on the wire."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RouteRequest(Wire):
+    """``POST /v1/route``: a caller wants to talk to an agent."""
+
+    agent: Identifier
+    country: CountryCode | None = None
+    """Where the caller is; without it, trusted headers and the tenant's default decide."""
+    media: Literal["webrtc", "sip", "websocket"] = "webrtc"
+
+
+class RegionVerdict(Wire):
+    """Whether one region may hold this caller's data, and which rule says so."""
+
+    region: Identifier
+    allowed: bool
+    reason: str
+
+
+class Candidate(Wire):
+    """A node that may take the call; the list is in order of preference."""
+
+    region: Identifier
+    node: Identifier
+    url: Url
+    reason: str
+
+
+class RouteResponse(Wire):
+    """The answer to :class:`RouteRequest`."""
+
+    session_id: SessionId
+    token: str
+    expires_at: int
+    policy: str
+    """``version#digest`` of the catalogue that decided."""
+    jurisdictions: tuple[Identifier, ...]
+    candidates: tuple[Candidate, ...]
+    regions: tuple[RegionVerdict, ...]
+
+
+class Problem(Wire):
+    """An error for people and programs (RFC 9457, ``application/problem+json``).
+
+    ``code`` is stable; ``detail`` says what is wrong and what to do about it.
+    """
+
+    code: str
+    title: str
+    status: int
+    detail: str
+    regions: tuple[RegionVerdict, ...] = ()
+
+
+class Heartbeat(Wire):
+    """``POST /v1/nodes/{node}/beat``: what a node says of itself, each second, to every replica."""
+
+    node: Identifier
+    region: Identifier
+    url: Url
+    boot: str = Field(min_length=8, max_length=64)
+    """Random per start of the node: a beat of an older boot is ignored."""
+    sequence: int = Field(ge=0)
+    capacity: int = Field(ge=0, le=100_000)
+    active: int = Field(ge=0, le=100_000)
+    draining: bool
+    policy: str = Field(max_length=128)
+    version: str = Field(max_length=64)
+
+
+class RouteClaims(Wire):
+    """The payload of a route token (RFC 7519, EdDSA). No phone number, address or name."""
+
+    iss: Literal["inland"]
+    aud: Literal["inland-edge"]
+    sub: SessionId
+    jti: str = Field(min_length=8, max_length=64)
+    iat: int
+    nbf: int
+    exp: int
+    ten: Identifier
+    jur: tuple[Identifier, ...] = Field(min_length=1, max_length=8)
+    pol: str = Field(max_length=128)
+    reg: dict[str, tuple[Identifier, ...]]
+    """Data class to the ordered regions that may process it."""
+    agent: Identifier
+    med: Literal["webrtc", "sip", "websocket"]

@@ -1,0 +1,1 @@
+"""Agents: what they ask, understand, do and say."""

@@ -1,0 +1,1 @@
+"""Frames, pacing, playout and codecs. Imports nothing above it."""

@@ -1,0 +1,1 @@
+"""What survives: the sealed journal of a conversation."""

@@ -1,0 +1,1 @@
+"""How a leg arrives: PCM frames in, PCM frames out."""

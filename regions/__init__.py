@@ -1,0 +1,1 @@
+"""The law and the map: regions, jurisdictions, policy, residency tags. Imports nothing of ours."""
