@@ -1,0 +1,93 @@
+"""Which regions may hold a caller's data: pure, deny by default, with a reason for each region."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from regions.models import Catalogue, DataClass, Narrowing, Operation, Region, TenantPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether one region is allowed, and the rule that decided, in words."""
+
+    region: str
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The allowed set for one kind of data, and how it came about.
+
+    ``jurisdictions`` is sorted; ``verdicts`` has every region of the catalogue in its order;
+    ``allowed`` are the ids of those that were let in, in the same order. Empty means refuse.
+    """
+
+    jurisdictions: tuple[str, ...]
+    data_class: DataClass
+    operation: Operation
+    verdicts: tuple[Verdict, ...]
+    allowed: tuple[str, ...]
+
+
+def allowed_set(
+    catalogue: Catalogue,
+    jurisdictions: Collection[str],
+    tenant: TenantPolicy,
+    data_class: DataClass,
+    operation: Operation,
+) -> Decision:
+    """Intersect the law of every binding jurisdiction, then let the tenant narrow the result.
+
+    No jurisdiction, an unknown one, or one without a rule for this data denies every region. The
+    result does not depend on the order of ``jurisdictions``.
+    """
+    binding = tuple(sorted(set(jurisdictions)))
+    verdicts = tuple(
+        _verdict(catalogue, binding, tenant, data_class, operation, region)
+        for region in catalogue.regions
+    )
+    allowed = tuple(verdict.region for verdict in verdicts if verdict.allowed)
+    return Decision(binding, data_class, operation, verdicts, allowed)
+
+
+def _verdict(
+    catalogue: Catalogue,
+    jurisdictions: tuple[str, ...],
+    tenant: TenantPolicy,
+    data_class: DataClass,
+    operation: Operation,
+    region: Region,
+) -> Verdict:
+    if not jurisdictions:
+        return Verdict(region.id, False, "no jurisdiction is known, so nothing is allowed")
+    reasons: list[str] = []
+    for jurisdiction in jurisdictions:
+        rules = [r for r in catalogue.rules if r.binds(jurisdiction, data_class, operation)]
+        if not rules:
+            what = f"no rule of {jurisdiction} lets anyone {operation} {data_class}"
+            return Verdict(region.id, False, what)
+        for rule in rules:
+            words = f"{jurisdiction}: {rule.reason} ({rule.source})"
+            if not rule.admits(region):
+                return Verdict(region.id, False, words)
+            reasons.append(words)
+    for narrowing in (tenant, tenant.classes.get(data_class)):
+        refusal = None if narrowing is None else _refusal(narrowing, region)
+        if refusal is not None:
+            return Verdict(region.id, False, refusal)
+    return Verdict(region.id, True, "; ".join(reasons))
+
+
+def _refusal(tenant: Narrowing, region: Region) -> str | None:
+    """Why the tenant's contract keeps ``region`` out, or None when it does not."""
+    if tenant.regions is not None and region.id not in tenant.regions:
+        return "the tenant's contract does not list this region"
+    if region.id in tenant.deny:
+        return "the tenant's contract denies this region"
+    missing = [name for name in tenant.attributes if name not in region.attributes]
+    if missing:
+        return f"the tenant's contract requires {', '.join(missing)}"
+    return None
