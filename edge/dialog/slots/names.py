@@ -1,0 +1,115 @@
+"""A name, spelled letter by letter or one of a known list.
+
+A grammar recogniser cannot hear a name it was not told of, but it can hear letters, and NATO words
+(ICAO Annex 10, volume II, 5.2.1.3) much better than letters.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from edge.dialog.slots.base import Moment, Phrase, Reading, SlotBase, Understood, one_of, tagged
+from edge.events import JsonValue
+from edge.grammar import Alt, Match, Node, Opt, Repeat, Seq, Tag, Words
+
+NATO = (
+    "alpha",
+    "bravo",
+    "charlie",
+    "delta",
+    "echo",
+    "foxtrot",
+    "golf",
+    "hotel",
+    "india",
+    "juliet",
+    "kilo",
+    "lima",
+    "mike",
+    "november",
+    "oscar",
+    "papa",
+    "quebec",
+    "romeo",
+    "sierra",
+    "tango",
+    "uniform",
+    "victor",
+    "whiskey",
+    "x ray",
+    "yankee",
+    "zulu",
+)
+MAX_LETTERS = 12
+_DOUBLED = "abcdefglmnoprstz"
+_INTRODUCTIONS = ("it's", "it is", "that's", "my name is", "my last name is", "the name is")
+_FREE = re.compile(
+    r"^(?:(?:it's|it is|that's|i'm|i am|(?:my |the )?(?:last |first )?name(?: is|'s)) )?"
+    r"([^\W\d_][^\W\d_'-]*(?: [^\W\d_][^\W\d_'-]*){0,2})[.!]?$",
+    re.IGNORECASE,
+)
+
+
+class NameSlot(SlotBase):
+    """Its value is the name, capitalised."""
+
+    kind: Literal["name"]
+    names: tuple[Phrase, ...] = Field(default=(), max_length=60)
+    """Names that need no spelling."""
+
+    @property
+    def node(self) -> Node:
+        spelled = Repeat(_LETTER, 2, MAX_LETTERS)
+        known = tuple(tagged((name,), "name", name) for name in self.names)
+        answer = Alt((spelled, Seq((Alt(known), Opt(spelled))))) if known else spelled
+        return Seq((Opt(one_of(_INTRODUCTIONS)), answer))
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        return self.examples or ("s m i t h", "sierra mike india tango hotel")
+
+    def read(self, match: Match, moment: Moment) -> Reading | None:
+        letters = "".join(match.all("letter"))
+        name = match.first("name")
+        if len(letters) < 2 and name is None:
+            return None
+        return Understood(_capitals(letters if len(letters) >= 2 else str(name)))
+
+    def read_free(self, text: str, moment: Moment) -> Reading | None:
+        found = _FREE.match(" ".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()))
+        if found is None or not 2 <= len(found[1]) <= 60:
+            return None
+        return Understood(_capitals(found[1]))
+
+    def fits(self, value: JsonValue) -> bool:
+        return isinstance(value, str) and 2 <= len(value) <= 60
+
+    def spoken(self, value: JsonValue) -> str:
+        letters = " ".join(c.upper() for c in str(value) if c.isalpha())
+        return f"{value}, spelled {letters}"
+
+
+def _capitals(name: str) -> str:
+    """``o'neill`` has a capital after the apostrophe too, ``str.title`` does that."""
+    return name if name != name.lower() else name.title()
+
+
+def _letter(letter: str, nato: str) -> Node:
+    doubled = (Seq((Words("double"), Tag(Words(letter), "letter", letter * 2))),)
+    plain = Tag(
+        Seq((Words(letter), Opt(Seq((one_of(("as in", "for")), Words(nato)))))), "letter", letter
+    )
+    return Alt(
+        (plain, Tag(Words(nato), "letter", letter), *(doubled if letter in _DOUBLED else ()))
+    )
+
+
+_LETTER = Alt(
+    tuple(
+        _letter(letter, nato)
+        for letter, nato in zip("abcdefghijklmnopqrstuvwxyz", NATO, strict=True)
+    )
+)
