@@ -1,1 +1,3 @@
 """What an operator types."""
+
+__version__ = "0.1.0"

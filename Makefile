@@ -1,0 +1,42 @@
+# The two commands that matter: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+.PHONY: demo test check bench constraints clean help
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Inland needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: $(STAMP) ## start a control plane, three regions and the page; Ctrl-C ends it
+	@exec $(BIN)/inland demo
+
+test: $(STAMP) ## every test (browser tests want Debian's chromium, caller tests flite)
+	$(BIN)/pytest
+
+check: $(STAMP) ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## the media and turn benches, as in docs/benchmarks.md
+	$(BIN)/inland bench media
+	$(BIN)/inland bench turn
+
+constraints: ## resolve again after a change of pyproject.toml (wants uv)
+	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group build \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  -o constraints.txt pyproject.toml
+
+clean: ## remove what was installed and cached
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

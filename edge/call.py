@@ -1,0 +1,257 @@
+"""Where the rooms meet: one call owns one task group, and everything in it ends with the call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import assert_never
+
+from edge.clock import Clock
+from edge.conversation import Conversation
+from edge.dialog.conductor import Conductor
+from edge.events import Turn
+from edge.leg import Leg, LegError
+from edge.metrics import CallMetrics
+from edge.realtime import (
+    Event,
+    HangUpRequest,
+    Refused,
+    SessionFacts,
+    StopSpeaking,
+    Typed,
+    UpdateSession,
+    event,
+    parse_client_event,
+    refusal,
+    session_created,
+    session_object,
+)
+from edge.session.errors import SessionError, StaleOwner
+from edge.session.journal import Journal
+from edge.session.records import CallRecord
+from edge.speech.listener import Listener
+from edge.speech.speaker import Speaker
+
+ALIVE_SECONDS = 1.0
+"""Period of ``inland.alive``: how a client tells a silent agent from a dead edge."""
+CLOSE_SECONDS = 5.0
+"""What ending a call may take before it is given up."""
+FINAL_REASONS = frozenset({"completed", "handover", "hangup", "idle"})
+"""Ends after which the conversation is over; after any other a caller may come back."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallIdentity:
+    """Who and where a call is; nothing of the caller."""
+
+    call_id: str
+    session_id: str
+    tenant: str
+    agent: str
+    language: str
+    region: str
+    node: str
+    jurisdictions: tuple[str, ...]
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeGrant:
+    """What lets the caller come back."""
+
+    token: str
+    expires_at: int
+
+
+class Call:
+    """One leg of a session, from its first packet to its record.
+
+    :meth:`run` returns when the call is over and everything it opened is closed. :meth:`end` may be
+    called from anywhere in the loop, more than once; the first reason counts.
+    """
+
+    def __init__(
+        self,
+        identity: CallIdentity,
+        *,
+        leg: Leg,
+        journal: Journal,
+        conductor: Conductor,
+        listener: Listener,
+        speaker: Speaker,
+        resume: ResumeGrant,
+        history: tuple[Turn, ...] | None,
+        clock: Clock,
+        metrics: CallMetrics,
+        max_seconds: float,
+    ) -> None:
+        self.identity = identity
+        self._leg = leg
+        self._journal = journal
+        self._listener = listener
+        self._resume = resume
+        self._history = history
+        self._clock = clock
+        self._metrics = metrics
+        self._max_seconds = max_seconds
+        self._ended = asyncio.get_running_loop().create_future()
+        self._started_at = clock.wall()
+        self._answered_at: float | None = None
+        self._conversation = Conversation(
+            conductor=conductor,
+            listener=listener,
+            speaker=speaker,
+            journal=journal,
+            publish=leg.send,
+            clock=clock,
+            metrics=metrics,
+            turns=history[-1].number if history else 0,
+        )
+
+    def end(self, reason: str) -> None:
+        """The call is to end, for this reason."""
+        if not self._ended.done():
+            self._ended.set_result(reason)
+
+    async def run(self) -> str:
+        """Serve the call; returns why it ended. Never raises but ``CancelledError``."""
+        reason = "error"
+        try:
+            reason = await self._serve()
+        except LegError:
+            reason = "lost"
+        finally:
+            await self._finish(reason)
+        return reason
+
+    async def _serve(self) -> str:
+        self._wire()
+        await self._leg.connected()
+        self._answered_at = self._clock.wall()
+        self._leg.send(session_created(self._facts()))
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._guard(self._converse())),
+                group.create_task(self._guard(self._listener.run())),
+                group.create_task(self._guard(self._watch_leg())),
+                group.create_task(self._stay_alive()),
+                group.create_task(self._limit()),
+            ]
+            try:
+                reason: str = await self._ended
+            finally:
+                for task in tasks:
+                    task.cancel()
+        return reason
+
+    def _wire(self) -> None:
+        self._leg.on_audio = self._listener.feed
+        self._leg.on_message = self._on_message
+        self._listener.on_event = self._conversation.on_caller
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Run a part of the call; its failure ends this call and no other."""
+        try:
+            await work
+        except StaleOwner:
+            self.end("taken_over")
+        except SessionError as error:
+            log.error(
+                "journal failed",
+                extra={"call": self.identity.call_id, "reason": type(error).__name__},
+            )
+            self.end("error")
+        except Exception:
+            # The boundary between one call and the worker: a defect met by one caller must not
+            # end everybody's call. The trace says where; it holds no speech.
+            log.exception("call failed", extra={"call": self.identity.call_id})
+            self.end("error")
+
+    async def _converse(self) -> None:
+        self.end(await self._conversation.run(resumed=self._history is not None))
+
+    async def _watch_leg(self) -> None:
+        self.end(await self._leg.closed())
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            self._leg.send(event("inland.alive"))
+
+    async def _limit(self) -> None:
+        await asyncio.sleep(self._max_seconds)
+        self.end("idle")
+
+    def _on_message(self, message: Event) -> None:
+        request = parse_client_event(message)
+        match request:
+            case Typed(text):
+                self._conversation.typed(text)
+            case StopSpeaking():
+                self._conversation.stop_speaking()
+            case UpdateSession():
+                self._leg.send(event("session.updated", session=session_object(self._facts())))
+            case HangUpRequest():
+                self.end("hangup")
+            case Refused(code, why):
+                self._leg.send(refusal(code, why))
+            case _:
+                assert_never(request)
+
+    async def _finish(self, reason: str) -> None:
+        """Tell the client, write the record, free everything; bounded in time."""
+        self._leg.send(event("inland.state", state="ended", step="", expects=""))
+        self._leg.send(event("inland.call.ended", reason=reason))
+        self._listener.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._leg.close()
+                await self._journal.finish(self._record(reason))
+        except (TimeoutError, SessionError) as error:
+            log.warning(
+                "call not recorded",
+                extra={"call": self.identity.call_id, "reason": type(error).__name__},
+            )
+        self._metrics.ended(reason)
+
+    def _facts(self) -> SessionFacts:
+        who = self.identity
+        return SessionFacts(
+            session_id=who.session_id,
+            agent=who.agent,
+            language=who.language,
+            call_id=who.call_id,
+            region=who.region,
+            node=who.node,
+            policy=who.policy,
+            jurisdictions=who.jurisdictions,
+            resume_token=self._resume.token,
+            resume_expires_at=self._resume.expires_at,
+            resumed=self._history is not None,
+            history=self._history or (),
+        )
+
+    def _record(self, reason: str) -> CallRecord:
+        who = self.identity
+        return CallRecord(
+            call_id=who.call_id,
+            session_id=who.session_id,
+            tenant=who.tenant,
+            agent=who.agent,
+            region=who.region,
+            node=who.node,
+            leg=self._leg.kind,
+            jurisdictions=who.jurisdictions,
+            policy=who.policy,
+            started_at=self._started_at,
+            answered_at=self._answered_at,
+            ended_at=self._clock.wall(),
+            reason=reason,
+            turns=self._conversation.turns,
+            barge_ins=self._conversation.barge_ins,
+            tool_calls=self._conversation.tool_calls,
+        )

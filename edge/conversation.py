@@ -1,0 +1,389 @@
+"""The turns of one call: the listener's events in, the agent's words out, the journal in between.
+
+One exchange is two entries of the journal: what the caller said (with the dialog's state and the
+tools that ran) as soon as the answer is known, and what was *heard* of the answer when it has been
+played or cut off. An edge that dies in between loses no understood word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from edge.clock import Clock
+from edge.dialog.conductor import Conductor
+from edge.events import (
+    Act,
+    CallerEvent,
+    Expect,
+    Handover,
+    HangUp,
+    Heard,
+    JsonValue,
+    Partial,
+    Say,
+    SpeechStarted,
+    ToolCalled,
+    ToolRecord,
+    ToolReturned,
+    Turn,
+    TurnTimings,
+)
+from edge.metrics import CallMetrics
+from edge.realtime import Event, event, function_call, turn_timings
+from edge.session.journal import Journal
+from edge.speech.listener import Listener
+from edge.speech.speaker import Answer, Speaker
+
+Publish = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One thing the caller said (or nothing) and everything the agent does about it."""
+
+    heard: Heard | None
+    response_id: str
+    answers: list[Answer] = field(default_factory=list)
+    tools: list[ToolRecord] = field(default_factory=list)
+    calling: dict[str, ToolCalled] = field(default_factory=dict)
+    first_words_at: float | None = None
+    protected: bool = False
+    """The words being said may not be interrupted."""
+    cut: bool = False
+
+    @property
+    def spoken(self) -> str:
+        """What was heard of the answer so far."""
+        return " ".join(answer.heard.strip() for answer in self.answers if answer.heard.strip())
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything said was heard."""
+        return all(answer.complete for answer in self.answers)
+
+
+class Conversation:
+    """Takes turns until somebody ends it.
+
+    Order: events are published in the order they happen; an exchange is finished, journal entries
+    written, before the next begins. Cancelling :meth:`run` cuts the agent off and still writes what
+    was heard. Raises what the journal raises (``StaleOwner`` when another node took over).
+    """
+
+    def __init__(
+        self,
+        *,
+        conductor: Conductor,
+        listener: Listener,
+        speaker: Speaker,
+        journal: Journal,
+        publish: Publish,
+        clock: Clock,
+        metrics: CallMetrics,
+        turns: int = 0,
+    ) -> None:
+        self._conductor = conductor
+        self._listener = listener
+        self._speaker = speaker
+        self._journal = journal
+        self._publish = publish
+        self._clock = clock
+        self._metrics = metrics
+        self._turns = turns
+        self._inbox: asyncio.Queue[Heard] = asyncio.Queue(maxsize=16)
+        self._floor = asyncio.Event()
+        self._floor.set()
+        self._exchange: Exchange | None = None
+        self._thinking: asyncio.Task[None] | None = None
+        self._ending: str | None = None
+        self._began_at = clock.monotonic()
+        self._item = ""
+        self._step = ""
+        self._state = ""
+        self.barge_ins = 0
+        self.tool_calls = 0
+
+    @property
+    def turns(self) -> int:
+        """Entries in the journal."""
+        return self._turns
+
+    async def run(self, *, resumed: bool) -> str:
+        """Talk until the dialog ends it; returns why: ``completed`` or ``handover``."""
+        turn = self._turns + 1
+        opening = self._conductor.resume(turn) if resumed else self._conductor.open(turn)
+        await self._take_turn(opening, None)
+        while self._ending is None:
+            heard = await self._next()
+            turn = self._turns + 1
+            acts = (
+                self._conductor.quiet(turn)
+                if heard is None
+                else self._conductor.respond(heard, turn)
+            )
+            await self._take_turn(acts, heard)
+        return self._ending
+
+    # --- what the caller does (called from the media path, never blocks) ---------------------
+
+    def on_caller(self, happened: CallerEvent) -> None:
+        """The listener heard something."""
+        match happened:
+            case SpeechStarted():
+                self._item = f"item_{secrets.token_hex(8)}"
+                self._floor.clear()
+                self._publish(
+                    event(
+                        "input_audio_buffer.speech_started",
+                        audio_start_ms=self._now_ms(happened.at),
+                        item_id=self._item,
+                    )
+                )
+                self._interrupt()
+                self._set_state("hearing")
+            case Partial():
+                self._publish(
+                    event("inland.transcript.partial", item_id=self._item, text=happened.text)
+                )
+            case Heard():
+                self._finished(happened)
+            case _:
+                assert_never(happened)
+
+    def typed(self, text: str) -> None:
+        """The caller typed instead of speaking."""
+        now = self._clock.monotonic()
+        self._item = f"item_{secrets.token_hex(8)}"
+        self._interrupt()
+        self._finished(Heard(text, True, 1.0, now, now, now, now))
+
+    def stop_speaking(self) -> None:
+        """The client asked the agent to be silent."""
+        self._interrupt()
+
+    def _finished(self, heard: Heard) -> None:
+        self._floor.set()
+        self._publish(
+            event(
+                "input_audio_buffer.speech_stopped",
+                audio_end_ms=self._now_ms(heard.ended_at),
+                item_id=self._item,
+            )
+        )
+        self._publish(
+            event(
+                "conversation.item.input_audio_transcription.completed",
+                item_id=self._item,
+                transcript=heard.text,
+                understood=heard.understood,
+            )
+        )
+        if not self._inbox.full():
+            self._inbox.put_nowait(heard)
+
+    def _interrupt(self) -> None:
+        """Barge-in, in one step: playout, voice and dialog stop now; a running tool goes on."""
+        exchange = self._exchange
+        if exchange is None or exchange.protected or exchange.cut:
+            return
+        if exchange.answers and not exchange.answers[-1].complete:
+            exchange.cut = True
+            self.barge_ins += 1
+            self._metrics.barge_in()
+            exchange.answers[-1].cut()
+            self._publish(event("output_audio_buffer.cleared", response_id=exchange.response_id))
+        if self._thinking is not None and not exchange.calling:
+            self._thinking.cancel()
+
+    # --- one exchange ------------------------------------------------------------------------
+
+    async def _next(self) -> Heard | None:
+        """The next utterance, or None after a silence in which nobody spoke."""
+        self._set_state("listening")
+        while True:
+            try:
+                async with asyncio.timeout(self._conductor.silence_seconds):
+                    return await self._inbox.get()
+            except TimeoutError:
+                if self._floor.is_set():
+                    return None
+
+    async def _take_turn(self, acts: AsyncIterator[Act], heard: Heard | None) -> None:
+        exchange = Exchange(heard, f"resp_{secrets.token_hex(8)}")
+        self._exchange = exchange
+        self._set_state("thinking")
+        try:
+            async with asyncio.TaskGroup() as group:
+                thinking = group.create_task(self._think(acts, exchange, group))
+                self._thinking = thinking
+                await asyncio.wait([thinking])
+                self._thinking = None
+                if heard is not None and (thinking.cancelled() or thinking.exception() is None):
+                    await self._commit(heard.text, "", exchange)
+        finally:
+            self._thinking = None
+            self._exchange = None
+            self._listener.agent_speaking = False
+            for answer in exchange.answers:
+                answer.cut()
+            await self._conclude(exchange)
+
+    async def _think(
+        self, acts: AsyncIterator[Act], exchange: Exchange, group: asyncio.TaskGroup
+    ) -> None:
+        try:
+            async with aclosing(acts) as stream:  # type: ignore[type-var]
+                async for act in stream:
+                    await self._perform(act, exchange, group)
+        finally:
+            if exchange.answers:
+                exchange.answers[-1].finish()
+
+    async def _perform(self, act: Act, exchange: Exchange, group: asyncio.TaskGroup) -> None:
+        match act:
+            case Say():
+                await self._say(act, exchange, group)
+            case Expect(expectation):
+                self._step = expectation.name
+                self._listener.expect(expectation)
+            case ToolCalled():
+                exchange.calling[act.call_id] = act
+                self.tool_calls += 1
+                self._publish(
+                    function_call(exchange.response_id, act.call_id, act.name, dict(act.arguments))
+                )
+            case ToolReturned():
+                self._tool_returned(act, exchange)
+            case Handover(reason, _):
+                self._publish(event("inland.handover", reason=reason))
+                self._ending = "handover"
+            case HangUp():
+                self._ending = "completed"
+            case _:
+                assert_never(act)
+
+    def _tool_returned(self, act: ToolReturned, exchange: Exchange) -> None:
+        called = exchange.calling.pop(act.call_id, None)
+        arguments = called.arguments if called is not None else {}
+        exchange.tools.append(ToolRecord(act.call_id, act.name, arguments, act.ok, act.output))
+        self._metrics.tool(act.ok)
+        self._publish(
+            event(
+                "inland.tool.result",
+                call_id=act.call_id,
+                name=act.name,
+                ok=act.ok,
+                output=act.output,
+            )
+        )
+
+    async def _say(self, act: Say, exchange: Exchange, group: asyncio.TaskGroup) -> None:
+        if exchange.first_words_at is None:
+            exchange.first_words_at = self._clock.monotonic()
+            self._publish(
+                event(
+                    "response.created",
+                    response={"id": exchange.response_id, "status": "in_progress"},
+                )
+            )
+        if not exchange.answers or exchange.cut:
+            await self._floor.wait()  # a caller who is speaking finishes first
+            exchange.cut = False
+            exchange.answers.append(self._begin_answer(exchange, group))
+        exchange.protected = not act.interruptible
+        exchange.answers[-1].say(act.text)
+
+    def _begin_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> Answer:
+        answer = self._speaker.begin()
+        first = not exchange.answers
+
+        def on_words(words: str) -> None:
+            self._publish(
+                event(
+                    "response.output_audio_transcript.delta",
+                    response_id=exchange.response_id,
+                    item_id=exchange.response_id,
+                    delta=words,
+                )
+            )
+
+        def on_first_played() -> None:
+            self._listener.agent_speaking = True
+            self._set_state("speaking")
+            self._publish(event("output_audio_buffer.started", response_id=exchange.response_id))
+            if first:
+                self._report_timings(exchange, answer)
+
+        answer.on_words = on_words
+        answer.on_first_played = on_first_played
+        group.create_task(self._play(answer))
+        return answer
+
+    async def _play(self, answer: Answer) -> None:
+        await answer.run()
+        self._listener.agent_speaking = False
+
+    async def _conclude(self, exchange: Exchange) -> None:
+        """Tell the client and the journal what was heard of the answer."""
+        if not exchange.answers:
+            return
+        complete = exchange.complete
+        self._conductor.played(exchange.spoken, complete)
+        self._publish(
+            event(
+                "response.output_audio_transcript.done",
+                response_id=exchange.response_id,
+                item_id=exchange.response_id,
+                transcript=exchange.spoken,
+            )
+        )
+        self._publish(event("output_audio_buffer.stopped", response_id=exchange.response_id))
+        status = "completed" if complete else "cancelled"
+        self._publish(
+            event("response.done", response={"id": exchange.response_id, "status": status})
+        )
+        await self._commit("", exchange.spoken, exchange, interrupted=not complete)
+
+    async def _commit(
+        self, caller: str, agent: str, exchange: Exchange, *, interrupted: bool = False
+    ) -> None:
+        tools = tuple(exchange.tools)
+        exchange.tools.clear()
+        number = self._turns + 1
+        turn = Turn(number, caller, agent, interrupted, self._clock.wall(), tools)
+        started = self._clock.monotonic()
+        await self._journal.commit(turn, self._conductor.state())
+        self._metrics.commit(self._clock.monotonic() - started)
+        self._turns = number
+
+    # --- telling -----------------------------------------------------------------------------
+
+    def _report_timings(self, exchange: Exchange, answer: Answer) -> None:
+        heard, words_at = exchange.heard, exchange.first_words_at
+        audio_at, played_at = answer.first_audio_at, answer.first_played_at
+        if heard is None or words_at is None or audio_at is None or played_at is None:
+            return
+        timings = TurnTimings(
+            turn=self._turns + 1,
+            endpoint=1000 * (heard.decided_at - heard.ended_at),
+            recognise=1000 * (heard.recognised_at - heard.decided_at),
+            think=1000 * (words_at - heard.recognised_at),
+            voice=1000 * (audio_at - words_at),
+            playout=1000 * (played_at - audio_at),
+        )
+        self._metrics.turn(timings)
+        self._publish(turn_timings(timings))
+
+    def _set_state(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            expects: JsonValue = self._step
+            self._publish(event("inland.state", state=state, step=self._step, expects=expects))
+
+    def _now_ms(self, at: float) -> int:
+        return max(0, int((at - self._began_at) * 1000))

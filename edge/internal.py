@@ -1,0 +1,48 @@
+"""What the dispatcher and the workers of one node say to each other over their unix sockets."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from control_plane.contract import Identifier, SessionId, Wire
+
+SOCKET_FORMAT = "worker-{index}.sock"
+
+
+class Admitted(Wire):
+    """A caller whose token was verified: what the worker needs to know of it.
+
+    ``regions`` maps a data class to the ordered regions that may process it.
+    """
+
+    session_id: SessionId
+    tenant: Identifier
+    agent: Identifier
+    jurisdictions: tuple[Identifier, ...]
+    policy: str
+    regions: dict[str, tuple[Identifier, ...]]
+    resumed: bool
+
+
+class OpenCall(Wire):
+    """``POST /calls`` of a worker."""
+
+    caller: Admitted
+    offer: str
+
+
+class CallOpened(Wire):
+    """Its answer."""
+
+    call_id: str
+    answer: str
+
+
+class WorkerStatus(Wire):
+    """One line of a worker's standard output: it is ready, and how busy it is."""
+
+    pid: int
+    media_port: int
+    active: int = Field(ge=0)
+    capacity: int = Field(ge=0)
+    calls: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""A node: starts, serves, drains, closes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from aiohttp import web
+
+from edge.api import Gate, create_app
+from edge.beat import Beater, NodeLoad
+from edge.clock import SystemClock
+from edge.jwks import KeyCache
+from edge.pool import WorkerPool
+from edge.session.keys import LocalKeyFile
+from edge.session.resume import ResumeTokens
+from edge.settings import NodeSettings, node_secret
+from edge.speech.voices.process import VoiceProcess
+from regions.catalogue import load_catalogue
+
+IDLE_CONNECTION_SECONDS = 15.0
+"""A connection that sends no request for this long is closed: slow clients cost nothing."""
+
+log = logging.getLogger(__name__)
+
+
+class NodeError(Exception):
+    """The node cannot start; the text says why and what to do."""
+
+
+class Node:
+    """One node of one region.
+
+    ``start`` returns when the node takes calls (or raises :class:`NodeError`); ``run`` serves until
+    ``stop`` is set, then drains and closes.
+    """
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self._clock = SystemClock()
+        self.ready = asyncio.Event()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Start, serve until ``stop``, drain, close. Raises :class:`NodeError`."""
+        settings = self.settings
+        catalogue = load_catalogue(settings.catalogue)
+        if all(region.id != settings.region for region in catalogue.regions):
+            raise NodeError(
+                f"region {settings.region} is not in the catalogue "
+                f"({', '.join(region.id for region in catalogue.regions)})"
+            )
+        secret = node_secret(settings)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = KeyCache(settings.control_planes)
+        resume = ResumeTokens(LocalKeyFile.open(settings.key_path, settings.region), self._clock)
+        directory = Path(tempfile.mkdtemp(prefix="inland-"))
+        voice = VoiceProcess(directory / "voice.sock", voice=settings.voice, models=settings.models)
+        pool = WorkerPool(settings, directory, directory / "voice.sock")
+        gate = Gate(settings, catalogue, pool, keys, resume, self._clock)
+        beater = Beater(
+            node=settings.node,
+            region=settings.region,
+            url=settings.url,
+            policy=catalogue.policy,
+            version=version("inland"),
+            secret=secret,
+            control_planes=settings.control_planes,
+            load=lambda: NodeLoad(pool.capacity, pool.active, gate.draining or not pool.ready),
+        )
+        runner = web.AppRunner(
+            create_app(gate), access_log=None, keepalive_timeout=IDLE_CONNECTION_SECONDS
+        )
+        try:
+            await self._listen(runner)
+            await voice.start()
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(voice.run()),
+                    group.create_task(pool.run()),
+                    group.create_task(keys.run()),
+                ]
+                await self._until_ready(pool, keys, stop)
+                beater.start()
+                await stop.wait()
+                gate.draining = True
+                log.info("draining", extra={"node": settings.node, "count": pool.active})
+                await pool.drain(settings.drain_seconds)
+                await pool.stop()
+                for task in background:
+                    task.cancel()
+        finally:
+            if self.ready.is_set():
+                await asyncio.to_thread(beater.stop)
+            await pool.stop()
+            await voice.stop()
+            await runner.cleanup()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        settings = self.settings
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+        except OSError as error:
+            raise NodeError(
+                f"cannot listen on {settings.host}:{settings.port}: "
+                f"{os.strerror(error.errno or 0)}; "
+                "end the program that uses the port, or set 'port' in the node's settings"
+            ) from error
+
+    async def _until_ready(self, pool: WorkerPool, keys: KeyCache, stop: asyncio.Event) -> None:
+        """Wait for the workers, unless the node is stopped before they are there."""
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(pool.until_ready())
+            stopped = group.create_task(stop.wait())
+            await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            stopped.cancel()
+        if not stop.is_set():
+            self.ready.set()

@@ -1,0 +1,108 @@
+"""What a node is told at start: one frozen model, read from a YAML file and the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from control_plane.contract import Identifier, Url
+from regions.strict_yaml import load_yaml
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+SECRET_VARIABLE = "INLAND_NODE_SECRET"
+
+
+class NodeSettings(BaseModel):
+    """One node of one region.
+
+    Everything binds to loopback unless told otherwise. ``secret`` comes from the environment
+    (``INLAND_NODE_SECRET``) or ``secret_file``, never from the YAML itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    node: Identifier
+    region: Identifier
+    host: str = "127.0.0.1"
+    port: Port = 7100
+    public_url: Url | None = None
+    """What candidates carry; by default ``http://host:port``."""
+    media_host: str = "127.0.0.1"
+    media_port: Port = 0
+    """UDP port of worker 0, the next ones follow; 0 takes free ones."""
+    advertised_host: str | None = None
+    """Public address of the media ports behind 1:1 NAT."""
+    workers: int = Field(default=1, ge=1, le=64)
+    capacity: int = Field(default=50, ge=1, le=500)
+    """Calls per worker."""
+    data: Path
+    """Directory for the store and the region's key; created 0700."""
+    agents: Path
+    catalogue: Path | None = None
+    control_planes: tuple[Url, ...] = Field(min_length=1, max_length=8)
+    secret_file: Path | None = None
+    recognizer: Literal["auto", "pocketsphinx", "sherpa"] = "auto"
+    voice: Literal["auto", "espeak", "piper"] = "auto"
+    models: Path | None = None
+    drills: bool = False
+    """Let a caller cut their own worker off, to show that the conversation survives."""
+    drain_seconds: float = Field(default=30.0, ge=0.0, le=3600.0)
+    max_call_seconds: float = Field(default=3600.0, ge=10.0, le=86_400.0)
+    session_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 365)
+    """How long a session's journal is kept."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("data", "agents", "catalogue", "secret_file", "models", mode="before")
+    @classmethod
+    def _as_path(cls, value: object) -> object:
+        return Path(value).expanduser() if isinstance(value, str) else value
+
+    @field_validator("control_planes", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def url(self) -> str:
+        """Where callers reach the node's signalling."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def store_path(self) -> Path:
+        """The embedded session store, shared by the nodes of a region on one machine."""
+        return self.data / "sessions.sqlite"
+
+    @property
+    def key_path(self) -> Path:
+        """The region's key file."""
+        return self.data / "region.key"
+
+
+def load_settings(path: Path) -> NodeSettings:
+    """Read a node's settings. Raises ``regions.strict_yaml.ConfigError``."""
+    return load_yaml(path, NodeSettings)
+
+
+class SecretError(Exception):
+    """The node has no secret to show to the control plane, or it is too short to be one."""
+
+
+def node_secret(settings: NodeSettings, environ: Mapping[str, str] = os.environ) -> str:
+    """The secret this node's region shares with the control plane. Raises :class:`SecretError`."""
+    secret = environ.get(SECRET_VARIABLE, "")
+    if not secret and settings.secret_file is not None:
+        try:
+            secret = settings.secret_file.read_text().strip()
+        except OSError as error:
+            raise SecretError(f"{settings.secret_file}: {error.strerror}") from error
+    if not re.fullmatch(r"[\x21-\x7e]{16,256}", secret):
+        raise SecretError(
+            f"no node secret: set {SECRET_VARIABLE} (16 to 256 visible characters), or secret_file "
+            "in the node's settings; the control plane's settings hold its sha256"
+        )
+    return secret

@@ -1,0 +1,88 @@
+"""``inland edge``: one node of one region."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "run an edge node: take calls for one region"
+
+EPILOG = """\
+example:
+  INLAND_NODE_SECRET=… inland edge --config /etc/inland/edge.yaml
+
+The file's keys are described in docs/edge.md. SIGTERM or Ctrl-C drains: no new calls, live ones
+have 'drain_seconds' to end, the rest are told to reconnect elsewhere."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.epilog = EPILOG
+    parser.add_argument("--config", type=Path, required=True, help="the node's settings (YAML)")
+    parser.add_argument("--host", help="address of the signalling (default: from the file)")
+    parser.add_argument("--port", type=int, help="port of the signalling (default: from the file)")
+    parser.add_argument("--workers", type=int, help="processes that hold calls, about one per core")
+    parser.add_argument("--check", action="store_true", help="only check the settings and agents")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until stopped."""
+    import asyncio
+
+    from pydantic import ValidationError
+
+    from edge.dialog.agent import load_agents
+    from edge.logs import configure_logging
+    from edge.node import Node, NodeError
+    from edge.settings import NodeSettings, SecretError, load_settings
+    from regions.strict_yaml import ConfigError
+
+    try:
+        settings = load_settings(arguments.config)
+        given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
+        changes = {name: value for name, value in given.items() if value is not None}
+        settings = NodeSettings.model_validate(settings.model_dump() | changes)
+        agents = load_agents(settings.agents)
+    except ConfigError as error:
+        print(f"inland edge: {error}", file=sys.stderr)
+        return 2
+    except ValidationError as error:
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"])
+            print(f"inland edge: --{where}: {problem['msg']}", file=sys.stderr)
+        return 2
+    if arguments.check:
+        print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
+        return 0
+    configure_logging(settings.log_level, node=settings.node)
+    try:
+        asyncio.run(_serve(Node(settings)))
+    except (NodeError, SecretError) as error:
+        print(f"inland edge: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _serve(node: object) -> None:
+    import asyncio
+    import signal
+
+    from edge.node import Node
+
+    assert isinstance(node, Node)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+
+    async def announce() -> None:
+        await node.ready.wait()
+        settings = node.settings
+        print(f"inland edge: {settings.node} takes calls for {settings.region} at {settings.url}")
+        sys.stdout.flush()
+
+    async with asyncio.TaskGroup() as group:
+        announcing = group.create_task(announce())
+        await node.serve(stop)
+        announcing.cancel()

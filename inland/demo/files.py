@@ -1,0 +1,121 @@
+"""The files of a demo: settings of each program, its secrets, its folders."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from inland.demo.ports import HOST
+from regions.geo import country_name
+from regions.models import Catalogue
+
+COUNTRIES = ("DE", "FR", "IE", "PL", "IN", "AE", "US", "GB")
+"""Where the page offers to call from: three jurisdictions, and two countries nobody may serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """Where everything is."""
+
+    data: Path
+    logs: Path
+    control: Path
+    edges: dict[str, Path]
+    edge_data: dict[str, Path]
+    secrets: dict[str, str]
+    """The secret of each region's nodes; only their hashes are written down."""
+
+
+def write_files(
+    data: Path, control_port: int, edge_ports: Mapping[str, int], workers: int
+) -> DemoFiles:
+    """Write every file the programs need below ``data``."""
+    data = data.resolve()
+    logs = data / "logs"
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    demo = Path(str(files("inland.demo")))
+    node_secrets = {region: secrets.token_urlsafe(32) for region in edge_ports}
+    control = data / "control-plane.yaml"
+    _write(
+        control,
+        {
+            "host": HOST,
+            "port": control_port,
+            "tenants": str(demo / "tenants.yaml"),
+            "key_file": "control-plane.key",
+            "node_secrets": {
+                region: hashlib.sha256(secret.encode()).hexdigest()
+                for region, secret in node_secrets.items()
+            },
+        },
+    )
+    edges, edge_data = {}, {}
+    for region, port in edge_ports.items():
+        folder = data / region
+        folder.mkdir(mode=0o700, exist_ok=True)
+        edges[region], edge_data[region] = folder / "edge.yaml", folder
+        _write(
+            edges[region],
+            {
+                "node": f"{region}-a",
+                "region": region,
+                "host": HOST,
+                "port": port,
+                "workers": workers,
+                "data": str(folder),
+                "agents": str(demo / "agents"),
+                "control_planes": [f"http://{HOST}:{control_port}"],
+                "drills": True,
+                "drain_seconds": 2,
+            },
+        )
+    return DemoFiles(data, logs, control, edges, edge_data, node_secrets)
+
+
+def _write(path: Path, values: Mapping[str, object]) -> None:
+    path.write_text(yaml.safe_dump(dict(values), sort_keys=False))
+
+
+def page_config(control_plane: str, catalogue: Catalogue) -> dict[str, object]:
+    """What the page reads at ``./config.json``."""
+    return {
+        "controlPlane": control_plane,
+        "drills": True,
+        "tenants": [
+            {
+                "id": "demo-clinic",
+                "name": "City clinic",
+                "agent": "clinic-reception",
+                "key": "pk_demo_clinic",
+                "hint": [
+                    "I would like to book an appointment",
+                    "What are your opening hours",
+                    "Can I talk to a person please",
+                ],
+            },
+            {
+                "id": "demo-bank",
+                "name": "Savings bank (Frankfurt only)",
+                "agent": "bank-callback",
+                "key": "pk_demo_bank",
+                "hint": ["I would like a call back"],
+            },
+        ],
+        "countries": [{"code": code, "name": country_name(code)} for code in COUNTRIES],
+        "defaultCountry": COUNTRIES[0],
+        "regions": [
+            {
+                "id": region.id,
+                "name": region.name,
+                "country": region.country,
+                "jurisdiction": catalogue.jurisdiction(region.jurisdiction).name,
+            }
+            for region in catalogue.regions
+        ],
+    }

@@ -1,0 +1,254 @@
+"""The demo as a whole: its files, its programs, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from inland.clinic.app import create_app as create_clinic
+from inland.demo.child import Child, DemoError
+from inland.demo.files import DemoFiles, page_config, write_files
+from inland.demo.page import create_page
+from inland.demo.ports import HOST, PortBusy, check_ports, free_ports
+from regions.catalogue import load_catalogue
+
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line chose."""
+
+    page_port: int = 7080
+    control_port: int = 7000
+    edge_port: int = 7101
+    free_ports: bool = False
+    regions: tuple[str, ...] = ("eu-central-1", "ap-south-1", "me-central-1")
+    workers: int = 2
+    data: Path | None = None
+    json_output: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything listens."""
+
+    page: int
+    control: int
+    edges: dict[str, int]
+    clinics: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def named(self) -> dict[str, int]:
+        """Every port that the caller of the demo can choose, by what it is for."""
+        edges = {f"the edge of {region}": port for region, port in self.edges.items()}
+        return {"the page": self.page, "the control plane": self.control, **edges}
+
+
+async def run_demo(options: DemoOptions) -> int:
+    """Run until a signal, or until a program of the demo ends by itself; the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    say = _narrator(options)
+    data = options.data or Path(tempfile.mkdtemp(prefix="inland-demo-"))
+    status = 0
+    try:
+        async with demo(options, data, say) as running:
+            await _serve(running, options, stop, say)
+            say("draining …")
+    except PortBusy as error:
+        print(f"inland demo: {error}", file=sys.stderr)
+        status = 2
+    except DemoError as error:
+        print(f"inland demo: {error}", file=sys.stderr)
+        status = 1
+    if options.data is None and status == 0:
+        shutil.rmtree(data, ignore_errors=True)
+    elif status == 1:
+        print(f"inland demo: logs are in {data / 'logs'}", file=sys.stderr)
+    if status == 0:
+        say("ended.")
+    return status
+
+
+def _narrator(options: DemoOptions) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        if not options.json_output:
+            print(text, flush=True)
+
+    return say
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A demo that takes calls."""
+
+    addresses: Addresses
+    files: DemoFiles
+    children: tuple[Child, ...]
+
+
+async def _serve(
+    running: Running, options: DemoOptions, stop: asyncio.Event, say: Callable[[str], None]
+) -> None:
+    addresses = running.addresses
+    page = f"http://{HOST}:{addresses.page}/"
+    if options.json_output:
+        facts = {
+            "page": page,
+            "control_plane": f"http://{HOST}:{addresses.control}",
+            "edges": {name: f"http://{HOST}:{port}" for name, port in addresses.edges.items()},
+            "clinics": {name: f"http://{HOST}:{port}" for name, port in addresses.clinics.items()},
+            "data": str(running.files.data),
+            "pids": {child.name: child.process.pid for child in running.children},
+        }
+        print(json.dumps(facts), flush=True)
+    say(f"\n  Open  {page}\n")
+    say("  or call from a shell:  inland call --from DE --script booking")
+    say("  Ctrl-C ends the demo.\n")
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(stop.wait())]
+        waiting += [group.create_task(child.process.wait()) for child in running.children]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+    dead = [child for child in running.children if child.process.returncode is not None]
+    if dead and not stop.is_set():
+        raise DemoError(dead[0].last_words())
+
+
+@asynccontextmanager
+async def demo(
+    options: DemoOptions, data: Path, say: Callable[[str], None]
+) -> AsyncIterator[Running]:
+    """Start everything, yield when calls are taken, drain and end everything."""
+    _check_regions(options)
+    addresses = _addresses(options)
+    check_ports(addresses.named)
+    files = write_files(data, addresses.control, addresses.edges, options.workers)
+    async with AsyncExitStack() as closing:
+        clinics = await _start_clinics(options.regions, files, closing)
+        addresses = Addresses(addresses.page, addresses.control, addresses.edges, clinics)
+        await _start_page(addresses, closing)
+        timeout = aiohttp.ClientTimeout(total=2)
+        http = await closing.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+        children = await _start_children(addresses, files, closing)
+        await _until_ready(addresses, children, http, say)
+        yield Running(addresses, files, tuple(children))
+
+
+def _check_regions(options: DemoOptions) -> None:
+    known = [region.id for region in load_catalogue().regions]
+    for region in options.regions:
+        if region not in known:
+            raise DemoError(f"no region {region!r}; the catalogue has {', '.join(known)}")
+    if not options.regions or len(set(options.regions)) != len(options.regions):
+        raise DemoError("--regions takes one or more different regions, separated by commas")
+
+
+def _addresses(options: DemoOptions) -> Addresses:
+    if options.free_ports:
+        page, control, *edges = free_ports(2 + len(options.regions))
+    else:
+        page, control = options.page_port, options.control_port
+        edges = [options.edge_port + index for index in range(len(options.regions))]
+    return Addresses(page, control, dict(zip(options.regions, edges, strict=True)))
+
+
+async def _start_clinics(
+    regions: tuple[str, ...], files: DemoFiles, closing: AsyncExitStack
+) -> dict[str, int]:
+    """A booking service for each region: its callers' appointments stay there, too."""
+    ports = {}
+    for region in regions:
+        app = create_clinic(files.edge_data[region] / "clinic.sqlite")
+        ports[region] = await _listen(app, 0, closing)
+    return ports
+
+
+async def _start_page(addresses: Addresses, closing: AsyncExitStack) -> None:
+    catalogue = load_catalogue()
+    control = f"http://{HOST}:{addresses.control}"
+    edges = [f"http://{HOST}:{port}" for port in addresses.edges.values()]
+    await _listen(
+        create_page(page_config(control, catalogue), [control, *edges]), addresses.page, closing
+    )
+
+
+async def _listen(app: web.Application, port: int, closing: AsyncExitStack) -> int:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    closing.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, HOST, port)
+    await site.start()
+    bound: int = runner.addresses[0][1]
+    return bound
+
+
+async def _start_children(
+    addresses: Addresses, files: DemoFiles, closing: AsyncExitStack
+) -> list[Child]:
+    children: list[Child] = []
+
+    async def stop_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for child in children:
+                group.create_task(child.stop(STOP_SECONDS))
+
+    closing.push_async_callback(stop_all)
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    children.append(
+        await Child.start(
+            "control plane",
+            ["control-plane", "--config", str(files.control)],
+            environment,
+            files.logs / "control-plane.log",
+        )
+    )
+    for region, config in files.edges.items():
+        clinic = f"http://{HOST}:{addresses.clinics[region]}"
+        own = {"INLAND_NODE_SECRET": files.secrets[region], "CLINIC_BOOKING_URL": clinic}
+        children.append(
+            await Child.start(
+                f"edge {region}",
+                ["edge", "--config", str(config)],
+                environment | own,
+                files.logs / f"{region}.log",
+            )
+        )
+    return children
+
+
+async def _until_ready(
+    addresses: Addresses,
+    children: list[Child],
+    http: aiohttp.ClientSession,
+    say: Callable[[str], None],
+) -> None:
+    ports = [addresses.control, *addresses.edges.values()]
+
+    async def wait(child: Child, port: int) -> None:
+        seconds = await child.until_ready(f"http://{HOST}:{port}/readyz", http)
+        say(f"  {child.name:<22} http://{HOST}:{port}   ready after {seconds:.1f} s")
+
+    say("Starting Inland on this machine:")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for child, port in zip(children, ports, strict=True):
+                group.create_task(wait(child, port))
+    except* DemoError as errors:
+        raise errors.exceptions[0] from None
