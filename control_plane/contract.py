@@ -87,7 +87,10 @@ class Problem(Wire):
 
 
 class Heartbeat(Wire):
-    """``POST /v1/nodes/{node}/beat``: what a node says of itself, each second, to every replica."""
+    """``POST /v1/nodes/{node}/beat``: what a node says of itself, each second, to every replica.
+
+    Header ``Authorization: Bearer <the region's node secret>``; the answer is 204.
+    """
 
     node: Identifier
     region: Identifier
@@ -100,6 +103,42 @@ class Heartbeat(Wire):
     draining: bool
     policy: str = Field(max_length=128)
     version: str = Field(max_length=64)
+
+
+class NodeStatus(Wire):
+    """A node as one replica sees it. ``age`` is the seconds since its last heartbeat."""
+
+    region: Identifier
+    node: Identifier
+    url: Url
+    health: Literal["live", "suspect", "dead"]
+    draining: bool
+    capacity: int
+    active: int
+    in_flight: int
+    policy: str
+    version: str
+    age: float
+
+
+class RegionStatus(Wire):
+    """The sum over a region's live nodes."""
+
+    region: Identifier
+    jurisdiction: Identifier
+    live: int
+    capacity: int
+    active: int
+
+
+class State(Wire):
+    """``GET /v1/state``: what one replica knows. Nothing of callers is in it."""
+
+    policy: str
+    version: str
+    ready: bool
+    regions: tuple[RegionStatus, ...]
+    nodes: tuple[NodeStatus, ...]
 
 
 class RouteClaims(Wire):

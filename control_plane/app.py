@@ -1,0 +1,123 @@
+"""Puts the control plane together from its settings, and wraps what every request needs."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from control_plane.api import MAX_BODY, Api
+from control_plane.auth import Gate, Secrets
+from control_plane.clock import Clock
+from control_plane.directory import Directory
+from control_plane.errors import Refusal, SettingsError
+from control_plane.problems import SECURITY_HEADERS, fault, foreign, refused
+from control_plane.ratelimit import Buckets
+from control_plane.service import ControlPlane
+from control_plane.settings import Settings
+from control_plane.tenants import load_tenants
+from control_plane.tokens import TokenSigner, load_or_create_key, load_public_key
+from regions.catalogue import load_catalogue
+from regions.geo import country_position
+
+CORS_PATH = "/v1/route"
+"""The one resource that pages use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A control plane that is ready to be served."""
+
+    plane: ControlPlane
+    app: web.Application
+    tenants: int
+
+
+def assemble(settings: Settings, clock: Clock) -> Assembly:
+    """Read every file that ``settings`` names and build the application.
+
+    Raises ``ConfigError`` and ``StartupError``.
+    """
+    catalogue = load_catalogue(settings.catalogue)
+    country_position("DE")  # reads the table now, so that no caller waits for it
+    tenants = load_tenants(settings.tenants, catalogue)
+    unknown = sorted({*settings.node_secrets} - {region.id for region in catalogue.regions})
+    if unknown:
+        raise SettingsError(f"node_secrets: the catalogue has no region {', '.join(unknown)}")
+    signer = TokenSigner(
+        load_or_create_key(settings.key_file),
+        [load_public_key(path) for path in settings.published_keys],
+    )
+    plane = ControlPlane(
+        catalogue=catalogue,
+        signer=signer,
+        directory=Directory(clock),
+        clock=clock,
+        rng=random.Random(),
+        version=_version(),
+    )
+    api = Api(
+        plane,
+        Gate(tenants, Buckets(clock), Buckets(clock)),
+        Secrets(settings.node_secrets, settings.operator_key),
+        country_header=settings.trust_country_header,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return Assembly(plane, build_app(api), len(tenants.all))
+
+
+def build_app(api: Api) -> web.Application:
+    """The application with its one middleware."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_boundary(api)])
+    app.add_routes(api.routes())
+    return app
+
+
+def _boundary(api: Api) -> Middleware:
+    @web.middleware
+    async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every outcome becomes an answer with the headers it needs, and is counted."""
+        response: web.StreamResponse
+        try:
+            response = await handler(request)
+        except Refusal as refusal:
+            response = refused(refusal)
+            if refusal.status == 408:
+                response.force_close()
+        except web.HTTPException as error:
+            response = foreign(error)
+        except ConnectionError:
+            raise  # the client is gone; there is nobody to answer
+        except Exception as error:
+            # The last line before the client: a fault of ours must not end the connection mutely.
+            response = fault(error)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.path == CORS_PATH:
+            _add_cors(request, response, api)
+        resource = request.match_info.route.resource
+        api.plane.metrics.requests.labels(
+            "other" if resource is None else resource.canonical, str(response.status)
+        ).inc()
+        return response
+
+    return boundary
+
+
+def _add_cors(request: web.Request, response: web.StreamResponse, api: Api) -> None:
+    """Let the page read the answer, refusals included, if its site has any key here."""
+    response.headers["Vary"] = "Origin"
+    origin = request.headers.get("Origin", "")
+    if api.gate.knows_origin(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+
+
+def _version() -> str:
+    try:
+        return version("inland")
+    except PackageNotFoundError:
+        return "unpackaged"

@@ -1,0 +1,209 @@
+"""The decision a caller gets, whole: location, law, node, token. No HTTP in here."""
+
+from __future__ import annotations
+
+import random
+import secrets
+
+from control_plane.clock import Clock
+from control_plane.contract import (
+    TOKEN_SECONDS,
+    NodeStatus,
+    RegionStatus,
+    RegionVerdict,
+    RouteClaims,
+    RouteRequest,
+    RouteResponse,
+    State,
+)
+from control_plane.directory import Directory, Health, NodeView
+from control_plane.errors import (
+    LocationUnknown,
+    NoRegionAllowed,
+    NoRegionAvailable,
+    UnknownAgent,
+)
+from control_plane.location import Location, locate
+from control_plane.metrics import Metrics
+from control_plane.placement import Placement, distances_from, place
+from control_plane.ruling import Ruling, Rulings
+from control_plane.tenants import Tenant
+from control_plane.tokens import TokenSigner, new_session_id
+from regions.models import Catalogue
+
+RETRY_SECONDS = 5
+"""When to ask again after no node could take the call: a node is back within a beat or two."""
+
+
+class ControlPlane:
+    """One replica. Its only state that changes is the directory."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        signer: TokenSigner,
+        directory: Directory,
+        clock: Clock,
+        rng: random.Random,
+        version: str,
+    ) -> None:
+        self.catalogue = catalogue
+        self.signer = signer
+        self.directory = directory
+        self.metrics = Metrics(directory)
+        self.draining = False
+        self._clock = clock
+        self._rng = rng
+        self._rulings = Rulings(catalogue)
+        self._version = version
+
+    @property
+    def ready(self) -> bool:
+        """Whether this replica knows enough to place callers, and means to go on."""
+        return self.directory.warm and not self.draining
+
+    def route(self, tenant: Tenant, wanted: RouteRequest, header: str | None) -> RouteResponse:
+        """Place one caller. ``header`` is the country a trusted network put on the request.
+
+        Raises ``UnknownAgent``, ``LocationUnknown``, ``NoRegionAllowed``, ``NoRegionAvailable``.
+        """
+        agent = tenant.agents.get(wanted.agent)
+        if agent is None:
+            raise UnknownAgent(f"tenant {tenant.id} has no agent {wanted.agent!r}")
+        location = locate(
+            self.catalogue,
+            agent,
+            requested=wanted.country,
+            header=header,
+            default=tenant.default_country,
+        )
+        if location is None:
+            raise LocationUnknown(
+                "send `country` (ISO 3166-1, such as DE), or give the tenant a default_country"
+            )
+        ruling = self._rulings.of(tenant, location.jurisdictions)
+        if not ruling.allowed or not ruling.jurisdictions:
+            raise NoRegionAllowed(_why_none(location), regions=_verdicts(ruling))
+        # Measured with the machine's own clock: a figure about this process, not logic.
+        with self.metrics.placement.time():
+            placement = self._place(ruling, location)
+        first = placement.candidates[0]
+        self.directory.placed(first.region, first.node)
+        return self._answer(tenant, wanted, location, ruling, placement)
+
+    def state(self) -> State:
+        """What this replica knows of nodes and regions."""
+        views = {region: self.directory.nodes(region) for region in self.directory.regions()}
+        return State(
+            policy=self.catalogue.policy,
+            version=self._version,
+            ready=self.ready,
+            regions=tuple(
+                _region_status(region.id, region.jurisdiction, views.get(region.id, ()))
+                for region in self.catalogue.regions
+            ),
+            nodes=tuple(_node_status(view) for region in views for view in views[region]),
+        )
+
+    def _place(self, ruling: Ruling, location: Location) -> Placement:
+        nodes = {region: self.directory.nodes(region) for region in ruling.allowed}
+        placement = place(self.catalogue, ruling, nodes, location.near, self._rng)
+        if not placement.candidates:
+            raise NoRegionAvailable(
+                f"{', '.join(ruling.allowed)} may serve this caller and cannot right now; "
+                "no other region may take the call",
+                regions=placement.regions,
+                retry_after=RETRY_SECONDS,
+            )
+        return placement
+
+    def _answer(
+        self,
+        tenant: Tenant,
+        wanted: RouteRequest,
+        location: Location,
+        ruling: Ruling,
+        placement: Placement,
+    ) -> RouteResponse:
+        now = int(self._clock.wall())
+        session_id = new_session_id()
+        claims = RouteClaims(
+            iss="inland",
+            aud="inland-edge",
+            sub=session_id,
+            jti=secrets.token_hex(16),
+            iat=now,
+            nbf=now,
+            exp=now + TOKEN_SECONDS,
+            ten=tenant.id,
+            jur=ruling.jurisdictions,
+            pol=self.catalogue.policy,
+            reg=self._regions_by_class(ruling, location, placement),
+            agent=wanted.agent,
+            med=wanted.media,
+        )
+        return RouteResponse(
+            session_id=session_id,
+            token=self.signer.sign(claims),
+            expires_at=claims.exp,
+            policy=claims.pol,
+            jurisdictions=claims.jur,
+            candidates=placement.candidates,
+            regions=placement.regions,
+        )
+
+    def _regions_by_class(
+        self, ruling: Ruling, location: Location, placement: Placement
+    ) -> dict[str, tuple[str, ...]]:
+        """Each class's regions: those with candidates in their order, then the rest by distance."""
+        preferred = list(dict.fromkeys(c.region for c in placement.candidates))
+        distances = distances_from(self.catalogue, location.near)
+        rank = {region: (0, float(at)) for at, region in enumerate(preferred)}
+        return {
+            data_class.value: tuple(
+                sorted(regions, key=lambda region: rank.get(region, (1, distances[region])))
+            )
+            for data_class, regions in ruling.classes.items()
+        }
+
+
+def _why_none(location: Location) -> str:
+    if not location.jurisdictions:
+        return (
+            f"no law of the catalogue covers callers in {location.country}, so nothing is allowed"
+        )
+    return "the law and the tenant's contract leave no region; see `regions` for each one's reason"
+
+
+def _verdicts(ruling: Ruling) -> tuple[RegionVerdict, ...]:
+    return tuple(
+        RegionVerdict(region=v.region, allowed=v.allowed, reason=v.reason) for v in ruling.verdicts
+    )
+
+
+def _node_status(view: NodeView) -> NodeStatus:
+    return NodeStatus(
+        region=view.region,
+        node=view.node,
+        url=view.url,
+        health=view.health.value,
+        draining=view.draining,
+        capacity=view.capacity,
+        active=view.active,
+        in_flight=view.in_flight,
+        policy=view.policy,
+        version=view.version,
+        age=round(view.age, 3),
+    )
+
+
+def _region_status(region: str, jurisdiction: str, views: tuple[NodeView, ...]) -> RegionStatus:
+    live = [view for view in views if view.health is Health.LIVE]
+    return RegionStatus(
+        region=region,
+        jurisdiction=jurisdiction,
+        live=len(live),
+        capacity=sum(view.capacity for view in live),
+        active=sum(view.active for view in live),
+    )
