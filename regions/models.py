@@ -67,6 +67,7 @@ class Jurisdiction(Strict):
 
     id: Id
     name: Words
+    """As it stands after "in": with an article where English wants one."""
     countries: tuple[CountryCode, ...] = Field(min_length=1)
     source: Words
     read_on: date

@@ -63,22 +63,23 @@ def _verdict(
 ) -> Verdict:
     if not jurisdictions:
         return Verdict(region.id, False, "no jurisdiction is known, so nothing is allowed")
+    place = catalogue.jurisdiction(region.jurisdiction).name
     reasons: list[str] = []
     for jurisdiction in jurisdictions:
         rules = [r for r in catalogue.rules if r.binds(jurisdiction, data_class, operation)]
         if not rules:
-            what = f"no rule of {jurisdiction} lets anyone {operation} {data_class}"
+            what = f"{jurisdiction} has no rule that lets anyone {operation} {data_class}"
             return Verdict(region.id, False, what)
         for rule in rules:
-            words = f"{jurisdiction}: {rule.reason} ({rule.source})"
+            words = f"{rule.reason} ({rule.source})"
             if not rule.admits(region):
-                return Verdict(region.id, False, words)
+                return Verdict(region.id, False, f"in {place}: {words}")
             reasons.append(words)
     for narrowing in (tenant, tenant.classes.get(data_class)):
         refusal = None if narrowing is None else _refusal(narrowing, region)
         if refusal is not None:
             return Verdict(region.id, False, refusal)
-    return Verdict(region.id, True, "; ".join(reasons))
+    return Verdict(region.id, True, f"in {place}: {'; '.join(reasons)}")
 
 
 def _refusal(tenant: Narrowing, region: Region) -> str | None:

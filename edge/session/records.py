@@ -1,0 +1,49 @@
+"""The call detail record: one per call, kept when the session's content is long gone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StringConstraints
+
+from regions.models import Id, Strict
+
+EndReason: TypeAlias = Literal[
+    "completed", "handover", "hangup", "idle", "draining", "lost", "error", "taken_over"
+]
+"""Why a call ended, as in ``docs/protocol.md``."""
+
+RESUMABLE: frozenset[EndReason] = frozenset({"draining", "lost", "error", "taken_over"})
+"""Ends of a call after which its session waits for the caller to come back."""
+
+Token = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._:-]{1,128}$")]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Unix seconds."""
+
+
+class CallRecord(Strict):
+    """What is known of one call (one leg of a session). No personal data."""
+
+    call_id: Token
+    session_id: Token
+    tenant: Id
+    agent: Id
+    region: Id
+    node: Id
+    leg: Annotated[str, StringConstraints(pattern=r"^(webrtc|sip|websocket)$")]
+    jurisdictions: tuple[Id, ...]
+    policy: Annotated[str, StringConstraints(max_length=128)]
+    started_at: Seconds
+    answered_at: Seconds | None
+    """When media first flowed; None when it never did."""
+    ended_at: Seconds
+    reason: EndReason
+    turns: Count
+    barge_ins: Count
+    tool_calls: Count
+
+    @property
+    def ends_session(self) -> bool:
+        """Whether the session is over with this call."""
+        return self.reason not in RESUMABLE

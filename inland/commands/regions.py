@@ -1,0 +1,205 @@
+"""``inland regions``: which regions there are, and which of them may hold a caller's data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regions.models import Catalogue, TenantPolicy
+    from regions.policy import Decision
+
+HELP = "List the regions, and explain which of them may hold a caller's data."
+
+MIN_REASON_WIDTH = 30
+"""A narrower terminal gets long lines instead of a ribbon of text."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="every region of the catalogue")
+    listing.set_defaults(action=_list)
+    explain = actions.add_parser(
+        "explain",
+        help="which regions are allowed for a caller, and why",
+        epilog="exit status: 0 some region is allowed, 1 none is, 2 the command or a file is wrong",
+    )
+    explain.add_argument(
+        "--country", metavar="CC", required=True, help="where the caller is: DE, IN, AE, …"
+    )
+    explain.add_argument(
+        "--class",
+        dest="data_class",
+        default="audio",
+        help="audio (default), recording, transcript, variables, metrics or routing",
+    )
+    explain.add_argument(
+        "--op",
+        dest="operation",
+        default="process",
+        help="process (default), store, replicate or export",
+    )
+    explain.add_argument("--tenant-file", type=Path, metavar="FILE", help="the tenants' file")
+    explain.add_argument("--tenant", metavar="ID", help="narrow by this tenant's policy")
+    explain.set_defaults(action=_explain)
+    for action in (listing, explain):
+        action.add_argument("--catalogue", type=Path, metavar="FILE", help="another catalogue")
+        action.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``list`` or ``explain``; the status is 0, 1 (nothing allowed) or 2 (bad input)."""
+    from regions.errors import ConfigError
+
+    try:
+        status: int = arguments.action(arguments)
+    except (ConfigError, argparse.ArgumentTypeError) as error:
+        print(f"inland regions: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from regions.catalogue import load_catalogue
+    from regions.geo import country_name
+
+    catalogue = load_catalogue(arguments.catalogue)
+    if arguments.json:
+        regions = [region.model_dump(mode="json") for region in catalogue.regions]
+        _print_json({"policy": catalogue.policy, "regions": regions})
+        return 0
+    rows = [
+        (
+            region.id,
+            region.name,
+            country_name(region.country) or region.country,
+            region.jurisdiction,
+            region.cloud,
+            ", ".join(region.attributes) or "-",
+        )
+        for region in catalogue.regions
+    ]
+    header = ("REGION", "NAME", "COUNTRY", "JURISDICTION", "CLOUD", "ATTRIBUTES")
+    _print_table(header, rows)
+    print(f"\ncatalogue {catalogue.policy}")
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from regions.catalogue import load_catalogue
+    from regions.models import DataClass, Operation
+    from regions.policy import allowed_set
+
+    catalogue = load_catalogue(arguments.catalogue)
+    country = _country(arguments.country)
+    data_class = DataClass(_word("--class", arguments.data_class, list(DataClass)))
+    operation = Operation(_word("--op", arguments.operation, list(Operation)))
+    tenant = _tenant_policy(arguments.tenant_file, arguments.tenant, catalogue)
+    jurisdiction = catalogue.jurisdiction_of(country)
+    binding = () if jurisdiction is None else (jurisdiction,)
+    decision = allowed_set(catalogue, binding, tenant, data_class, operation)
+    if arguments.json:
+        _print_json(_as_json(catalogue, country, decision))
+    else:
+        _print_decision(catalogue, country, arguments.tenant, decision)
+    return 0 if decision.allowed else 1
+
+
+def _as_json(catalogue: Catalogue, country: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "policy": catalogue.policy,
+        "country": country,
+        "jurisdictions": list(decision.jurisdictions),
+        "class": decision.data_class,
+        "operation": decision.operation,
+        "allowed": list(decision.allowed),
+        "regions": [
+            {"region": verdict.region, "allowed": verdict.allowed, "reason": verdict.reason}
+            for verdict in decision.verdicts
+        ],
+    }
+
+
+def _print_decision(
+    catalogue: Catalogue, country: str, tenant: str | None, decision: Decision
+) -> None:
+    from regions.geo import country_name
+
+    place = f"{country_name(country) or country} ({country})"
+    laws = [catalogue.jurisdiction(name) for name in decision.jurisdictions]
+    bound = "; ".join(f"{law.name}, {law.source}, read {law.read_on}" for law in laws)
+    print(f"caller      {place}")
+    print(f"bound by    {bound or 'no jurisdiction of this catalogue: nothing is allowed'}")
+    print(f"question    {decision.operation} {decision.data_class}")
+    if tenant is not None:
+        print(f"tenant      {tenant}")
+    print(f"catalogue   {catalogue.policy}\n")
+    rows = [
+        (verdict.region, "allowed" if verdict.allowed else "refused", verdict.reason)
+        for verdict in decision.verdicts
+    ]
+    _print_table(("REGION", "VERDICT", "REASON"), rows)
+    if not decision.allowed:
+        print("\nNo region may take this caller: the call would be refused.")
+
+
+def _country(text: str) -> str:
+    from regions.geo import country_names
+
+    code = text.upper()
+    names = country_names()
+    if len(code) == 2 and code.isascii() and code.isalpha():
+        return code
+    meant = [known for known, name in names.items() if name.lower() == text.lower()]
+    hint = f": did you mean {meant[0]}?" if meant else ", such as DE, IN or AE"
+    raise argparse.ArgumentTypeError(
+        f"--country {text!r} is no two-letter country code (ISO 3166-1){hint}"
+    )
+
+
+def _word(option: str, text: str, words: Sequence[str]) -> str:
+    if text in words:
+        return text
+    raise argparse.ArgumentTypeError(f"{option} {text!r} is none of {', '.join(words)}")
+
+
+def _tenant_policy(path: Path | None, tenant: str | None, catalogue: Catalogue) -> TenantPolicy:
+    from control_plane.tenants import TenantsFile
+    from regions.errors import ConfigError
+    from regions.models import TenantPolicy
+    from regions.strict_yaml import load_yaml
+
+    if path is None and tenant is None:
+        return TenantPolicy()
+    if path is None or tenant is None:
+        raise argparse.ArgumentTypeError("--tenant-file and --tenant go together: give both")
+    policies = {found.id: found.policy for found in load_yaml(path, TenantsFile).tenants}
+    if tenant not in policies:
+        raise ConfigError(f"{path}: no tenant {tenant!r}: it has {', '.join(sorted(policies))}")
+    unknown = policies[tenant].unknown_regions(catalogue)
+    if unknown:
+        raise ConfigError(f"{path}: tenant {tenant!r} names unknown regions: {', '.join(unknown)}")
+    return policies[tenant]
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns; the last one wraps to the terminal."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = shutil.get_terminal_size((100, 24)).columns - indent
+    for row in (header, *rows):
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
+        last = (room >= MIN_REASON_WIDTH and textwrap.wrap(row[-1], room)) or [row[-1]]
+        for number, line in enumerate(last):
+            print((start if number == 0 else " " * indent) + line)
