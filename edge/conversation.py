@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from edge.clock import Clock
 from edge.dialog.conductor import Conductor
@@ -20,6 +20,7 @@ from edge.events import (
     Act,
     CallerEvent,
     Expect,
+    Expectation,
     Handover,
     HangUp,
     Heard,
@@ -35,11 +36,49 @@ from edge.events import (
 )
 from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
-from edge.session.journal import Journal
-from edge.speech.listener import Listener
-from edge.speech.speaker import Answer, Speaker
 
 Publish = Callable[[Event], None]
+
+
+class Ear(Protocol):
+    """What a conversation needs of the listener."""
+
+    agent_speaking: bool
+    """While True, more is asked of a sound before it counts as the caller's speech."""
+
+    def expect(self, expectation: Expectation) -> None: ...
+
+
+class Answer(Protocol):
+    """What it needs of an answer being spoken (``edge.speech.speaker.Answer``)."""
+
+    on_words: Callable[[str], None]
+    on_first_played: Callable[[], None]
+
+    @property
+    def heard(self) -> str: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def first_audio_at(self) -> float | None: ...
+    @property
+    def first_played_at(self) -> float | None: ...
+    def say(self, text: str) -> None: ...
+    def finish(self) -> None: ...
+    async def run(self) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Mouth(Protocol):
+    """What it needs of the speaker."""
+
+    def begin(self) -> Answer: ...
+
+
+class Memory(Protocol):
+    """What it needs of the journal."""
+
+    async def commit(self, turn: Turn, state: JsonValue) -> None: ...
 
 
 @dataclass(slots=True)
@@ -55,6 +94,8 @@ class Exchange:
     protected: bool = False
     """The words being said may not be interrupted."""
     cut: bool = False
+    remembered: bool = False
+    """The caller's part is in the journal."""
 
     @property
     def spoken(self) -> str:
@@ -79,9 +120,9 @@ class Conversation:
         self,
         *,
         conductor: Conductor,
-        listener: Listener,
-        speaker: Speaker,
-        journal: Journal,
+        listener: Ear,
+        speaker: Mouth,
+        journal: Memory,
         publish: Publish,
         clock: Clock,
         metrics: CallMetrics,
@@ -224,7 +265,7 @@ class Conversation:
                 await asyncio.wait([thinking])
                 self._thinking = None
                 if heard is not None and (thinking.cancelled() or thinking.exception() is None):
-                    await self._commit(heard.text, "", exchange)
+                    await self._remember_caller(exchange)
         finally:
             self._thinking = None
             self._exchange = None
@@ -254,6 +295,7 @@ class Conversation:
             case ToolCalled():
                 exchange.calling[act.call_id] = act
                 self.tool_calls += 1
+                await self._remember_caller(exchange)  # a resume then knows that it was called
                 self._publish(
                     function_call(exchange.response_id, act.call_id, act.name, dict(act.arguments))
                 )
@@ -331,6 +373,8 @@ class Conversation:
     async def _conclude(self, exchange: Exchange) -> None:
         """Tell the client and the journal what was heard of the answer."""
         if not exchange.answers:
+            if exchange.tools:
+                await self._commit("", "", exchange)
             return
         complete = exchange.complete
         self._conductor.played(exchange.spoken, complete)
@@ -348,6 +392,11 @@ class Conversation:
             event("response.done", response={"id": exchange.response_id, "status": status})
         )
         await self._commit("", exchange.spoken, exchange, interrupted=not complete)
+
+    async def _remember_caller(self, exchange: Exchange) -> None:
+        if not exchange.remembered:
+            exchange.remembered = True
+            await self._commit(exchange.heard.text if exchange.heard else "", "", exchange)
 
     async def _commit(
         self, caller: str, agent: str, exchange: Exchange, *, interrupted: bool = False
