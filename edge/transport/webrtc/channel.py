@@ -1,0 +1,139 @@
+"""JSON events over one data channel, with bounds in both directions."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from aiortc import RTCDataChannel
+from aiortc.exceptions import InvalidStateError
+
+from edge.clock import Clock
+from edge.events import JsonValue
+
+LABEL = "oai-events"
+
+MAX_BACKLOG = 64
+"""Events kept until the channel opens; later ones are dropped."""
+
+MAX_EVENT_BYTES = 16 * 1024
+MAX_EVENTS_PER_SECOND = 20
+
+MAX_BUFFERED = 256 * 1024
+"""Bytes that a far end may leave unread; events beyond are dropped."""
+
+
+class EventChannel:
+    """The event channel of a leg, before and after it opens.
+
+    ``on_message`` gets every well-formed JSON object that arrives within the bounds; anything else
+    is answered with an ``error`` event, at most :data:`MAX_EVENTS_PER_SECOND` times a second.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        on_message: Callable[[Mapping[str, JsonValue]], None],
+        *,
+        max_bytes: int = MAX_EVENT_BYTES,
+        max_rate: float = MAX_EVENTS_PER_SECOND,
+        strict: bool = True,
+    ) -> None:
+        self.dropped = 0
+        self._clock = clock
+        self._on_message = on_message
+        self._max_bytes = max_bytes
+        self._incoming = TokenBucket(max_rate, clock.monotonic())
+        self._errors = TokenBucket(max_rate, clock.monotonic())
+        self._strict = strict
+        self._backlog: deque[str] = deque()
+        self._channel: RTCDataChannel | None = None
+
+    @property
+    def open(self) -> bool:
+        return self._channel is not None and self._channel.readyState == "open"
+
+    def attach(self, channel: RTCDataChannel) -> None:
+        """Use ``channel`` if it is the first one with our label; others are ignored."""
+        if self._channel is not None or channel.label != LABEL:
+            return
+        self._channel = channel
+        channel.on("message", self._received)
+        if channel.readyState == "open":
+            self._flush()
+        else:
+            channel.on("open", self._flush)
+
+    def send(self, event: Mapping[str, JsonValue]) -> None:
+        """Send, or keep until the channel opens. Never blocks; beyond the bounds, drops."""
+        text = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+        if self._channel is None or self._channel.readyState == "connecting":
+            if len(self._backlog) < MAX_BACKLOG:
+                self._backlog.append(text)
+            else:
+                self.dropped += 1
+            return
+        self._write(text)
+
+    def close(self) -> None:
+        """Drop what waits; nothing is sent or reported any more."""
+        self._backlog.clear()
+        if self._channel is not None:
+            self._channel.remove_all_listeners()
+
+    def _flush(self) -> None:
+        while self._backlog:
+            self._write(self._backlog.popleft())
+
+    def _write(self, text: str) -> None:
+        channel = self._channel
+        if channel is None or channel.bufferedAmount > MAX_BUFFERED:
+            self.dropped += 1
+            return
+        try:
+            channel.send(text)
+        except (InvalidStateError, ValueError):
+            # Closed meanwhile, or longer than the far end takes.
+            self.dropped += 1
+
+    def _received(self, message: str | bytes) -> None:
+        if self._strict and not self._incoming.take(self._clock.monotonic()):
+            self._refuse("rate_limited", "too many events")
+            return
+        size = len(message) if isinstance(message, bytes) else len(message.encode())
+        if size > self._max_bytes:
+            self._refuse("event_too_large", f"an event is at most {self._max_bytes} bytes")
+            return
+        try:
+            event = json.loads(message)
+        except (ValueError, RecursionError):
+            self._refuse("bad_event", "an event is a JSON object")
+            return
+        if not isinstance(event, dict):
+            self._refuse("bad_event", "an event is a JSON object")
+            return
+        self._on_message(event)
+
+    def _refuse(self, code: str, message: str) -> None:
+        if self._strict and self._errors.take(self._clock.monotonic()):
+            error = {"type": "invalid_request_error", "code": code, "message": message}
+            self.send({"type": "error", "error": error})
+
+
+class TokenBucket:
+    """At most ``rate`` per second, with a burst of one second's worth."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more is allowed at ``now`` seconds."""
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

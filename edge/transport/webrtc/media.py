@@ -1,0 +1,106 @@
+"""The media of one connection, driven by the ticker: out, in, reports, and the watch."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from edge.clock import Clock
+from edge.media.frames import Samples
+from edge.media.playout import Playout
+from edge.media.ticker import Ticker
+from edge.transport.webrtc.codec import Codec
+from edge.transport.webrtc.peer import Peer
+from edge.transport.webrtc.receiver import AudioReceiver
+from edge.transport.webrtc.reports import Reporter
+from edge.transport.webrtc.rtp import RtpPacket
+from edge.transport.webrtc.sender import AudioSender
+
+TICKS_PER_SECOND = 50
+
+
+class MediaStream:
+    """Joins a :class:`Peer`, a sender and a receiver to the shared ticker.
+
+    ``sends`` and ``receives`` follow the agreed direction. Frames at ``rate`` Hz go to
+    ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        codec: Codec,
+        playout: Playout,
+        rate: int,
+        on_frame: Callable[[Samples], None],
+        clock: Clock,
+        *,
+        continuous: bool = False,
+    ) -> None:
+        self.sender = AudioSender(codec, playout, continuous=continuous)
+        self.receiver = AudioReceiver(codec, rate, on_frame)
+        self.reporter = Reporter(self.sender, self.receiver)
+        self.sends = True
+        self.receives = True
+        self.on_packet: Callable[[RtpPacket, float], None] = _ignore
+        self._peer = peer
+        self._clock = clock
+        self._unsubscribe: Callable[[], None] = _nothing
+        self._running = False
+        # Reports of many calls must not fall into one tick.
+        self._count = secrets.randbelow(TICKS_PER_SECOND)
+        peer.on_rtp = self._received
+        peer.on_rtcp = self._report_received
+
+    def start(self, ticker: Ticker) -> None:
+        """Media flows from now on."""
+        if not self._running:
+            self._running = True
+            self._unsubscribe = ticker.subscribe(self.tick)
+
+    def stop(self) -> None:
+        """No callback runs after this. Idempotent."""
+        self._running = False
+        self._unsubscribe()
+
+    def close(self) -> None:
+        """Stop, and free the codecs."""
+        self.stop()
+        self.sender.close()
+        self.receiver.close()
+
+    def goodbye(self) -> None:
+        """Tell the far end that our stream ends."""
+        self._peer.send_rtcp(self.reporter.goodbye(self._clock.monotonic()))
+
+    def tick(self) -> None:
+        """One step of 20 ms."""
+        if not self._running:
+            return
+        packet = self.sender.tick()
+        if packet is not None and self.sends:
+            self._peer.send_rtp(packet)
+        now = self._clock.monotonic()
+        if self.receives:
+            self.receiver.tick(now)
+        self._count += 1
+        if self._count % TICKS_PER_SECOND == 0 and self._running:
+            self._peer.send_rtcp(self.reporter.report(now, self._clock.wall()))
+            self._peer.watch()
+
+    def _received(self, packet: RtpPacket) -> None:
+        if self._running and self.receives:
+            now = self._clock.monotonic()
+            self.on_packet(packet, now)
+            self.receiver.packet(packet, now)
+
+    def _report_received(self, data: bytes) -> None:
+        self.reporter.received(data, self._clock.monotonic(), self._clock.wall())
+
+
+def _ignore(packet: RtpPacket, now: float) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass
