@@ -1,0 +1,300 @@
+/**
+ * Inland in a browser: ask where, talk, survive. No dependencies, no build step.
+ *
+ * ```js
+ * import { InlandCall, microphone, place } from "./inland.js";
+ *
+ * const placement = await place({ controlPlane, key: "pk_…", agent: "clinic-reception", country: "DE" });
+ * const call = new InlandCall();
+ * call.addEventListener("transcript", ({ detail }) => console.log("you:", detail.text));
+ * call.addEventListener("agentwords", ({ detail }) => console.log("agent:", detail.text));
+ * call.addEventListener("audio", ({ detail }) => (audioElement.srcObject = detail.stream));
+ * await call.start({ placement, stream: await microphone() });
+ * ```
+ *
+ * The protocol is docs/protocol.md. The events are told in web_demo/README.md.
+ */
+
+import { InlandError } from "./sdk/errors.js";
+import { RESUMABLE, Translator, sessionOf, typed } from "./sdk/events.js";
+import { Leg, hangUp } from "./sdk/leg.js";
+import { silence, whenLost } from "./sdk/microphone.js";
+import { place } from "./sdk/placement.js";
+import { pause, resume } from "./sdk/resume.js";
+
+export { InlandError } from "./sdk/errors.js";
+export { microphone } from "./sdk/microphone.js";
+export { place } from "./sdk/placement.js";
+
+/**
+ * @typedef {import("./sdk/placement.js").Placement} Placement
+ * @typedef {import("./sdk/placement.js").Candidate} Candidate
+ */
+
+/** One conversation, over as many connections as it takes. Used once. */
+export class InlandCall extends EventTarget {
+  #bounds;
+  /** @type {"new"|"connecting"|"live"|"reconnecting"|"ended"} */
+  #phase = "new";
+  #abort = new AbortController();
+  #translator = new Translator();
+  /** @type {MediaStream|null} */
+  #stream = null;
+  /** @type {{track: MediaStreamTrack, close: () => void}|null} */
+  #silence = null;
+  /** @type {Leg|null} */
+  #leg = null;
+  /** @type {Placement|null} */
+  #placement = null;
+  /** @type {Candidate|null} */
+  #candidate = null;
+  /** @type {ReturnType<typeof sessionOf>|null} */
+  #session = null;
+  #resumeToken = "";
+  #muted = false;
+
+  /**
+   * @param {{silenceMs?: number, giveUpMs?: number}} [bounds] `silenceMs`: an edge without a sign
+   *   of life for so long is dead; `giveUpMs`: no new round of reconnecting after so long
+   */
+  constructor({ silenceMs = 3000, giveUpMs = 30_000 } = {}) {
+    super();
+    this.#bounds = { silenceMs, giveUpMs };
+  }
+
+  get phase() {
+    return this.#phase;
+  }
+
+  get muted() {
+    return this.#muted;
+  }
+
+  /** Who serves now, or null before the first edge answered. */
+  get session() {
+    return this.#session;
+  }
+
+  /** The node that serves now: `{region, node, url, reason}`. */
+  get candidate() {
+    return this.#candidate;
+  }
+
+  /** What proves to an edge that this is the same caller. Empty before the first edge answered. */
+  get resumeToken() {
+    return this.#resumeToken;
+  }
+
+  /**
+   * Call the first candidate that takes the call.
+   *
+   * @param {{placement: Placement, stream?: MediaStream|null}} what `stream` carries the caller's
+   *   voice and is stopped when the call ends; null for a call by typing
+   * @throws {InlandError} the last candidate's reason; the call has then ended
+   */
+  async start({ placement, stream = null }) {
+    if (this.#phase !== "new") {
+      throw new InlandError("already_used", "A call is started once; make a new one.");
+    }
+    this.#phase = "connecting";
+    this.#placement = placement;
+    this.#stream = stream;
+    whenLost(stream, this.#abort.signal, (error) => this.#tell("error", { error }));
+    this.#tell("state", { state: "connecting" });
+    /** @type {unknown} */
+    let failure = new InlandError("edge_unreachable", "The placement names no edge.");
+    for (const candidate of placement.candidates) {
+      try {
+        this.#adopt(await this.#connect(candidate, placement.token, true), candidate);
+        return;
+      } catch (error) {
+        failure = error;
+        if (!(error instanceof InlandError) || !error.elsewhere) break;
+      }
+    }
+    this.#end("error", failure);
+    throw failure;
+  }
+
+  /**
+   * Stop or resume sending the caller's voice. The line stays open.
+   * @param {boolean} on
+   */
+  mute(on) {
+    this.#muted = on;
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !on;
+  }
+
+  /**
+   * Say something by typing it.
+   *
+   * @param {string} words at most 500 characters
+   * @throws {InlandError} `not_connected`, `text_too_long`
+   */
+  sendText(words) {
+    this.#send(typed(words));
+  }
+
+  /**
+   * Make the agent stop speaking.
+   * @throws {InlandError} `not_connected`
+   */
+  interrupt() {
+    this.#send({ type: "response.cancel" });
+  }
+
+  /** End the call, whatever its phase. Idempotent; never throws. */
+  hangUp() {
+    if (this.#phase === "ended") return;
+    this.#releaseResource();
+    this.#end("hangup");
+  }
+
+  /**
+   * Leave this connection and resume the session on the best node. The call does so itself when the
+   * edge goes silent.
+   *
+   * @param {string} [cause] told with the `reconnecting` event
+   * @param {{leaving?: boolean}} [how] `leaving`: try the node that served last
+   */
+  async reconnect(cause = "asked", { leaving = false } = {}) {
+    const [placement, current] = [this.#placement, this.#candidate];
+    if (this.#phase !== "live" || !placement || !current) return;
+    this.#phase = "reconnecting";
+    this.#letGo();
+    for (const told of this.#translator.cut()) this.#tell(told.type, told.detail);
+    const began = performance.now();
+    this.#tell("state", { state: "reconnecting" });
+    try {
+      const done = await resume({
+        placement,
+        current,
+        leaving,
+        attempt: (candidate, attempt) => {
+          this.#tell("reconnecting", { cause, attempt, ...candidate });
+          return this.#connect(candidate, this.#resumeToken, false);
+        },
+        replace: () => place({ ...placement.request, signal: this.#abort.signal }),
+        pause: (ms) => pause(ms, this.#abort.signal),
+        timeIsUp: () => performance.now() - began > this.#bounds.giveUpMs,
+      });
+      this.#placement = done.placement;
+      this.#adopt(done.leg, done.candidate);
+      const ms = Math.round(performance.now() - began);
+      this.#tell("reconnected", { cause, ms, attempts: done.attempts, session: this.#session });
+    } catch (cause) {
+      const words = "The connection was lost and could not be resumed.";
+      this.#end("lost", new InlandError("edge_lost", words, { cause }));
+    }
+  }
+
+  /**
+   * @param {Candidate} candidate
+   * @param {string} bearer a route token or the resume token
+   * @param {boolean} fresh a leg that fails half-way is then told to the edge. Not on a resume: a
+   *   DELETE would hang up the very session that is to go on
+   * @returns {Promise<Leg>}
+   */
+  async #connect(candidate, bearer, fresh) {
+    const leg = new Leg(this.#track(), {
+      onEvent: (event) => this.#received(event),
+      onStream: (stream) => this.#tell("audio", { stream }),
+      onGone: (why) => void this.reconnect(why),
+    });
+    try {
+      await leg.open({ url: candidate.url, bearer, signal: this.#abort.signal });
+    } catch (error) {
+      if (fresh && leg.resource) void hangUp(leg.resource, bearer);
+      throw error;
+    }
+    return leg;
+  }
+
+  /**
+   * @param {Leg} leg open
+   * @param {Candidate} candidate
+   */
+  #adopt(leg, candidate) {
+    if (this.#phase === "ended") {
+      leg.close();
+      return;
+    }
+    this.#phase = "live";
+    this.#leg = leg;
+    this.#candidate = candidate;
+    leg.watch(this.#bounds, () => void this.reconnect("silent"));
+    this.#tell("session", { session: this.#session, candidate });
+  }
+
+  /** @param {Record<string, any>} event */
+  #received(event) {
+    if (event.type === "session.created") {
+      this.#session = sessionOf(event);
+      if (typeof event.inland?.resume_token === "string") {
+        this.#resumeToken = event.inland.resume_token;
+      }
+      return;
+    }
+    if (event.type === "inland.call.ended") {
+      const reason = String(event.reason ?? "completed");
+      if (RESUMABLE.has(reason) && this.#phase === "live") {
+        void this.reconnect(reason, { leaving: reason === "draining" });
+      } else {
+        this.#end(reason);
+      }
+      return;
+    }
+    for (const told of this.#translator.translate(event)) this.#tell(told.type, told.detail);
+  }
+
+  /** @returns {MediaStreamTrack} */
+  #track() {
+    const [voice] = this.#stream?.getAudioTracks() ?? [];
+    if (voice) return voice;
+    this.#silence ??= silence();
+    return this.#silence.track;
+  }
+
+  /** @param {Record<string, unknown>} event */
+  #send(event) {
+    if (!this.#leg?.send(event)) {
+      throw new InlandError("not_connected", "There is no connection right now.");
+    }
+  }
+
+  #releaseResource() {
+    if (!this.#leg || !this.#candidate) return;
+    const path = `/v1/realtime/calls/${this.#session?.callId}`;
+    const resource = this.#leg.resource ?? new URL(path, this.#candidate.url).href;
+    void hangUp(resource, this.#resumeToken || this.#placement?.token || "");
+  }
+
+  #letGo() {
+    this.#leg?.close();
+    this.#leg = null;
+  }
+
+  /**
+   * @param {string} reason
+   * @param {unknown} [error]
+   */
+  #end(reason, error = null) {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    for (const told of this.#translator.cut()) this.#tell(told.type, told.detail);
+    this.#abort.abort();
+    this.#letGo();
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#silence?.close();
+    this.#tell("state", { state: "ended" });
+    this.#tell("ended", { reason, error });
+  }
+
+  /**
+   * @param {string} type
+   * @param {Record<string, any>} detail
+   */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

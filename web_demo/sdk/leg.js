@@ -1,0 +1,192 @@
+import { InlandError, problemOf } from "./errors.js";
+import { Watchdog } from "./watchdog.js";
+
+/** How long the edge may take to answer an offer, and then to open the channel. */
+const ANSWER_TIMEOUT_MS = 2500;
+const OPEN_TIMEOUT_MS = 4000;
+const CALLS = "/v1/realtime/calls";
+const WATCH_MS = 250;
+
+/** One media connection to one edge: a peer connection, its event channel, its resource. */
+export class Leg {
+  #peer;
+  #channel;
+  #handlers;
+  #closed = false;
+  /** @type {Watchdog|null} */
+  #watchdog = null;
+  #timer = 0;
+  /** @type {string|null} where DELETE goes */
+  resource = null;
+
+  /**
+   * @param {MediaStreamTrack} track what the caller says
+   * @param {{onEvent: (event: Record<string, any>) => void,
+   *          onStream: (stream: MediaStream) => void,
+   *          onGone: (why: "failed"|"closed") => void}} handlers none is called after `close()`
+   */
+  constructor(track, handlers) {
+    this.#handlers = handlers;
+    // No STUN: an edge has a public address, and learns ours from the first check that arrives.
+    this.#peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.#peer.addTransceiver(track, { direction: "sendrecv" });
+    this.#peer.ontrack = ({ track: theirs, streams }) =>
+      this.#handlers.onStream(streams[0] ?? new MediaStream([theirs]));
+    this.#peer.onconnectionstatechange = () => {
+      if (this.#peer.connectionState === "failed") this.#gone("failed");
+    };
+    this.#channel = this.#peer.createDataChannel("oai-events");
+    this.#channel.onmessage = ({ data }) => this.#received(data);
+    this.#channel.onclose = () => this.#gone("closed");
+  }
+
+  /**
+   * Offer, and wait for the edge's first event.
+   *
+   * @param {{url: string, bearer: string, signal: AbortSignal}} where
+   * @returns {Promise<void>} when `session.created` has been handed to `onEvent`
+   * @throws {InlandError} after which the leg is closed
+   */
+  async open({ url, bearer, signal }) {
+    const { promise: created, resolve, reject } = Promise.withResolvers();
+    // The promise may fail before anyone waits for it; that is not an unhandled error.
+    created.catch(() => undefined);
+    const { onEvent, onGone } = this.#handlers;
+    this.#handlers = {
+      ...this.#handlers,
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.type === "session.created") resolve(undefined);
+      },
+      onGone: () => reject(new InlandError("edge_unreachable", "The edge closed the connection.")),
+    };
+    const late = setTimeout(
+      () => reject(new InlandError("connect_timeout", "The edge answered, but no media came.")),
+      ANSWER_TIMEOUT_MS + OPEN_TIMEOUT_MS,
+    );
+    const stop = () => reject(new InlandError("aborted", "The call was given up."));
+    signal.addEventListener("abort", stop);
+    try {
+      await this.#peer.setLocalDescription(await this.#peer.createOffer());
+      const answer = await this.#post(url, bearer, signal);
+      await this.#peer.setRemoteDescription({ type: "answer", sdp: answer }).catch((cause) => {
+        throw new InlandError("bad_answer", "The edge's answer is not usable SDP.", { cause });
+      });
+      await created;
+      this.#handlers = { ...this.#handlers, onEvent, onGone };
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      clearTimeout(late);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} bearer
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>} the SDP answer
+   */
+  async #post(url, bearer, signal) {
+    let response;
+    try {
+      response = await fetch(new URL(CALLS, url), {
+        method: "POST",
+        headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/sdp" },
+        body: this.#peer.localDescription?.sdp ?? "",
+        credentials: "omit",
+        cache: "no-store",
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+      });
+    } catch (cause) {
+      if (signal.aborted) throw new InlandError("aborted", "The call was given up.", { cause });
+      throw new InlandError("edge_unreachable", "The edge did not answer.", { cause });
+    }
+    if (response.status !== 201) throw await problemOf(response, "The edge");
+    const location = response.headers.get("Location");
+    if (location) this.resource = new URL(location, url).href;
+    return response.text();
+  }
+
+  /** @param {unknown} data */
+  #received(data) {
+    this.#watchdog?.heard(performance.now());
+    let event;
+    try {
+      event = JSON.parse(String(data));
+    } catch {
+      return; // not an event of this protocol; the next one will be
+    }
+    if (!this.#closed && typeof event?.type === "string") this.#handlers.onEvent(event);
+  }
+
+  /** @param {"failed"|"closed"} why */
+  #gone(why) {
+    if (!this.#closed) this.#handlers.onGone(why);
+  }
+
+  /**
+   * @param {Record<string, unknown>} event
+   * @returns {boolean} whether the channel took it
+   */
+  send(event) {
+    if (this.#channel.readyState !== "open") return false;
+    this.#channel.send(JSON.stringify(event));
+    return true;
+  }
+
+  /**
+   * Watch for signs of life until the leg is closed.
+   *
+   * @param {{silenceMs: number}} bounds
+   * @param {() => void} onDead
+   */
+  watch(bounds, onDead) {
+    const watchdog = new Watchdog(performance.now(), bounds);
+    this.#watchdog = watchdog;
+    this.#timer = setInterval(async () => {
+      const packets = await this.#packetsReceived();
+      if (!this.#closed && watchdog.isDead(packets, performance.now())) onDead();
+    }, WATCH_MS);
+  }
+
+  /** @returns {Promise<number>} RTP packets received so far */
+  async #packetsReceived() {
+    const [receiver] = this.#peer.getReceivers();
+    let packets = 0;
+    for (const report of (await receiver.getStats()).values()) {
+      if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
+    }
+    return packets;
+  }
+
+  /** Let go of the connection. The edge is not told: see {@link hangUp}. Idempotent. */
+  close() {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#peer.close();
+  }
+}
+
+/**
+ * Tell an edge that the call is over (RFC 9725 section 4.2). Best effort: an edge that cannot be
+ * reached finds out by silence.
+ *
+ * @param {string} resource
+ * @param {string} bearer
+ */
+export async function hangUp(resource, bearer) {
+  try {
+    await fetch(resource, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${bearer}` },
+      credentials: "omit",
+      // Goes out even while the page is being closed.
+      keepalive: true,
+    });
+  } catch {
+    // see above
+  }
+}
