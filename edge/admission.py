@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from control_plane.contract import TOKEN_AUDIENCE, TOKEN_ISSUER, RouteClaims
 from edge.internal import Admitted
 from edge.problem import EdgeRefusal
-from edge.session.resume import ResumeRefused, ResumeTokens
+from edge.session.errors import ResumeRefused
+from edge.session.resume import ResumeTokens
 from regions.models import Catalogue, DataClass, Operation, TenantPolicy
 from regions.policy import allowed_set
 

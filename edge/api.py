@@ -19,6 +19,7 @@ from edge.jwks import KeyCache
 from edge.node_metrics import merge_expositions
 from edge.pool import WorkerPool, WorkerSlot
 from edge.problem import EdgeRefusal
+from edge.session.resume import PREFIX as RESUME_PREFIX
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from regions.models import Catalogue
@@ -143,7 +144,7 @@ class Signalling:
         gate = self._gate
         now = gate.clock.wall()
         region = gate.settings.region
-        if token.startswith(ResumeTokens.PREFIX):
+        if token.startswith(RESUME_PREFIX):
             return verify_resume_token(
                 token, tokens=gate.resume, region=region, catalogue=gate.catalogue
             )
@@ -255,6 +256,8 @@ async def _offer(request: web.Request) -> str:
     except ValueError as error:
         raise EdgeRefusal("bad_request", "the form is malformed") from error
     sdp = form.get("sdp")
+    if isinstance(sdp, (bytes, bytearray)):  # a part with a content type of its own
+        sdp = sdp.decode("utf-8", errors="replace")
     if not isinstance(sdp, str):
         raise EdgeRefusal("bad_sdp", "the form has no text field 'sdp'")
     return sdp

@@ -14,6 +14,7 @@ from edge.dialog.conductor import Conductor
 from edge.events import Turn
 from edge.leg import Leg, LegError
 from edge.metrics import CallMetrics
+from edge.patience import PatientJournal
 from edge.realtime import (
     Event,
     HangUpRequest,
@@ -30,7 +31,7 @@ from edge.realtime import (
 )
 from edge.session.errors import SessionError, StaleOwner
 from edge.session.journal import Journal
-from edge.session.records import CallRecord
+from edge.session.records import CallRecord, EndReason
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
 
@@ -38,8 +39,6 @@ ALIVE_SECONDS = 1.0
 """Period of ``inland.alive``: how a client tells a silent agent from a dead edge."""
 CLOSE_SECONDS = 5.0
 """What ending a call may take before it is given up."""
-FINAL_REASONS = frozenset({"completed", "handover", "hangup", "idle"})
-"""Ends after which the conversation is over; after any other a caller may come back."""
 
 log = logging.getLogger(__name__)
 
@@ -105,21 +104,21 @@ class Call:
             conductor=conductor,
             listener=listener,
             speaker=speaker,
-            journal=journal,
+            journal=PatientJournal(journal),
             publish=leg.send,
             clock=clock,
             metrics=metrics,
             turns=history[-1].number if history else 0,
         )
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: EndReason) -> None:
         """The call is to end, for this reason."""
         if not self._ended.done():
             self._ended.set_result(reason)
 
-    async def run(self) -> str:
+    async def run(self) -> EndReason:
         """Serve the call; returns why it ended. Never raises but ``CancelledError``."""
-        reason = "error"
+        reason: EndReason = "error"
         try:
             reason = await self._serve()
         except LegError:
@@ -128,7 +127,7 @@ class Call:
             await self._finish(reason)
         return reason
 
-    async def _serve(self) -> str:
+    async def _serve(self) -> EndReason:
         self._wire()
         await self._leg.connected()
         self._answered_at = self._clock.wall()
@@ -142,7 +141,7 @@ class Call:
                 group.create_task(self._limit()),
             ]
             try:
-                reason: str = await self._ended
+                reason: EndReason = await self._ended
             finally:
                 for task in tasks:
                     task.cancel()
@@ -175,7 +174,7 @@ class Call:
         self.end(await self._conversation.run(resumed=self._history is not None))
 
     async def _watch_leg(self) -> None:
-        self.end(await self._leg.closed())
+        self.end("hangup" if await self._leg.closed() == "hangup" else "lost")
 
     async def _stay_alive(self) -> None:
         while True:
@@ -202,7 +201,7 @@ class Call:
             case _:
                 assert_never(request)
 
-    async def _finish(self, reason: str) -> None:
+    async def _finish(self, reason: EndReason) -> None:
         """Tell the client, write the record, free everything; bounded in time."""
         self._leg.send(event("inland.state", state="ended", step="", expects=""))
         self._leg.send(event("inland.call.ended", reason=reason))
@@ -235,7 +234,7 @@ class Call:
             history=self._history or (),
         )
 
-    def _record(self, reason: str) -> CallRecord:
+    def _record(self, reason: EndReason) -> CallRecord:
         who = self.identity
         return CallRecord(
             call_id=who.call_id,

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, TypeAlias, assert_never
 
 from edge.clock import Clock
 from edge.dialog.conductor import Conductor
@@ -38,6 +38,8 @@ from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
 
 Publish = Callable[[Event], None]
+Ending: TypeAlias = Literal["completed", "handover"]
+"""How a dialog can end a call."""
 
 
 class Ear(Protocol):
@@ -141,7 +143,7 @@ class Conversation:
         self._floor.set()
         self._exchange: Exchange | None = None
         self._thinking: asyncio.Task[None] | None = None
-        self._ending: str | None = None
+        self._ending: Ending | None = None
         self._began_at = clock.monotonic()
         self._item = ""
         self._step = ""
@@ -154,7 +156,7 @@ class Conversation:
         """Entries in the journal."""
         return self._turns
 
-    async def run(self, *, resumed: bool) -> str:
+    async def run(self, *, resumed: bool) -> Ending:
         """Talk until the dialog ends it; returns why: ``completed`` or ``handover``."""
         turn = self._turns + 1
         opening = self._conductor.resume(turn) if resumed else self._conductor.open(turn)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from edge.events import JsonValue
 from edge.media.frames import Samples
 from edge.media.playout import Playout
+
+LegEnd: TypeAlias = Literal["hangup", "lost", "failed"]
+"""Why the far end is gone: it said so, it went silent, or the transport broke."""
 
 
 class Leg(Protocol):
@@ -38,7 +41,7 @@ class Leg(Protocol):
         """
         ...
 
-    async def closed(self) -> str:
+    async def closed(self) -> LegEnd:
         """Returns when the far end is gone, with the reason.
 
         ``hangup`` (it said so), ``lost`` (it went silent) or ``failed`` (the transport broke).

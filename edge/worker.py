@@ -16,9 +16,9 @@ from edge.dialog.conductor import Conductor
 from edge.internal import Admitted, CallOpened, OpenCall
 from edge.leg import Leg
 from edge.metrics import WorkerMetrics
-from edge.outbound import Outbound
+from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
-from edge.session.errors import SessionEnded, SessionError, SessionExists, UnknownSession
+from edge.session.errors import RegionRefused, SessionError, SessionExists, UnknownSession
 from edge.session.journal import History, Journal
 from edge.session.keys import KeyProvider
 from edge.session.resume import ResumeTokens
@@ -31,7 +31,7 @@ from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.leg import WebRtcLeg
-from edge.transport.webrtc.sdp import OfferError
+from edge.transport.webrtc.errors import OfferError
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 
@@ -52,6 +52,7 @@ class Rooms:
     store: SessionStore
     keys: KeyProvider
     resume: ResumeTokens
+    connections: Pool
     agents: Mapping[str, AgentSpec]
     metrics: WorkerMetrics
     environ: Mapping[str, str]
@@ -156,14 +157,7 @@ class Worker:
         owner = secrets.token_hex(16)
         try:
             if caller.resumed:
-                return await Journal.take_over(
-                    rooms.store,
-                    rooms.keys,
-                    session_id=caller.session_id,
-                    region=rooms.settings.region,
-                    owner=owner,
-                    clock=rooms.clock,
-                )
+                return await self._take_over(caller, owner)
             journal = await Journal.begin(
                 rooms.store,
                 rooms.keys,
@@ -177,14 +171,26 @@ class Worker:
             raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
         except UnknownSession as error:
             raise EdgeRefusal("unknown_session", "this region has no such session") from error
-        except SessionEnded as error:
-            raise EdgeRefusal(
-                "session_ended", "this conversation was ended; place a call"
-            ) from error
+        except RegionRefused as error:
+            raise EdgeRefusal("wrong_region", "the session may not be held here") from error
         except SessionError as error:
             log.error("journal not opened", extra={"reason": type(error).__name__})
             raise EdgeRefusal("not_ready", "the session store does not answer") from error
         return journal, None
+
+    async def _take_over(self, caller: Admitted, owner: str) -> tuple[Journal, History]:
+        rooms = self._rooms
+        journal, history = await Journal.take_over(
+            rooms.store,
+            rooms.keys,
+            session_id=caller.session_id,
+            region=rooms.settings.region,
+            owner=owner,
+            clock=rooms.clock,
+        )
+        if history.ended:
+            raise EdgeRefusal("session_ended", "this conversation is over; place a new call")
+        return journal, history
 
     def _tag(self, caller: Admitted) -> ResidencyTag:
         settings = self._rooms.settings
@@ -248,8 +254,9 @@ class Worker:
             session_id=caller.session_id,
             clock=rooms.clock,
             outbound=Outbound(
-                {DataClass(name): regions for name, regions in caller.regions.items()},
-                rooms.settings.region,
+                here=rooms.settings.region,
+                allowed={DataClass(name): where for name, where in caller.regions.items()},
+                pool=rooms.connections,
             ),
             ledger=JournalLedger(journal),
             environ=rooms.environ,
@@ -268,7 +275,7 @@ class Worker:
             allowed_regions=caller.regions.get(DataClass.AUDIO.value, ()),
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
-            lifetime_s=settings.session_hours * 3600,
+            lifetime_s=int(settings.session_hours * 3600),
         )
         return ResumeGrant(token, expires_at)
 

@@ -25,16 +25,17 @@ from edge.internal import OpenCall, WorkerStatus
 from edge.logs import configure_logging
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
+from edge.outbound import Pool
 from edge.problem import EdgeRefusal
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
-from edge.session.sqlite import SqliteSessionStore
+from edge.session.sqlite import SqliteStore
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
 from edge.speech.voices.client import VoiceClient
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
-from edge.transport.webrtc.leg import IceRestartUnsupported
+from edge.transport.webrtc.errors import IceRestartUnsupported
 from edge.worker import Rooms, Worker
 
 DRAIN_SECONDS = 8.0
@@ -93,7 +94,7 @@ async def _open_rooms(
     metrics.capacity.labels(str(index)).set(settings.capacity)
     metrics.late_ticks.labels(str(index)).set_function(lambda: ticker.late)
     keys = LocalKeyFile.open(settings.key_path, settings.region)
-    store = await SqliteSessionStore.open(settings.store_path)
+    store = await SqliteStore.open(settings.store_path)
     closing.push_async_callback(store.close)
     endpoint = WebRtcEndpoint(
         host=settings.media_host,
@@ -120,7 +121,8 @@ async def _open_rooms(
         voice=voice,
         store=store,
         keys=keys,
-        resume=ResumeTokens(keys, clock),
+        resume=ResumeTokens(keys.subkey("resume"), clock),
+        connections=await closing.enter_async_context(Pool()),
         agents=load_agents(settings.agents),
         metrics=metrics,
         environ=os.environ,

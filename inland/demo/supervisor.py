@@ -121,7 +121,7 @@ async def _serve(
     say("  or call from a shell:  inland call --from DE --script booking")
     say("  Ctrl-C ends the demo.\n")
     async with asyncio.TaskGroup() as group:
-        waiting = [group.create_task(stop.wait())]
+        waiting: list[asyncio.Task[object]] = [group.create_task(stop.wait())]
         waiting += [group.create_task(child.process.wait()) for child in running.children]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
