@@ -92,8 +92,8 @@ def _problems(
         keys = detail["loc"]
         known = reader.known_prefix(keys)
         shown = (*known, keys[-1]) if detail["type"] == "missing" else known
-        where = f"{name}:{reader.lines[known]}"
-        yield f"{where}: {_dotted(shown)}: {cure_of(detail, model)}"
+        where = f"{_dotted(shown)}: " if shown else ""
+        yield f"{name}:{reader.lines[known]}: {where}{cure_of(detail, model)}"
     if len(details) > MAX_PROBLEMS:
         yield f"{name}: and {len(details) - MAX_PROBLEMS} more problems"
 
@@ -102,7 +102,7 @@ def _dotted(path: Path_) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "(the whole file)"
+    return text.removeprefix(".")
 
 
 @dataclass

@@ -1,0 +1,134 @@
+"""``inland regions`` answers people and programs, and says what to do about a bad question."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from inland.commands import regions
+
+TENANTS = """
+tenants:
+  - id: clinic
+    name: Clinic
+    agents: {desk: {}}
+    policy:
+      deny: [eu-west-1]
+      classes:
+        transcript: {regions: []}
+  - id: typo
+    name: Typo
+    agents: {desk: {}}
+    policy: {deny: [eu-wset-1]}
+"""
+
+
+def inland_regions(*words: str) -> int:
+    parser = argparse.ArgumentParser(prog="inland regions")
+    regions.configure(parser)
+    return regions.run(parser.parse_args(words))
+
+
+@pytest.fixture
+def tenants(tmp_path: Path) -> str:
+    path = tmp_path / "tenants.yaml"
+    path.write_text(TENANTS)
+    return str(path)
+
+
+def verdicts(output: str) -> dict[str, bool]:
+    return {found["region"]: found["allowed"] for found in json.loads(output)["regions"]}
+
+
+def test_list_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("list") == 0
+    header, *rows, _, policy = capsys.readouterr().out.splitlines()
+    assert len(rows) == 5
+    for column in ("NAME", "COUNTRY", "JURISDICTION", "CLOUD"):
+        start = header.index(column)
+        assert all(row[start - 1] == " " and row[start] != " " for row in rows)
+    assert policy.startswith("catalogue 2026-11-21.")
+
+
+def test_list_as_json_has_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["regions"][0]["id"] == "eu-central-1"
+    assert listed["regions"][0]["country"] == "DE"
+
+
+def test_explain_gives_each_region_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("explain", "--country", "de") == 0
+    output = capsys.readouterr().out
+    assert "Germany (DE)" in output
+    assert "the European Economic Area" in output
+    for region in ("eu-central-1", "eu-west-1"):
+        assert f"{region:<12}  allowed" in output
+    for region in ("ap-south-1", "ap-south-2", "me-central-1"):
+        assert f"{region:<12}  refused" in output
+
+
+def test_explain_as_json_is_the_decision(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("explain", "--country", "IN", "--class", "recording", "--json") == 0
+    output = capsys.readouterr().out
+    answer = json.loads(output)
+    assert answer["allowed"] == ["ap-south-1", "ap-south-2"]
+    assert answer["jurisdictions"] == ["in"]
+    assert (answer["class"], answer["operation"]) == ("recording", "process")
+    assert verdicts(output)["eu-central-1"] is False
+
+
+@pytest.mark.parametrize("words", [("--country", "US"), ("--country", "DE", "--op", "export")])
+def test_status_1_when_no_region_is_allowed(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inland_regions("explain", *words) == 1
+    assert "No region may take this caller" in capsys.readouterr().out
+
+
+def test_a_tenant_narrows(tenants: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--country", "DE", "--tenant-file", tenants, "--tenant", "clinic", "--json")
+    assert inland_regions("explain", *words) == 0
+    assert json.loads(capsys.readouterr().out)["allowed"] == ["eu-central-1"]
+    assert inland_regions("explain", *words, "--class", "transcript") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (("--country", "Germany"), "did you mean DE?"),
+        (("--country", "D1"), "such as DE, IN or AE"),
+        (("--country", "DE", "--class", "audo"), "is none of audio, recording"),
+        (("--country", "DE", "--op", "delete"), "is none of process, store"),
+        (("--country", "DE", "--tenant", "clinic"), "give both"),
+        (("--country", "DE", "--catalogue", "/nowhere.yaml"), "cannot be read"),
+    ],
+)
+def test_status_2_and_the_cure_for_a_bad_question(
+    words: tuple[str, ...], cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inland_regions("explain", *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("inland regions: ")
+    assert cure in captured.err
+
+
+def test_an_unknown_tenant_and_a_typo_in_a_policy_are_bad_input(
+    tenants: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("explain", "--country", "DE", "--tenant-file", tenants, "--tenant")
+    assert inland_regions(*words, "bakery") == 2
+    assert "no tenant 'bakery': it has clinic, typo" in capsys.readouterr().err
+    assert inland_regions(*words, "typo") == 2
+    assert "unknown regions: eu-wset-1" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_keeps_the_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    inland_regions("explain", "--country", "DE")
+    table = capsys.readouterr().out.split("\n\n")[1]
+    assert all(len(line) <= 80 for line in table.splitlines())

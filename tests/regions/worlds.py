@@ -1,0 +1,121 @@
+"""Small catalogues for tests, by hand and by Hypothesis."""
+
+from datetime import date
+
+from hypothesis import strategies as st
+
+from regions.models import (
+    Catalogue,
+    DataClass,
+    Jurisdiction,
+    Narrowing,
+    Operation,
+    Region,
+    Rule,
+    TenantPolicy,
+)
+
+LAWS = ("la", "lb", "lc", "ld")
+COUNTRIES = ("AA", "BB", "CC", "DD")
+ATTRIBUTES = ("dedicated", "hipaa-baa")
+CLASSES = (DataClass.AUDIO, DataClass.TRANSCRIPT)
+OPERATIONS = (Operation.PROCESS, Operation.STORE)
+
+
+def region(name: str, law: str, attributes: tuple[str, ...] = ()) -> Region:
+    return Region(
+        id=name,
+        name=name,
+        cloud="aws",
+        country=COUNTRIES[LAWS.index(law)],
+        jurisdiction=law,
+        latitude=0.0,
+        longitude=0.0,
+        attributes=attributes,
+    )
+
+
+def law(name: str) -> Jurisdiction:
+    return Jurisdiction(
+        id=name,
+        name=f"land {name}",
+        countries=(COUNTRIES[LAWS.index(name)],),
+        source="a statute",
+        read_on=date(2026, 11, 21),
+    )
+
+
+def rule(
+    law: str,
+    *,
+    regions: tuple[str, ...] | None = None,
+    inside: tuple[str, ...] | None = None,
+    classes: tuple[DataClass, ...] = CLASSES,
+    operations: tuple[Operation, ...] = OPERATIONS,
+    reason: str = "so says the law",
+) -> Rule:
+    return Rule(
+        jurisdiction=law,
+        classes=classes,
+        operations=operations,
+        regions=regions,
+        in_jurisdictions=inside,
+        source="a section",
+        reason=reason,
+    )
+
+
+def world(regions: tuple[Region, ...], rules: tuple[Rule, ...]) -> Catalogue:
+    return Catalogue(
+        version="1", regions=regions, jurisdictions=tuple(law(name) for name in LAWS), rules=rules
+    )
+
+
+def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(values), unique=True).map(tuple)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Catalogue:
+    """A catalogue of up to six regions and eight rules."""
+    count = draw(st.integers(1, 6))
+    regions = tuple(
+        region(f"r{i}", draw(st.sampled_from(LAWS)), draw(_some(ATTRIBUTES))) for i in range(count)
+    )
+    ids = tuple(found.id for found in regions)
+    rules = draw(
+        st.lists(
+            st.builds(
+                rule,
+                st.sampled_from(LAWS),
+                regions=_some(ids),
+                inside=_some(LAWS),
+                classes=st.lists(st.sampled_from(CLASSES), min_size=1, unique=True).map(tuple),
+                operations=st.lists(st.sampled_from(OPERATIONS), min_size=1, unique=True).map(
+                    tuple
+                ),
+            ),
+            max_size=8,
+        )
+    )
+    return world(regions, tuple(rules))
+
+
+def narrowings(regions: tuple[str, ...]) -> st.SearchStrategy[Narrowing]:
+    return st.builds(
+        Narrowing,
+        regions=st.none() | _some(regions),
+        deny=_some(regions),
+        attributes=_some(ATTRIBUTES),
+    )
+
+
+@st.composite
+def tenants(draw: st.DrawFn, catalogue: Catalogue) -> TenantPolicy:
+    """A policy over the regions of ``catalogue``."""
+    ids = tuple(found.id for found in catalogue.regions)
+    whole = draw(narrowings(ids))
+    classes = draw(st.dictionaries(st.sampled_from(CLASSES), narrowings(ids)))
+    return TenantPolicy(
+        regions=whole.regions, deny=whole.deny, attributes=whole.attributes, classes=classes
+    )
