@@ -21,6 +21,7 @@ from edge.transport.webrtc.errors import OfferError
 from edge.transport.webrtc.leg import CONNECT_TIMEOUT
 from edge.transport.webrtc.media import MediaStream
 from edge.transport.webrtc.peer import Peer
+from edge.transport.webrtc.rtp import RtpPacket
 from edge.transport.webrtc.udpmux import UdpMux
 
 HEAR_RATE = 24_000
@@ -43,8 +44,8 @@ class CallerPeer:
 
     ``playout`` holds what the caller says, at ``playout.rate`` (24 kHz for Opus, 8 kHz for PCMU).
     ``on_audio(frame, at)`` gets what the agent says in frames of 480 samples at 24 kHz with the
-    clock's time of arrival; ``on_packet(size, at)`` sees each of its packets; ``on_message`` its
-    events. With ``continuous`` silence is sent as well, as a browser does.
+    clock's time of arrival; ``on_packet(packet, at)`` sees each of its packets; ``on_message``
+    its events. With ``continuous`` silence is sent as well, as a browser does.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class CallerPeer:
         self.codec = Codec(codec, 111 if codec == "opus" else 0)
         self.playout = Playout(self.codec.playout_rate)
         self.on_audio: Callable[[Samples, float], None] = _ignore_audio
-        self.on_packet: Callable[[int, float], None] = _ignore_packet
+        self.on_packet: Callable[[RtpPacket, float], None] = _ignore_packet
         self.on_message: Callable[[Mapping[str, JsonValue]], None] = _ignore_message
         self._ticker = ticker
         self._clock = clock
@@ -93,7 +94,7 @@ class CallerPeer:
             self._clock,
             continuous=self._continuous,
         )
-        media.on_packet = lambda packet, now: self.on_packet(len(packet.payload), now)
+        media.on_packet = lambda packet, now: self.on_packet(packet, now)
         media.sends = self._direction == "sendrecv"
         self._media = media
         local = await peer.local("actpass", media.sender.ssrc)
@@ -172,7 +173,7 @@ def _ignore_audio(frame: Samples, at: float) -> None:
     pass
 
 
-def _ignore_packet(size: int, at: float) -> None:
+def _ignore_packet(packet: RtpPacket, at: float) -> None:
     pass
 
 
