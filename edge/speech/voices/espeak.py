@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import espeakng_loader
@@ -28,23 +28,18 @@ _DO_NOT_EXIT = 0x8000
 _TEXT_IS_UTF8 = 1  # and neither SSML (0x10) nor phonemes (0x100): text is plain
 _RATE = 1
 _EVENT_WORD = 1
-_PREFERRED = {
+_STANDS_FOR = {
     "en": "en-us",
     "en-au": "en-gb",
     "en-ie": "en-gb",
     "en-in": "en-gb",
     "en-nz": "en-gb",
     "en-za": "en-gb",
-    "es-mx": "es-419",
-    "fr": "fr-fr",
     "iw": "he",
-    "no": "nb",
     "nn": "nb",
-    "tl": "en-us",
-    "zh": "cmn",
     "zh-hk": "yue",
 }
-"""BCP 47 tags whose espeak-ng voice has another name."""
+"""BCP 47 tags whose voice is not the one that espeak-ng itself would choose."""
 
 _lock = threading.Lock()
 """The library has one global state per process."""
@@ -127,13 +122,13 @@ class Espeak:
             self._voices = self._list_voices()
 
     def speaks(self, language: str) -> bool:
-        return self._voice(language) is not None
+        return self.voice(language) is not None
 
     def warm(self, language: str) -> None:
         self.synthesize("a", language, lambda: False)
 
     def synthesize(self, text: str, language: str, cancelled: Callable[[], bool]) -> Clip:
-        voice = self._voice(language)
+        voice = self.voice(language)
         if voice is None:
             raise EngineError(f"espeak-ng has no voice for {language!r}")
         encoded = plain(text).encode()
@@ -173,25 +168,37 @@ class Espeak:
             return 1
         return 0
 
-    def _list_voices(self) -> frozenset[str]:
+    def _list_voices(self) -> dict[str, str]:
+        """Language tag to the identifier of its voice; the lowest priority number wins."""
         function = self._library.espeak_ListVoices
         function.argtypes = (ctypes.c_void_p,)
         function.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
         voices = function(None)
-        found: set[str] = set()
+        best: dict[str, tuple[int, str]] = {}
         index = 0
         while voices[index]:
-            # The list is (priority byte, zero-ended name) pairs; the first is the voice's own.
-            found.add(ctypes.string_at(voices[index].contents.languages + 1).decode().lower())
+            identifier = voices[index].contents.identifier.decode()
+            for priority, tag in _tags(voices[index].contents.languages):
+                if tag not in best or priority < best[tag][0]:
+                    best[tag] = (priority, identifier)
             index += 1
-        return frozenset(found)
+        return {tag: identifier for tag, (_, identifier) in best.items()}
 
-    def _voice(self, language: str) -> str | None:
+    def voice(self, language: str) -> str | None:
+        """The identifier of the voice that speaks ``language``, or None."""
         for tag in languages_of(language):
-            for name in (_PREFERRED.get(tag), tag):
+            for name in (_STANDS_FOR.get(tag, tag), tag):
                 if name in self._voices:
-                    return name
+                    return self._voices[name]
         return None
+
+
+def _tags(address: int) -> Iterator[tuple[int, str]]:
+    """A voice's languages: a priority byte and a zero-ended tag each, ended by a zero byte."""
+    while priority := ctypes.string_at(address, 1)[0]:
+        tag = ctypes.string_at(address + 1)
+        yield priority, tag.decode().lower()
+        address += len(tag) + 2
 
 
 def _marks(text: str, words: list[tuple[int, int]], samples: Samples) -> tuple[Mark, ...]:

@@ -48,14 +48,19 @@ class Piper:
             raise EngineError(f"no piper voice in {models}: pull one with `inland models pull`")
         self._loaded: dict[Path, PiperVoice] = {}
 
+    @property
+    def loaded(self) -> tuple[PiperVoice, ...]:
+        """The voices in memory."""
+        return tuple(self._loaded.values())
+
     def speaks(self, language: str) -> bool:
-        return self._find(language) is not None
+        return self.find(language) is not None
 
     def warm(self, language: str) -> None:
         self.synthesize("a", language, lambda: False)
 
     def synthesize(self, text: str, language: str, cancelled: Callable[[], bool]) -> Clip:
-        path = self._find(language)
+        path = self.find(language)
         if path is None:
             raise EngineError(f"no piper voice for {language!r}")
         voice = self._loaded.get(path)
@@ -68,7 +73,8 @@ class Piper:
             raise EngineError(f"piper failed with {type(error).__name__}") from error
         return Clip(samples, voice.config.sample_rate, _marks(text, samples))
 
-    def _find(self, language: str) -> Path | None:
+    def find(self, language: str) -> Path | None:
+        """The model of the nearest voice for ``language``, or None."""
         for tag in languages_of(language):
             for known, path in self._paths.items():
                 if tag in languages_of(known):

@@ -159,12 +159,14 @@ async def serve(
             server = await asyncio.start_unix_server(connected, socket)
         finally:
             os.umask(before)
-        ready()
-        await stop.wait()
-        server.close()
-        for task in connections:
-            task.cancel()
-    studio.close()
+        try:
+            ready()
+            await stop.wait()
+        finally:
+            server.close()
+            studio.close()
+            for task in connections:
+                task.cancel()
 
 
 def engines(voice: str, models: Path | None) -> list[Engine]:
