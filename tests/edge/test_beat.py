@@ -1,0 +1,111 @@
+"""The heartbeat: every replica, until the last word."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from control_plane.contract import Heartbeat
+from edge.beat import Beater, NodeLoad
+
+
+@contextmanager
+def replica(status: int = 204) -> Iterator[tuple[str, queue.Queue[tuple[str, Heartbeat]]]]:
+    """A control plane that keeps every beat."""
+    beats: queue.Queue[tuple[str, Heartbeat]] = queue.Queue()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            beats.put((self.headers["Authorization"], Heartbeat.model_validate_json(body)))
+            answer = json.dumps({"code": "unknown_node"}).encode() if status >= 400 else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", beats
+        server.shutdown()
+        thread.join()
+
+
+def beater(*control_planes: str, load: NodeLoad) -> Beater:
+    return Beater(
+        node="eu-central-1-a",
+        region="eu-central-1",
+        url="http://127.0.0.1:7101",
+        policy="1#000000000000",
+        version="0.1.0",
+        secret="s" * 32,
+        control_planes=control_planes,
+        load=lambda: load,
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.beat.BEAT_SECONDS", 0.01)
+
+
+def test_every_replica_hears_every_beat_in_order() -> None:
+    with replica() as (first, heard_first), replica() as (second, heard_second):
+        beating = beater(first, second, load=NodeLoad(100, 7, False))
+        beating.start()
+        for heard in (heard_first, heard_second):
+            beats = [heard.get(timeout=10) for _ in range(3)]
+            assert [beat.sequence for _, beat in beats] == [1, 2, 3]
+            assert {beat.active for _, beat in beats} == {7}
+            assert {secret for secret, _ in beats} == {"Bearer " + "s" * 32}
+            assert len({beat.boot for _, beat in beats}) == 1
+        beating.stop()
+
+
+def test_replica_that_hangs_does_not_silence_the_others() -> None:
+    silent = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    with silent, replica() as (alive, heard):  # the first accepts and never answers
+        beating = beater(
+            f"http://127.0.0.1:{silent.server_port}", alive, load=NodeLoad(1, 0, False)
+        )
+        beating.start()
+        assert [heard.get(timeout=10)[1].sequence for _ in range(3)] == [1, 2, 3]
+        beating.stop()
+
+
+def test_last_beat_tells_that_the_node_drains() -> None:
+    with replica() as (base, heard):
+        beating = beater(base, load=NodeLoad(0, 0, True))
+        beating.start()
+        heard.get(timeout=10)
+        beating.stop()
+        beats = []
+        while not heard.empty():
+            beats.append(heard.get()[1])
+        assert beats[-1].draining
+
+
+def test_refused_beats_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with replica(status=403) as (base, heard):
+        beating = beater(base, load=NodeLoad(1, 0, False))
+        beating.start()
+        for _ in range(5):
+            heard.get(timeout=10)
+        beating.stop()
+    assert [record.getMessage() for record in caplog.records] == [
+        "control plane does not take beats"
+    ]
+    assert vars(caplog.records[0])["reason"] == "403 unknown_node"

@@ -1,0 +1,45 @@
+"""Logs carry no speech, whoever writes them."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from edge.logs import JsonFormatter
+
+
+def line(record: logging.LogRecord) -> dict[str, object]:
+    loaded: dict[str, object] = json.loads(JsonFormatter(node="n1").format(record))
+    return loaded
+
+
+def record(logger: str, message: str, **extra: object) -> logging.LogRecord:
+    made = logging.getLogger(logger).makeRecord(
+        logger, logging.INFO, "f.py", 1, message, (), None, extra=extra
+    )
+    return made
+
+
+def test_fields_outside_the_allow_list_do_not_appear() -> None:
+    text = line(
+        record("edge.call", "call opened", call="c1", transcript="my secret", ip="10.0.0.1")
+    )
+    assert text["call"] == "c1"
+    assert "secret" not in json.dumps(text)
+    assert "10.0.0.1" not in json.dumps(text)
+
+
+def test_text_of_an_exception_stays_out_and_its_place_stays_in() -> None:
+    try:
+        raise ValueError("the caller said my secret")
+    except ValueError as error:
+        made = record("edge.call", "call failed")
+        made.exc_info = (ValueError, error, error.__traceback__)
+    text = line(made)
+    assert text["exception"] == "ValueError"
+    assert "test_logs.py" in json.dumps(text["where"])
+    assert "secret" not in json.dumps(text)
+
+
+def test_messages_of_other_libraries_are_reduced_to_their_name() -> None:
+    assert line(record("aiortc", "peer 10.0.0.1 said hello"))["message"] == "aiortc"

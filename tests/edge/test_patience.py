@@ -1,0 +1,49 @@
+"""A busy store is waited for; a lost session is not."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from edge.events import JsonValue, Turn
+from edge.patience import PAUSES, PatientJournal
+from edge.session.errors import StaleOwner, StoreBusy
+from edge.session.journal import Journal
+
+TURN = Turn(1, "yes", "", False, 0.0)
+
+
+class FlakyJournal:
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.committed = 0
+
+    async def commit(self, turn: Turn, state: JsonValue) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.committed += 1
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.patience.PAUSES", (0.0, 0.0, 0.0))
+
+
+async def test_busy_store_is_tried_again() -> None:
+    journal = FlakyJournal(StoreBusy("locked"), StoreBusy("locked"))
+    await PatientJournal(cast(Journal, journal)).commit(TURN, {})
+    assert journal.committed == 1
+
+
+async def test_store_that_stays_busy_is_given_up() -> None:
+    journal = FlakyJournal(*[StoreBusy("locked")] * (len(PAUSES) + 1))
+    with pytest.raises(StoreBusy):
+        await PatientJournal(cast(Journal, journal)).commit(TURN, {})
+
+
+async def test_taken_over_session_is_not_tried_again() -> None:
+    journal = FlakyJournal(StaleOwner("taken"))
+    with pytest.raises(StaleOwner):
+        await PatientJournal(cast(Journal, journal)).commit(TURN, {})
+    assert journal.committed == 0
