@@ -116,7 +116,7 @@ def test_token_of_an_unknown_key_is_refused(key: OneKey) -> None:
 
 def test_unsigned_and_symmetric_tokens_are_refused(key: OneKey) -> None:
     claims = jwt.decode(key.sign(), options={"verify_signature": False})
-    none = jwt.encode(claims, None, algorithm="none", headers={"kid": "k1"})
+    none = jwt.encode(claims, "", algorithm="none", headers={"kid": "k1"})
     assert refusal(key, none) == "bad_token"
     symmetric = jwt.encode(claims, "k" * 32, algorithm="HS256", headers={"kid": "k1"})
     assert refusal(key, symmetric) == "bad_token"
