@@ -52,5 +52,7 @@ class Ticker:
                 self.late += 1
                 due = loop.time()
             await asyncio.sleep(max(0.0, wait))
-            for tick in list(self._phases[number % PHASES]):
-                tick()
+            phase = self._phases[number % PHASES]
+            for tick in list(phase):
+                if tick in phase:  # else an earlier tick of this round ended it
+                    tick()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -106,8 +107,12 @@ class CallerPeer:
         answer = sdp.parse_answer(answer_sdp)
         if answer.transport.candidate is None:
             raise OfferError("bad_sdp", "the answer has no candidate")
-        self._answer = answer
         host, port = answer.transport.candidate
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise OfferError("bad_sdp", "the answer's candidate is not an address") from None
+        self._answer = answer
         await peer.add_candidate(host, port)
 
     async def connected(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from secrets import token_hex
 
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
@@ -118,7 +119,7 @@ class EventChannel:
     def _refuse(self, code: str, message: str) -> None:
         if self._strict and self._errors.take(self._clock.monotonic()):
             error = {"type": "invalid_request_error", "code": code, "message": message}
-            self.send({"type": "error", "error": error})
+            self.send({"type": "error", "event_id": f"evt_{token_hex(8)}", "error": error})
 
 
 class TokenBucket:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import logging
 
 from aiortc import RTCCertificate
 
@@ -11,15 +13,19 @@ from edge.media.ticker import Ticker
 from edge.transport.webrtc import sdp
 from edge.transport.webrtc.leg import CONNECT_TIMEOUT, WebRtcLeg
 from edge.transport.webrtc.peer import Peer
+from edge.transport.webrtc.selftest import check_libraries
 from edge.transport.webrtc.udpmux import MuxCounts, UdpMux
+
+CERTIFICATE_SECONDS = 7 * 24 * 3600.0
+"""How long one DTLS certificate is used; aiortc's are valid for thirty days."""
 
 
 class WebRtcEndpoint:
     """Answers offers on one UDP port.
 
     ``advertised`` is the address that clients are told, when it is not the bound ``host`` (a
-    public address in front of a private one; required when ``host`` is a wildcard). Several
-    endpoints may live in one process; they share nothing.
+    public address in front of a private one; required when ``host`` is a wildcard). Both are IP
+    addresses, else ``ValueError``. Several endpoints may live in one process; they share nothing.
     """
 
     def __init__(
@@ -32,7 +38,7 @@ class WebRtcEndpoint:
         advertised: str | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
-        if advertised is None and host in ("0.0.0.0", "::", ""):
+        if ipaddress.ip_address(advertised or host).is_unspecified:
             raise ValueError("a wildcard host needs an advertised address")
         self._host = host
         self._wanted_port = port
@@ -42,6 +48,7 @@ class WebRtcEndpoint:
         self._timeout = connect_timeout
         self._mux = UdpMux()
         self._certificate: RTCCertificate | None = None
+        self._certificate_at = 0.0
         self._legs: set[WebRtcLeg] = set()
 
     @property
@@ -64,7 +71,9 @@ class WebRtcEndpoint:
 
         Raises ``IncompatibleLibrary``, ``PortInUse``, or ``OSError`` when ``host`` is not ours.
         """
-        self._certificate = RTCCertificate.generateCertificate()
+        check_libraries()
+        # At INFO aioice writes the addresses of callers.
+        logging.getLogger("aioice").setLevel(logging.WARNING)
         self._mux.open(self._host, self._wanted_port)
 
     async def answer(self, offer_sdp: str) -> tuple[WebRtcLeg, str]:
@@ -72,15 +81,13 @@ class WebRtcEndpoint:
 
         The caller owns the leg: it awaits ``connected`` and, whatever happens, ``close``.
         """
-        if self._certificate is None:
-            raise RuntimeError("the endpoint is not started")
         offer = sdp.parse_offer(offer_sdp)
         peer = Peer(
             self._mux,
             (self._advertised, self.port),
-            self._certificate,
+            self._fresh_certificate(),
             self._clock,
-            controlling=offer.transport.lite,
+            controlling=False,
         )
         leg = WebRtcLeg(
             peer,
@@ -91,9 +98,21 @@ class WebRtcEndpoint:
             on_closed=lambda: self._legs.discard(leg),
         )
         self._legs.add(leg)
-        return leg, await leg.answer()
+        try:
+            return leg, await leg.answer()
+        except BaseException:
+            await leg.close()
+            raise
 
     async def close(self) -> None:
         """Close every leg and the port. Idempotent."""
         await asyncio.gather(*(leg.close() for leg in tuple(self._legs)))
         self._mux.close()
+
+    def _fresh_certificate(self) -> RTCCertificate:
+        """One certificate for many calls; making one costs more than the rest of an answer."""
+        now = self._clock.wall()
+        if self._certificate is None or now - self._certificate_at > CERTIFICATE_SECONDS:
+            self._certificate = RTCCertificate.generateCertificate()
+            self._certificate_at = now
+        return self._certificate

@@ -54,11 +54,12 @@ class WebRtcLeg:
         )
         self._media.sends = self._direction in ("sendrecv", "sendonly")
         self._media.receives = self._direction in ("sendrecv", "recvonly")
-        self._events = EventChannel(clock, lambda event: self.on_message(event))
+        self._media.on_fault = lambda: self._end("failed")
+        self._events = EventChannel(clock, self._message)
         peer.on_channel = self._events.attach
         peer.on_end = self._end
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._handshake = asyncio.Lock()
+        self._connecting = asyncio.Lock()
         self._closed = False
 
     @property
@@ -73,7 +74,7 @@ class WebRtcLeg:
 
     async def connected(self) -> None:
         """Connects; see ``Leg``. Raises ``LegError``, after which the leg is over."""
-        async with self._handshake:
+        async with self._connecting:
             if self._peer.connected:
                 return
             if self._ended.done():
@@ -111,13 +112,17 @@ class WebRtcLeg:
             return
         self._closed = True
         self._media.goodbye()
-        self._end("failed")
+        self._end("hangup")
         self._events.close()
         try:
             await self._peer.close()
         finally:
             self._media.close()
             self._on_closed()
+
+    def _message(self, event: Mapping[str, JsonValue]) -> None:
+        if not self._ended.done():
+            self.on_message(event)
 
     def _end(self, reason: str) -> None:
         self._media.stop()

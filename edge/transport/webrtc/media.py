@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ from edge.transport.webrtc.reports import Reporter
 from edge.transport.webrtc.rtp import RtpPacket
 from edge.transport.webrtc.sender import AudioSender
 
+logger = logging.getLogger(__name__)
+
 TICKS_PER_SECOND = 50
 
 
@@ -23,7 +26,8 @@ class MediaStream:
     """Joins a :class:`Peer`, a sender and a receiver to the shared ticker.
 
     ``sends`` and ``receives`` follow the agreed direction. Frames at ``rate`` Hz go to
-    ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding.
+    ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding;
+    ``on_fault`` is called when one of the callbacks raised.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class MediaStream:
         self.sends = True
         self.receives = True
         self.on_packet: Callable[[RtpPacket, float], None] = _ignore
+        self.on_fault: Callable[[], None] = _nothing
         self._peer = peer
         self._clock = clock
         self._unsubscribe: Callable[[], None] = _nothing
@@ -77,6 +82,14 @@ class MediaStream:
         """One step of 20 ms."""
         if not self._running:
             return
+        try:
+            self._step()
+        except Exception:
+            # Marks and frames run the call's own code. A fault in one call must end that call, not
+            # the ticker of all.
+            self._fail()
+
+    def _step(self) -> None:
         packet = self.sender.tick()
         if packet is not None and self.sends:
             self._peer.send_rtp(packet)
@@ -91,8 +104,17 @@ class MediaStream:
     def _received(self, packet: RtpPacket) -> None:
         if self._running and self.receives:
             now = self._clock.monotonic()
-            self.on_packet(packet, now)
-            self.receiver.packet(packet, now)
+            try:
+                self.on_packet(packet, now)
+                self.receiver.packet(packet, now)
+            except Exception:
+                # As in ``tick``: here it would otherwise end nothing and repeat with each packet.
+                self._fail()
+
+    def _fail(self) -> None:
+        logger.exception("a call's media ended by a fault in its callbacks")
+        self.stop()
+        self.on_fault()
 
     def _report_received(self, data: bytes) -> None:
         self.reporter.received(data, self._clock.monotonic(), self._clock.wall())

@@ -54,6 +54,10 @@ MAX_SOURCES = 8
 """SSRCs of one peer; each costs SRTP state."""
 
 
+MAX_CHANNELS = 16
+"""Data channels and SCTP streams of one peer."""
+
+
 class Peer:
     """The far end of one leg.
 
@@ -95,6 +99,7 @@ class Peer:
         self._connected = False
         self._closing = False
         self._ended = False
+        self._handshake = asyncio.Lock()
         self._heard_at = self._consent_at = clock.monotonic()
         self._ask_at = 0.0
 
@@ -143,12 +148,14 @@ class Peer:
         Raises ``LegError`` when the far end did not get that far in ``timeout`` seconds.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with self._handshake, asyncio.timeout(timeout):
                 await self._connect(remote, setup)
         except TimeoutError:
             raise LegError(f"no connection within {timeout:g} s") from None
 
     async def _connect(self, remote: Description, setup: Setup) -> None:
+        if self._closing:
+            raise LegError("the peer is closed")
         transport = remote.transport
         await self._ice.start(RTCIceParameters(transport.ufrag, transport.password, transport.lite))
         if self._ice.state != "completed":
@@ -212,6 +219,9 @@ class Peer:
         reader = self._dtls._task
         await self._dtls.stop()
         await self._ice.stop()
+        async with self._handshake:
+            # A handshake that was going on has noticed by now; it may have started the reader.
+            reader = self._dtls._task or reader
         if reader is not None:
             await asyncio.gather(reader, return_exceptions=True)
         await self._connection.close()
@@ -307,7 +317,11 @@ class _Sctp(RTCSctpTransport):
             # aiortc asserts what a peer must not send. The peer is authenticated, so it harms only
             # itself; its call must not die of it, and neither may the DTLS reader.
             return
-        if self._advertised_rwnd < 0:
+        if (
+            self._advertised_rwnd < 0
+            or len(self._data_channels) > MAX_CHANNELS
+            or len(self._inbound_streams) > MAX_CHANNELS
+        ):
             await self.stop()
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:

@@ -74,19 +74,28 @@ class AudioReceiver:
     def _play(self, item: Item) -> None:
         match item:
             case Play(payload):
-                try:
-                    self._emit(self._decoder.decode(payload))
-                except OpusFault:
-                    self.refused += 1
-                    self._emit(self._decoder.conceal(self._samples(self.codec.duration(payload))))
+                self._emit(self._decode(payload))
             case Conceal(units, following):
-                self._emit(self._decoder.conceal(self._samples(units), following))
+                self._emit(self._conceal(self._samples(units), following))
             case Silence(units):
                 self._emit(np.zeros(self._samples(units), np.int16))
             case Restart():
                 self._decoder.reset()
             case _:
                 assert_never(item)
+
+    def _decode(self, payload: bytes) -> Samples:
+        try:
+            return self._decoder.decode(payload)
+        except OpusFault:
+            self.refused += 1
+            return self._conceal(self._samples(self.codec.duration(payload)), None)
+
+    def _conceal(self, samples: int, following: bytes | None) -> Samples:
+        try:
+            return self._decoder.conceal(samples, following)
+        except OpusFault:
+            return np.zeros(samples, np.int16)
 
     def _samples(self, units: int) -> int:
         return units * self._rate // self.codec.clock_rate

@@ -32,6 +32,8 @@ _REVERSED: dict[Direction, Direction] = {
 _SETUPS: tuple[Setup, ...] = ("actpass", "active", "passive")
 _HASHES = frozenset({"sha-256", "sha-384", "sha-512"})
 
+_SRTP_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP"})
+
 _LINE = re.compile(r"[a-z]=[^\x00]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]{1,64}")
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
@@ -139,7 +141,10 @@ class _Parsed:
 
 def parse_offer(text: str) -> Description:
     """What an offer says. Raises :class:`OfferError`."""
-    return _describe(text, setups=_SETUPS)
+    offered = _describe(text, setups=_SETUPS)
+    if offered.transport.lite:
+        raise OfferError("bad_sdp", "an ICE-lite client is not supported")
+    return offered
 
 
 def parse_answer(text: str) -> Description:
@@ -233,6 +238,9 @@ def _sections(text: str) -> tuple[_Attributes, list[_Parsed]]:
 
 def _describe(text: str, *, setups: tuple[Setup, ...]) -> Description:
     session, sections = _sections(text)
+    mids = [section.mid for section in sections if section.mid is not None]
+    if len(mids) != len(set(mids)):
+        raise OfferError("bad_sdp", "two sections have the same a=mid")
     for section in sections:
         if section.mid is not None and not _TOKEN.fullmatch(section.mid):
             raise OfferError("bad_sdp", "a=mid is not a token")
@@ -287,7 +295,7 @@ def _bundle(session: _Attributes) -> frozenset[str | None]:
 
 def _codec(section: _Parsed) -> Codec:
     """The first codec of the far end's list that we speak."""
-    if not section.protocol.endswith(("RTP/SAVPF", "RTP/SAVP")):
+    if section.protocol not in _SRTP_PROTOCOLS:
         raise OfferError("bad_sdp", "the audio section is not SRTP over DTLS")
     names = {"0": ("pcmu", "8000")}
     for line in section.attributes.own("rtpmap"):
