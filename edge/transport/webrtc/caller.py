@@ -15,7 +15,7 @@ from edge.leg import LegError
 from edge.media.frames import Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
-from edge.transport.webrtc import sdp
+from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import LABEL, EventChannel
 from edge.transport.webrtc.codec import Codec, CodecName
 from edge.transport.webrtc.errors import OfferError
@@ -99,7 +99,7 @@ class CallerPeer:
         media.sends = self._direction == "sendrecv"
         self._media = media
         local = await peer.local("actpass", media.sender.ssrc)
-        return sdp.offer(self.codec, local, direction=self._direction)
+        return sdp_text.offer(self.codec, local, direction=self._direction)
 
     async def accept(self, answer_sdp: str) -> None:
         """Take the edge's answer. Raises ``OfferError`` when it is none."""

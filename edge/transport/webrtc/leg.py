@@ -11,7 +11,7 @@ from edge.leg import LegError
 from edge.media.frames import LISTEN_RATE, Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
-from edge.transport.webrtc import sdp
+from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import EventChannel
 from edge.transport.webrtc.media import MediaStream
 from edge.transport.webrtc.peer import Peer
@@ -48,7 +48,7 @@ class WebRtcLeg:
         self._timeout = timeout
         self._on_closed = on_closed
         self._setup: sdp.Setup = "passive" if offer.transport.setup == "active" else "active"
-        self._direction = sdp.answer_direction(offer.direction)
+        self._direction = sdp_text.answer_direction(offer.direction)
         self._media = MediaStream(
             peer, offer.codec, self.playout, LISTEN_RATE, lambda frame: self.on_audio(frame), clock
         )
@@ -70,7 +70,7 @@ class WebRtcLeg:
     async def answer(self) -> str:
         """Our SDP."""
         local = await self._peer.local(self._setup, self._media.sender.ssrc)
-        return sdp.answer(self._offer, local, direction=self._direction)
+        return sdp_text.answer(self._offer, local, direction=self._direction)
 
     async def connected(self) -> None:
         """Connects; see ``Leg``. Raises ``LegError``, after which the leg is over."""

@@ -35,7 +35,8 @@ from edge.clock import Clock
 from edge.leg import LegError
 from edge.transport.webrtc import rtp
 from edge.transport.webrtc.ice import MuxConnection, MuxGatherer
-from edge.transport.webrtc.sdp import DataSection, Description, Fingerprint, Local, Setup
+from edge.transport.webrtc.sdp import DataSection, Description, Fingerprint, Setup
+from edge.transport.webrtc.sdp_text import Local
 from edge.transport.webrtc.udpmux import Address, UdpMux
 
 LOST_AFTER = 5.0
