@@ -29,6 +29,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Called for what could not be parsed (4xx) and what escaped the application (5xx)."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client left: nobody to answer, nothing to log
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; only closing can tell the client now")
         response = malformed() if status < 500 else fault(exc)
