@@ -84,9 +84,8 @@ class Page {
     const { tenant, choice, countryName } = this.#setup;
     const hints = tenant.hint ?? [];
     this.#regions.show(choice, countryName);
-    byId("empty-words").textContent = hints.length
-      ? `Press Call and speak with ${tenant.name}. You could say:`
-      : `Press Call and speak with ${tenant.name}.`;
+    byId("empty-title").textContent = tenant.name;
+    byId("empty-words").textContent = hints.length ? "Press Call. You could say:" : "Press Call.";
     byId("examples").replaceChildren(...hints.map((hint) => el("li", { text: `“${hint}”` })));
     byId("hints").replaceChildren(...hints.map((hint) => this.#hint(hint)));
   }
@@ -111,7 +110,7 @@ class Page {
     const giveUp = (this.#placing = new AbortController());
     /** @type {MediaStream|null} */
     let stream = null;
-    const call = new InlandCall();
+    const call = new InlandCall({ silenceMs: this.#config.silenceMs });
     try {
       if (withVoice) stream = await microphone();
       const placement = await this.#place(giveUp.signal);
@@ -120,7 +119,7 @@ class Page {
       this.#follow(call);
       this.#call = call;
       if (stream) this.#sound.caller(stream);
-      showStatus(`Connecting to ${placement.candidates[0].region}…`);
+      showStatus(`Connecting to ${this.#regions.nameOf(placement.candidates[0].region)}…`);
       await call.start({ placement, stream });
     } catch (error) {
       for (const track of stream?.getTracks() ?? []) track.stop();
@@ -197,11 +196,12 @@ class Page {
     const { session } = call;
     if (!session) return;
     this.#enter("live");
+    showActivity("listening");
     this.#regions.showServing(session);
     this.#regions.show(this.#setup.choice, this.#setup.countryName, session.region);
     showSupport(session.id);
     if (this.#conversation.isEmpty) this.#conversation.history(session.turns);
-    showStatus(`Connected in ${session.region}.`);
+    showStatus(`Connected in ${this.#regions.nameOf(session.region)}.`);
   }
 
   /** @param {{cause: string, attempt: number, region: string}} attempt */
@@ -209,20 +209,22 @@ class Page {
     if (attempt === 1) {
       this.#enter("reconnecting");
       this.#reconnectNote = this.#conversation.note("", "busy");
+      showStatus(`${causeOf(cause)} Reconnecting.`);
     }
-    const words = `${causeOf(cause)} Reconnecting, trying ${region}…`;
-    if (this.#reconnectNote) this.#reconnectNote.textContent = words;
-    if (attempt === 1) showStatus(`${causeOf(cause)} Reconnecting.`);
+    if (this.#reconnectNote) {
+      const name = this.#regions.nameOf(region);
+      this.#reconnectNote.textContent = `${causeOf(cause)} Reconnecting, trying ${name}…`;
+    }
   }
 
-  /** @param {{ms: number, session: {region: string, turns: unknown[]}}} how */
-  #reconnected({ ms, session }) {
-    const turns = session.turns.length;
-    const kept = turns === 1 ? "1 turn is kept" : `${turns} turns are kept`;
-    const words = `Back in ${(ms / 1000).toFixed(1)} s, served by ${session.region}. ${kept}.`;
-    this.#reconnectNote?.remove();
+  /** @param {{cause: string, ms: number, session: {region: string, turns: unknown[]}}} how */
+  #reconnected({ cause, ms, session }) {
+    const kept = session.turns.length === 1 ? "1 turn" : `${session.turns.length} turns`;
+    const name = this.#regions.nameOf(session.region);
+    const words = `Back after ${(ms / 1000).toFixed(1)} s, served by ${name}.`;
+    this.#reconnectNote?.replaceChildren(`${causeOf(cause)} ${words} Remembered: ${kept}.`);
+    this.#reconnectNote?.classList.replace("busy", "good");
     this.#reconnectNote = null;
-    this.#conversation.note(words, "good");
     showStatus(words);
   }
 
@@ -290,7 +292,7 @@ class Page {
     const { session, candidate, resumeToken } = this.#call ?? {};
     if (!session || !candidate) return;
     byId("cut").setAttribute("disabled", "");
-    this.#conversation.note(`The edge in ${session.region} was cut off.`, "bad");
+    this.#conversation.note(`The edge in ${this.#regions.nameOf(session.region)} was cut off.`, "bad");
     await cutOff(candidate.url, session.callId, resumeToken ?? "");
   }
 }

@@ -155,9 +155,10 @@ export class InlandCall extends EventTarget {
    * edge goes silent.
    *
    * @param {string} [cause] told with the `reconnecting` event
-   * @param {{leaving?: boolean}} [how] `leaving`: try the node that served last
+   * @param {{leaving?: boolean, silentMs?: number}} [how] `leaving`: try the node that served last;
+   *   `silentMs`: how long the line has been dead already
    */
-  async reconnect(cause = "asked", { leaving = false } = {}) {
+  async reconnect(cause = "asked", { leaving = false, silentMs = 0 } = {}) {
     const [placement, current] = [this.#placement, this.#candidate];
     if (this.#phase !== "live" || !placement || !current) return;
     this.#phase = "reconnecting";
@@ -180,7 +181,7 @@ export class InlandCall extends EventTarget {
       });
       this.#placement = done.placement;
       this.#adopt(done.leg, done.candidate);
-      const ms = Math.round(performance.now() - began);
+      const ms = Math.round(silentMs + performance.now() - began);
       this.#tell("reconnected", { cause, ms, attempts: done.attempts, session: this.#session });
     } catch (cause) {
       const words = "The connection was lost and could not be resumed.";
@@ -222,7 +223,7 @@ export class InlandCall extends EventTarget {
     this.#phase = "live";
     this.#leg = leg;
     this.#candidate = candidate;
-    leg.watch(this.#bounds, () => void this.reconnect("silent"));
+    leg.watch(this.#bounds, (silentMs) => void this.reconnect("silent", { silentMs }));
     this.#tell("session", { session: this.#session, candidate });
   }
 

@@ -29,6 +29,8 @@ from control_plane.contract import Candidate, Problem, RegionVerdict, RouteRespo
 
 RATE = 48_000
 BLOCK = RATE // 50
+BEAT = 0.25
+"""Seconds between heartbeats: the protocol's are four times as long."""
 JURISDICTIONS = ("eea",)
 POLICY = "2026-11-21.1#ab12cd34ef56"
 CORS = {
@@ -86,13 +88,14 @@ class ScriptedCall:
         self.deleted = asyncio.Event()
         self.drilled = asyncio.Event()
         self.received: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self.beats: asyncio.Queue[None] = asyncio.Queue()
+        """One for each heartbeat sent."""
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._channel: Any = None
         self._open = asyncio.Event()
         self._dead = False
         self._numbers = iter(range(1, 1_000_000))
         self._peer.on("datachannel", self._adopt)
-        self.heard_rtp = asyncio.Event()
         self._peer.on("track", self._listen)
 
     def _adopt(self, channel: Any) -> None:
@@ -226,6 +229,8 @@ class ScriptedEdge:
         self.refuse_with: Problem | None = None
         self.turns: list[Mapping[str, object]] = []
         """The history that a resumed caller is told."""
+        self.offers = 0
+        """How many offers came, refused ones included."""
         self._calls: dict[str, ScriptedCall] = {}
         self._taken: asyncio.Queue[ScriptedCall] = asyncio.Queue()
         self._group = asyncio.TaskGroup()
@@ -260,6 +265,10 @@ class ScriptedEdge:
     async def die(self) -> None:
         """The whole node is gone: signalling and every call."""
         await self.stop()
+        await self.silence()
+
+    async def silence(self) -> None:
+        """Every call dies without a goodbye; the node still answers new ones."""
         for call in self._calls.values():
             await call.die()
 
@@ -279,6 +288,7 @@ class ScriptedEdge:
         )
 
     async def _post(self, request: web.Request) -> web.Response:
+        self.offers += 1
         if self.refuse_with is not None:
             return problem(self.refuse_with)
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -317,8 +327,9 @@ class ScriptedEdge:
         )
         self._taken.put_nowait(call)
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(BEAT)
             call.send("inland.alive")
+            call.beats.put_nowait(None)
 
     async def _delete(self, request: web.Request) -> web.Response:
         call = self._calls[request.match_info["call"]]

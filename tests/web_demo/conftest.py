@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,7 +21,7 @@ MakeStage = Callable[..., Awaitable[Stage]]
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def playwright() -> AsyncIterator[Playwright]:
-    if not CHROMIUM.exists():
+    if not await asyncio.to_thread(CHROMIUM.exists):
         pytest.skip("needs Debian's chromium at /usr/bin/chromium")
     async with async_playwright() as running:
         yield running

@@ -141,14 +141,15 @@ export class Leg {
    * Watch for signs of life until the leg is closed.
    *
    * @param {{silenceMs: number}} bounds
-   * @param {() => void} onDead
+   * @param {(silentMs: number) => void} onDead
    */
   watch(bounds, onDead) {
     const watchdog = new Watchdog(performance.now(), bounds);
     this.#watchdog = watchdog;
     this.#timer = setInterval(async () => {
       const packets = await this.#packetsReceived();
-      if (!this.#closed && watchdog.isDead(packets, performance.now())) onDead();
+      const silent = this.#closed ? null : watchdog.deadFor(packets, performance.now());
+      if (silent !== null) onDead(silent);
     }, WATCH_MS);
   }
 

@@ -62,7 +62,12 @@ export function whenLost(stream, signal, tell) {
  */
 export function silence() {
   const context = new AudioContext();
-  const [track] = context.createMediaStreamDestination().stream.getAudioTracks();
+  // A destination that nothing feeds produces no frames at all, and so no packets.
+  const nothing = new ConstantSourceNode(context, { offset: 0 });
+  const line = context.createMediaStreamDestination();
+  nothing.connect(line);
+  nothing.start();
+  const [track] = line.stream.getAudioTracks();
   return {
     track,
     close() {

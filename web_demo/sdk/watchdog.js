@@ -37,13 +37,14 @@ export class Watchdog {
    *
    * @param {number} packets received since the leg began
    * @param {number} now
-   * @returns {boolean} whether the edge is dead
+   * @returns {number|null} for how long the edge has been silent, in milliseconds, if it is dead
    */
-  isDead(packets, now) {
+  deadFor(packets, now) {
     const late = now - this.#lastCheck > this.#lateMs;
     if (packets !== this.#packets || late) this.#lastSign = now;
     this.#packets = packets;
     this.#lastCheck = now;
-    return now - this.#lastSign >= this.#silenceMs;
+    const silent = now - this.#lastSign;
+    return silent >= this.#silenceMs ? silent : null;
   }
 }

@@ -21,8 +21,10 @@ export function showPhase(phase) {
   const held = document.activeElement;
   const pageHadFocus = held === null || held === document.body;
   document.body.dataset.phase = phase;
-  for (const id of ["call", "call-typing"]) byId(id).toggleAttribute("disabled", calling);
-  byId("call").setAttribute("aria-busy", String(phase === "placing" || phase === "connecting"));
+  for (const id of ["call", "call-typing"]) {
+    byId(id).hidden = calling;
+    byId(id).removeAttribute("disabled");
+  }
   byId("call-label").textContent = phase === "ended" ? "Call again" : "Call";
   byId("incall").hidden = !calling;
   for (const id of ["text", "send", "cut"]) byId(id).toggleAttribute("disabled", phase !== "live");
@@ -30,7 +32,7 @@ export function showPhase(phase) {
     button.disabled = phase !== "live";
   }
   const gone = held instanceof HTMLElement && !held.checkVisibility();
-  if (phase !== "idle" && (pageHadFocus || gone || held.hasAttribute("disabled"))) {
+  if (phase !== "idle" && (pageHadFocus || gone)) {
     // Not to a button: a key that is still held down would press it.
     byId("conversation").focus({ preventScroll: true });
   }

@@ -64,7 +64,12 @@ export class Regions {
     if (!region) return { name: id, where: "" };
     const country = this.#countryNames.get(region.country) ?? region.country;
     const law = region.jurisdiction.toUpperCase();
-    return { name: region.name, where: `${country} · law of ${law}` };
+    return { name: region.name, where: `${country} · jurisdiction ${law}` };
+  }
+
+  /** @param {string} id */
+  nameOf(id) {
+    return this.#describe(id).name;
   }
 
   /** @param {{id: string, verdict: Verdict|null, badge: string[]}} row */

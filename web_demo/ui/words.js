@@ -6,14 +6,13 @@ const ERRORS = {
     title: "No region may take this call",
     body:
       "The rules for where you call from, together with this service's own, leave no place " +
-      "that may hold your voice. The call was not made, and nothing was sent anywhere. " +
+      "that may hold your voice. The call was not made, and no sound left your browser. " +
       "The list of regions says why, one by one.",
   },
   no_region_available: {
     title: "The regions that may serve you are not available",
     body:
-      "We do not send your call anywhere else instead. Nothing was recorded. " +
-      "Please try again in a little while.",
+      "We do not send your call anywhere else instead. Please try again in a little while.",
   },
   location_unknown: { title: "We need to know where you call from" },
   rate_limited: { title: "Too many calls in a short time" },
