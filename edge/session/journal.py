@@ -102,7 +102,7 @@ class Journal:
         wraps = {region: await keys.wrap(data_key, region=region, tag=tag) for region in regions}
         session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
         fence = await store.create(session, owner)
-        return cls(store, Sealer(data_key, tag), fence)
+        return cls(store, Sealer(data_key, tag, agent), fence)
 
     @classmethod
     async def take_over(
@@ -125,9 +125,9 @@ class Journal:
         wrapped = header.wraps.get(region)
         if region not in tag.allowed_regions or wrapped is None:
             raise RegionRefused(f"the session may not be opened in region {region}")
-        sealer = Sealer(await keys.unwrap(wrapped, region=region, tag=tag), tag)
+        sealer = Sealer(await keys.unwrap(wrapped, region=region, tag=tag), tag, header.agent)
         fence, stored = await store.take(session_id, owner, clock.wall())
-        if stored.header.tag != header.tag:
+        if (stored.header.tag, stored.header.agent) != (header.tag, header.agent):
             raise SealError("the session's residency tag changed while it was read")
         return cls(store, sealer, fence), _history(stored, tag, sealer)
 

@@ -25,14 +25,16 @@ def new_data_key() -> bytes:
 class Sealer:
     """AES-256-GCM under one session's data key.
 
-    The associated data is the canonical residency tag for the entry's class, the kind of entry
-    and its number or call id. Nonces are random: a session has thousands of entries, the bound of
+    The associated data is the canonical residency tag for the entry's class, the agent, the kind
+    of entry and its number or call id. That a whole session was put back to an earlier moment does
+    not show: whoever can do that to the store can also lose it. Nonces are random: a session has thousands of entries, the bound of
     NIST SP 800-38D section 8.3 is 2^32.
     """
 
-    def __init__(self, data_key: bytes, tag: ResidencyTag) -> None:
+    def __init__(self, data_key: bytes, tag: ResidencyTag, agent: str) -> None:
         self._cipher = AESGCM(derive(data_key, "session seal"))
         self._digest_key = derive(data_key, "session digest")
+        self._agent = agent
         self._tags = {name: tag.for_class(name).canonical() for name in DataClass}
 
     def seal(self, data_class: DataClass, kind: str, place: int | str, plain: bytes) -> bytes:
@@ -57,4 +59,4 @@ class Sealer:
         return hmac.digest(self._digest_key, message, sha256)
 
     def _binding(self, data_class: DataClass, kind: str, place: int | str) -> bytes:
-        return self._tags[data_class] + f"\0{kind}\0{place}".encode()
+        return self._tags[data_class] + f"\0{self._agent}\0{kind}\0{place}".encode()

@@ -1,0 +1,115 @@
+"""What the session tests share: a clock that is told the time, keys, tags, records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.events import ToolRecord, Turn
+from edge.session.journal import History, Journal
+from edge.session.keys import LocalKeyFile
+from edge.session.records import CallRecord, EndReason
+from edge.session.store import SessionStore
+from regions.models import DataClass
+from regions.tag import ResidencyTag
+
+EU, IN = "eu-central-1", "ap-south-1"
+SESSION = "s_0123456789abcdefghijkl"
+OTHER = "s_zzzzzzzzzzzzzzzzzzzzzz"
+NOW = 1_790_000_000.0
+
+
+@dataclass
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    now: float = NOW
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+
+def tag_for(session_id: str = SESSION, regions: tuple[str, ...] = (EU,)) -> ResidencyTag:
+    return ResidencyTag(
+        tenant="clinic",
+        jurisdictions=("eea",),
+        data_class=DataClass.TRANSCRIPT,
+        allowed_regions=regions,
+        policy="2026-11-21.1#0123456789ab",
+        session=session_id,
+        expires_at=int(NOW) + 3600,
+    )
+
+
+def key_file(folder: Path, region: str = EU) -> LocalKeyFile:
+    return LocalKeyFile.open(folder / f"{region}.key", region)
+
+
+def turn(number: int, words: str = "hello", tools: tuple[ToolRecord, ...] = ()) -> Turn:
+    return Turn(number, words, f"you said {words}", False, NOW + number, tools)
+
+
+def tool(call_id: str = "s:1:1", ok: bool = True) -> ToolRecord:
+    return ToolRecord(call_id, "book", {"day": "monday", "slots": [1, 2]}, ok, {"id": 7})
+
+
+def record(
+    call_id: str = "c_1", reason: EndReason = "completed", session_id: str = SESSION
+) -> CallRecord:
+    return CallRecord(
+        call_id=call_id,
+        session_id=session_id,
+        tenant="clinic",
+        agent="reception",
+        region=EU,
+        node="eu-central-1-a",
+        leg="webrtc",
+        jurisdictions=("eea",),
+        policy="2026-11-21.1#0123456789ab",
+        started_at=NOW,
+        answered_at=NOW + 1,
+        ended_at=NOW + 60,
+        reason=reason,
+        turns=3,
+        barge_ins=1,
+        tool_calls=1,
+    )
+
+
+async def begin(
+    store: SessionStore,
+    keys: LocalKeyFile,
+    session_id: str = SESSION,
+    owner: str = "first",
+    clock: ManualClock | None = None,
+) -> Journal:
+    return await Journal.begin(
+        store,
+        keys,
+        session_id=session_id,
+        tag=tag_for(session_id),
+        agent="reception",
+        owner=owner,
+        clock=clock or ManualClock(),
+    )
+
+
+async def take_over(
+    store: SessionStore,
+    keys: LocalKeyFile,
+    session_id: str = SESSION,
+    owner: str = "second",
+    region: str = EU,
+    clock: ManualClock | None = None,
+) -> tuple[Journal, History]:
+    return await Journal.take_over(
+        store,
+        keys,
+        session_id=session_id,
+        region=region,
+        owner=owner,
+        clock=clock or ManualClock(),
+    )
