@@ -26,9 +26,9 @@ class Sealer:
     """AES-256-GCM under one session's data key.
 
     The associated data is the canonical residency tag for the entry's class, the agent, the kind
-    of entry and its number or call id. That a whole session was put back to an earlier moment does
-    not show: whoever can do that to the store can also lose it. Nonces are random: a session has thousands of entries, the bound of
-    NIST SP 800-38D section 8.3 is 2^32.
+    of entry and its number or call id. A whole session put back to an earlier moment does not
+    show: whoever can do that to the store could as well lose it. Nonces are random: a session has
+    thousands of entries, the bound of NIST SP 800-38D section 8.3 is 2^32.
     """
 
     def __init__(self, data_key: bytes, tag: ResidencyTag, agent: str) -> None:
