@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -94,9 +94,11 @@ class Conflict(Strict):
     say: Sentence
     """``{alternatives}`` are the offers; the slots are as the caller wanted them."""
     none_left: Sentence
-    """Said when nothing is offered; the caller is then asked for ``slot`` again."""
+    """Said when nothing is offered or no offer suits, before ``otherwise`` is asked."""
     slot: Key
-    """What the offers are about: the slot that is asked again."""
+    """What the offers are about; the caller picks one of them, or another value."""
+    otherwise: Key
+    """The slot to ask when no offer suits: another day."""
 
 
 class Intent(Strict):
@@ -130,8 +132,9 @@ class Intent(Strict):
             if isinstance(value, str):
                 _fields_exist(f"arguments.{name}", value, known)
         if self.conflict is not None:
-            if self.conflict.slot not in known:
-                raise ValueError(f"conflict.slot: {_unknown(self.conflict.slot, known)}")
+            for key, name in (("slot", self.conflict.slot), ("otherwise", self.conflict.otherwise)):
+                if name not in known:
+                    raise ValueError(f"conflict.{key}: {_unknown(name, known)}")
             _fields_exist("conflict.say", self.conflict.say, known | {"alternatives"})
             _fields_exist("conflict.none_left", self.conflict.none_left, known)
         return self
@@ -148,6 +151,7 @@ class Flow(Strict):
     """What the agent can do without a language model."""
 
     intents: tuple[Intent, ...] = Field(min_length=1, max_length=20)
+    ask: Sentence = "How can I help?"
     anything_else: Sentence = "Anything else?"
     goodbye: Sentence = "Goodbye."
 
@@ -260,7 +264,7 @@ def load_agents(directory: Path) -> dict[str, AgentSpec]:
     return agents
 
 
-def arguments_for(intent: Intent, parameters: Sequence[str]) -> Mapping[str, ArgumentValue]:
+def arguments_for(intent: Intent, parameters: Collection[str]) -> Mapping[str, ArgumentValue]:
     """Each parameter's source: the intent's own entry, else the slot of the same name."""
     slots = {slot.id for slot in intent.slots}
     named: dict[str, ArgumentValue] = {p: f"{{{p}}}" for p in parameters if p in slots}

@@ -17,6 +17,7 @@ from edge.dialog.errors import (
     ToolTimeoutError,
     ToolUnreachableError,
 )
+from edge.dialog.plain_json import parse_json
 from edge.dialog.template import fields_of
 from edge.dialog.tools import MAX_ANSWER_BYTES
 from edge.events import JsonValue
@@ -87,12 +88,11 @@ async def _body(response: aiohttp.ClientResponse) -> JsonValue:
     if not raw:
         return None
     try:
-        found: JsonValue = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        return parse_json(raw)
+    except ValueError as error:
         if response.status >= 300:
             return None
         raise ToolGarbledError("the answer is not JSON") from error
-    return found
 
 
 def _answer(status: int, body: JsonValue) -> JsonValue:

@@ -78,7 +78,7 @@ class PythonBoundTool:
         except Exception as error:
             # The boundary to code that is not ours: whatever it raises must not end the call. The
             # message may hold personal data; the kind of error does not.
-            logger.exception("tool broke", extra={"tool": self.name}, exc_info=False)
+            logger.error("tool broke", extra={"reason": type(error).__name__})
             raise ToolGarbledError(f"the tool raised {type(error).__name__}") from error
         found: JsonValue = answer
         return found

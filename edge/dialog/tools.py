@@ -25,7 +25,9 @@ FILLER = "One moment."
 MAX_ANSWER_BYTES = 64 * 1024
 """Largest answer of a tool."""
 UNKNOWN = "unknown"
-"""The ``error`` of a call that may or may not have happened."""
+"""The ``error`` of a call that may or may not have happened and cannot be asked for again."""
+RETRYABLE = ("timeout", "unreachable")
+"""The ``error`` of a call that got no answer, to a tool that honours the key: it stays pending."""
 
 
 class ToolLedger(Protocol):
@@ -111,7 +113,8 @@ class ToolRunner:
         finally:
             task.cancel()
             await asyncio.wait({task})
-        await self._ledger.settled(record)
+        if not _still_open(record):
+            await self._ledger.settled(record)
         yield _returned(record)
 
     async def _outcome(self, tool: BoundTool | None, request: ToolRequest) -> ToolRecord:
@@ -123,7 +126,7 @@ class ToolRunner:
                 raise ToolRefusedError(fault, fault)
             return _record(request, ok=True, output=await self._call(tool, request))
         except ToolError as error:
-            logger.warning("tool call failed", extra={"tool": request.name, "code": error.code})
+            logger.warning("tool call failed", extra={"code": error.code})
             # An action that cannot be asked for again and got no answer may have happened.
             lost = error.retry and tool is not None and not tool.idempotent
             code = UNKNOWN if lost else error.code
@@ -191,6 +194,12 @@ def _fits(value: JsonValue, parameter: Parameter) -> bool:
 
 def _record(request: ToolRequest, *, ok: bool, output: JsonValue) -> ToolRecord:
     return ToolRecord(request.call_id, request.name, request.arguments, ok, output)
+
+
+def _still_open(record: ToolRecord) -> bool:
+    return isinstance(record.output, Mapping) and (
+        not record.ok and record.output.get("error") in RETRYABLE
+    )
 
 
 def _returned(record: ToolRecord) -> ToolReturned:

@@ -56,7 +56,7 @@ class SlotBase(Strict):
     """One thing the agent must learn. Subclasses are pure: no clock, no state."""
 
     id: Key
-    label: Sentence
+    label: Phrase
     """How the caller and the agent call it: ``date``. Callers say "change the date"."""
     ask: Sentence
     examples: tuple[Phrase, ...] = Field(default=(), max_length=6)

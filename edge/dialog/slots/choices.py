@@ -21,18 +21,8 @@ from edge.dialog.slots.base import (
 from edge.events import JsonValue
 from edge.grammar import Alt, Match, Node, Opt, Seq
 
-YES = (
-    "yes",
-    "yeah",
-    "yep",
-    "sure",
-    "okay",
-    "correct",
-    "that's right",
-    "that is correct",
-    "yes please",
-)
-NO = ("no", "nope", "no thanks", "no thank you", "that's wrong", "that is wrong", "not quite")
+YES = ("yes", "yeah", "yep", "sure", "okay", "correct", "that's right", "that is correct")
+NO = ("no", "nope", "that's wrong", "that is wrong", "not quite")
 
 
 class Choice(Strict):

@@ -150,11 +150,13 @@ class _Parts:
 
     def whole(self) -> Node:
         relative = Alt(tuple(tagged((w,), "relative", str(n)) for w, n in RELATIVE))
-        by_name = Seq((Opt(Alt((Words("this"), Tag(Words("next"), "next", "1")))), self.weekday))
-        the_day = Seq((Words("the"), self.day, Opt(Seq((Opt(Words("of")), self.month)))))
+        the_day = Seq((Words("the"), self.day, Tail(Seq((Opt(Words("of")), self.month)))))
         bare_day = Seq((self.day, Opt(Words("of")), self.month))
         month_day = Seq((self.month, Opt(Words("the")), self.day))
-        by_number = Seq((Opt(self.weekday), Alt((the_day, bare_day, month_day))))
+        by_number = Alt((the_day, bare_day, month_day))
+        which = Alt((Words("this"), Tag(Words("next"), "next", "1")))
+        # A weekday is a whole answer: nobody waits for the number that may follow it.
+        by_name = Seq((Opt(which), self.weekday, Tail(by_number)))
         return Seq(
             (
                 Opt(one_of(("on", "for"))),

@@ -1,0 +1,1 @@
+"""The demo's booking service: real, small, and behind an agent's HTTP tool."""
