@@ -43,8 +43,8 @@ class NodeView:
     policy: str
     version: str
     health: Health
-    age: float
-    """Seconds since the last heartbeat."""
+    heard_at: float
+    """When it last beat, by the directory's monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -53,6 +53,14 @@ class _Entry:
     at: float
     in_flight: int = 0
     retired: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_BOOTS))
+    view: NodeView | None = None
+    """Made when somebody looks, kept until something changes: every caller looks at all nodes."""
+
+    def seen_at(self, now: float) -> NodeView:
+        health = _health(now - self.at)
+        if self.view is None or self.view.health is not health:
+            self.view = _view(self, health)
+        return self.view
 
 
 class Directory:
@@ -99,18 +107,19 @@ class Directory:
                 )
             entry.retired.append(entry.beat.boot)
             entry.in_flight = 0
-        entry.beat, entry.at = beat, now
+        entry.beat, entry.at, entry.view = beat, now, None
 
     def placed(self, region: str, node: str) -> None:
         """Count a caller who was just sent to this node."""
         entry = self._regions.get(region, {}).get(node)
         if entry is not None:
             entry.in_flight += 1
+            entry.view = None
 
     def nodes(self, region: str) -> tuple[NodeView, ...]:
         """The nodes of one region, in order of first arrival, dead ones included."""
         now = self._clock.monotonic()
-        return tuple(_view(entry, now) for entry in self._regions.get(region, {}).values())
+        return tuple(entry.seen_at(now) for entry in self._regions.get(region, {}).values())
 
     def regions(self) -> tuple[str, ...]:
         """The regions from which any node was ever heard."""
@@ -141,9 +150,8 @@ def _health(age: float) -> Health:
     return Health.SUSPECT if age >= SUSPECT_SECONDS else Health.LIVE
 
 
-def _view(entry: _Entry, now: float) -> NodeView:
+def _view(entry: _Entry, health: Health) -> NodeView:
     beat = entry.beat
-    age = now - entry.at
     return NodeView(
         region=beat.region,
         node=beat.node,
@@ -154,6 +162,6 @@ def _view(entry: _Entry, now: float) -> NodeView:
         draining=beat.draining,
         policy=beat.policy,
         version=beat.version,
-        health=_health(age),
-        age=age,
+        health=health,
+        heard_at=entry.at,
     )

@@ -94,6 +94,7 @@ class ControlPlane:
 
     def state(self) -> State:
         """What this replica knows of nodes and regions."""
+        now = self._clock.monotonic()
         views = {region: self.directory.nodes(region) for region in self.directory.regions()}
         return State(
             policy=self.catalogue.policy,
@@ -103,7 +104,7 @@ class ControlPlane:
                 _region_status(region.id, region.jurisdiction, views.get(region.id, ()))
                 for region in self.catalogue.regions
             ),
-            nodes=tuple(_node_status(view) for region in views for view in views[region]),
+            nodes=tuple(_node_status(view, now) for region in views for view in views[region]),
         )
 
     def _place(self, ruling: Ruling, location: Location) -> Placement:
@@ -182,7 +183,7 @@ def _verdicts(ruling: Ruling) -> tuple[RegionVerdict, ...]:
     )
 
 
-def _node_status(view: NodeView) -> NodeStatus:
+def _node_status(view: NodeView, now: float) -> NodeStatus:
     return NodeStatus(
         region=view.region,
         node=view.node,
@@ -194,7 +195,7 @@ def _node_status(view: NodeView) -> NodeStatus:
         in_flight=view.in_flight,
         policy=view.policy,
         version=view.version,
-        age=round(view.age, 3),
+        age=round(now - view.heard_at, 3),
     )
 
 

@@ -30,7 +30,7 @@ def node(region: str, name: str = "a", **changes: object) -> NodeView:
         policy=POLICY,
         version="0.1.0",
         health=Health.LIVE,
-        age=0.1,
+        heard_at=0.0,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 
