@@ -108,7 +108,7 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process at a time opens the file: SQLite does not wait when two switch it to WAL."""
+    """One process at a time opens the file: two that find it empty would both make its tables."""
     with path.with_name(f"{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -196,6 +196,7 @@ class SessionStoreContract:
         late, stored = await store.take(SESSION, "b", NOW)
         assert stored.header.ended
         assert stored.turns == (b"turn1",)
+        assert late.epoch == fence.epoch
         for gone in (fence, late):
             with pytest.raises(SessionEnded):
                 await store.commit(gone, sealed(2))
@@ -225,7 +226,7 @@ class SessionStoreContract:
         store = await open_store()
         fence = await store.create(session(), "a")
         first, second = record("c_1", "lost"), record("c_2", "completed")
-        for found in (first, first, second):
+        for found in (first, first, record("c_1", "draining"), second):
             await store.finish(fence, found)
         await store.create(session(OTHER), "a")
         await store.finish(Fence(OTHER, 1, "a"), record("c_3", "hangup", OTHER))

@@ -9,17 +9,24 @@ import stat
 import sys
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edge.session import sqlite as module
-from edge.session.errors import StoreBroken, StoreBusy
-from edge.session.schema import VERSION
+from edge.session.errors import StoreBroken, StoreBusy, TooLarge
+from edge.session.schema import VERSION, connect
 from edge.session.sqlite import SqliteStore
 from edge.session.store import SessionStore
 from tests.edge.session.parts import NOW, SESSION
-from tests.edge.session.store_contract import OpenStore, SessionStoreContract, sealed, session
+from tests.edge.session.store_contract import (
+    OpenStore,
+    SessionStoreContract,
+    intent,
+    sealed,
+    session,
+)
 
 WRITER = """
 import asyncio, pathlib, sys
@@ -89,12 +96,48 @@ def private_files(folder: Path) -> dict[str, int]:
     return {f.name: stat.S_IMODE(f.stat().st_mode) for f in files if f.suffix != ".lock"}
 
 
-async def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "sessions.db"
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(SqliteStore.open(path)) for _ in range(8)]
-    for task in tasks:
-        await task.result().close()
+@pytest.mark.parametrize("attempt", range(5))
+def test_many_open_a_new_file_at_once(tmp_path: Path, attempt: int) -> None:
+    start = threading.Barrier(8)
+
+    def open_one(_: int) -> None:
+        start.wait()
+        connect(tmp_path / "deep" / "sessions.db", 2.0).close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_one, range(8)))
+
+
+async def test_what_is_swept_is_overwritten_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    store = await SqliteStore.open(path)
+    fence = await store.create(session(), "a")
+    await store.commit(fence, sealed(1, body=b"needle"))
+    await store.close()
+    assert b"needle" in content(path)
+    store = await SqliteStore.open(path)
+    await store.sweep(NOW + 60)
+    await store.close()
+    assert b"needle" not in content(path)
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def test_turns_and_tool_calls_are_counted(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_TURNS", 2)
+    monkeypatch.setattr(module, "MAX_TOOLS", 2)
+    fence = await store.create(session(), "a")
+    for number in (1, 2):
+        await store.commit(fence, sealed(number))
+        await store.tool_pending(fence, intent(f"c{number}"))
+    with pytest.raises(TooLarge):
+        await store.commit(fence, sealed(3))
+    with pytest.raises(TooLarge):
+        await store.tool_pending(fence, intent("c3"))
 
 
 async def test_a_file_locked_for_too_long_is_busy_and_works_again_afterwards(
