@@ -38,12 +38,12 @@ class Piper:
     eager = True
 
     def __init__(self, models: Path) -> None:
-        """Look for voices below ``models``. Raises ``EngineError`` if there is none."""
+        """Find the voices in ``models`` and below. Raises ``EngineError`` if there is none."""
         self._paths: dict[str, Path] = {}
-        for config in sorted(models.glob("*/*.onnx.json")):
+        for config in sorted((*models.glob("*.onnx.json"), *models.glob("*/*.onnx.json"))):
             model = config.with_suffix("")
             if model.is_file():
-                self._paths.setdefault(_language(config), model)
+                self._paths.setdefault(language_of(config), model)
         if not self._paths:
             raise EngineError(f"no piper voice in {models}: pull one with `inland models pull`")
         self._loaded: dict[Path, PiperVoice] = {}
@@ -82,7 +82,7 @@ class Piper:
         return None
 
 
-def _language(config: Path) -> str:
+def language_of(config: Path) -> str:
     """The BCP 47 tag of a voice, from its configuration, else from its file name."""
     try:
         if config.stat().st_size > _MAX_CONFIG:

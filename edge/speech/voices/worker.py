@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.speech.models_folder import models_folder
 from edge.speech.voice import Speech
 from edge.speech.voices.engine import Engine, EngineError
 from edge.speech.voices.protocol import (
@@ -169,16 +170,16 @@ async def serve(
                 task.cancel()
 
 
-def engines(voice: str, models: Path | None) -> list[Engine]:
+def engines(voice: str, models: Path) -> list[Engine]:
     """The engines that ``--voice`` asks for, best first. Raises ``EngineError``.
 
     They are imported here, and only what is used: an espeak worker needs no onnxruntime.
     """
     found: list[Engine] = []
-    if voice == "piper" or (voice == "auto" and models and any(models.glob("*/*.onnx.json"))):
+    if voice == "piper" or (voice == "auto" and any(models.glob("*/*.onnx.json"))):
         from edge.speech.voices.piper import Piper
 
-        found.append(Piper(models or Path()))
+        found.append(Piper(models))
     if voice in ("auto", "espeak"):
         from edge.speech.voices.espeak import Espeak
 
@@ -191,12 +192,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="edge.speech.voices.worker", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument("--voice", choices=("auto", "espeak", "piper"), default="auto")
-    parser.add_argument("--models", type=Path, help="folder of pulled models")
+    parser.add_argument(
+        "--models", type=Path, help="folder of pulled models (default: as for `inland models`)"
+    )
     parser.add_argument("--language", action="append", default=[], help="load its voice at once")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
     try:
-        studio = Studio(engines(arguments.voice, arguments.models))
+        models = arguments.models or models_folder(os.environ)
+        studio = Studio(engines(arguments.voice, models))
         for language in arguments.language:
             studio.warm(language)
     except (EngineError, ImportError, OSError) as error:
