@@ -72,7 +72,7 @@ async def _until_stopped(
     stop: asyncio.Event,
     on_ready: Callable[[Serving], None] | None,
 ) -> None:
-    log.info("control plane listens", extra={"policy": assembly.plane.catalogue.policy})
+    log.info("control plane listens")
     if on_ready is not None:
         on_ready(Serving(url, assembly.plane.catalogue.policy, assembly.tenants))
     await stop.wait()

@@ -55,6 +55,8 @@ class Settings(Strict):
     drain_seconds: float = Field(default=0, ge=0, le=300)
     """After a stop, how long ``/readyz`` says 503 while requests are still served."""
 
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
     @model_validator(mode="after")
     def _one_secret_per_region(self) -> Self:
         if len(set(self.node_secrets.values())) != len(self.node_secrets):

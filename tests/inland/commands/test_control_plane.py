@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from control_plane.settings import Settings
+from inland.commands import control_plane
 
 DEMO_TENANTS = Path(__file__).parents[3] / "inland" / "demo" / "tenants.yaml"
 LAUNCH = """
@@ -60,7 +64,9 @@ def test_it_says_one_line_when_it_is_ready_and_ends_with_0_when_asked(
             assert answer.status == 200
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
-        assert (process.returncode, out, err) == (0, "", "")
+        assert (process.returncode, out) == (0, "")
+        messages = [json.loads(line)["message"] for line in err.splitlines()]
+        assert messages == ["control plane listens", "control plane drains", "control plane closed"]
 
 
 def test_a_busy_port_is_one_line_that_names_it_and_the_status_is_2(tmp_path: Path) -> None:
@@ -82,3 +88,8 @@ def test_a_mistake_in_the_file_names_file_line_and_key_and_the_status_is_2(tmp_p
     assert (process.returncode, out) == (2, "")
     assert f"{path}:4" in err
     assert "idle_secnds" in err
+
+
+def test_the_help_names_every_setting() -> None:
+    named = {line.split()[0] for line in control_plane.EPILOG.splitlines() if line.startswith("  ")}
+    assert set(Settings.model_fields) <= named
