@@ -42,6 +42,10 @@ class Network(Protocol):
         """End the call at its edge."""
         ...
 
+    async def drill(self, answer: Answer, resume_token: str) -> None:
+        """Have the edge kill the process that serves the call."""
+        ...
+
 
 class HttpNetwork:
     """docs/protocol.md, sections 1 and 2."""
@@ -83,6 +87,12 @@ class HttpNetwork:
     async def hang_up(self, answer: Answer, token: str) -> None:
         status, _, body = await self._exchange("DELETE", answer.resource, token, "the edge")
         if status not in (200, 204, 404):
+            raise _refusal("the edge", status, body)
+
+    async def drill(self, answer: Answer, resume_token: str) -> None:
+        url = f"{answer.resource}/drill"
+        status, _, body = await self._exchange("POST", url, resume_token, "the edge")
+        if status != 202:
             raise _refusal("the edge", status, body)
 
     async def _exchange(

@@ -22,13 +22,25 @@ _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A fault while the agent speaks its ``answer``-th answer; the greeting is the first.
+
+    ``cut-edge``: the caller drops its leg without a word, as if the edge were out of reach, and
+    goes on elsewhere. ``kill-worker``: the edge is asked to kill the process that serves the call,
+    which it does where drills are switched on.
+    """
+
+    kind: Literal["cut-edge", "kill-worker"]
+    answer: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """One call.
 
-    ``edge`` and ``token`` together skip the control plane. ``cut_at`` is a drill: while the agent
-    speaks its n-th answer (the greeting is the first) the caller drops this edge without a word
-    and goes on at the next. ``timeout`` is the longest the whole call may last, seconds.
+    ``edge`` and ``token`` together skip the control plane. ``timeout`` is the longest the whole
+    call may last, seconds.
 
     Raises ``ValueError``, whose message names the option, for anything that cannot be right.
     """
@@ -42,7 +54,7 @@ class CallOptions:
     token: str | None = None
     timeout: float = TIMEOUT_SECONDS
     reconnect: bool = True
-    cut_at: int | None = None
+    drill: Drill | None = None
     record: Path | None = None
 
     def __post_init__(self) -> None:
@@ -57,8 +69,8 @@ class CallOptions:
                 raise ValueError(f"{name}: {url!r} is not an http address")
         if not 1 <= self.timeout <= 3600:
             raise ValueError("--timeout: between 1 and 3600 seconds")
-        if self.cut_at is not None and not self.reconnect:
-            raise ValueError("--drill cut-edge and --no-reconnect contradict each other")
+        if self.drill is not None and not self.reconnect:
+            raise ValueError("--drill and --no-reconnect contradict each other")
 
 
 def default_control_plane(environment: Mapping[str, str]) -> str:
@@ -71,9 +83,11 @@ def default_key(environment: Mapping[str, str]) -> str:
     return environment.get("INLAND_KEY") or DEMO_KEY
 
 
-def parse_drill(text: str) -> int:
-    """The answer at which ``cut-edge@N`` cuts. Raises ``ValueError`` for any other drill."""
-    match = re.fullmatch(r"cut-edge@([1-9][0-9]{0,2})", text)
+def parse_drill(text: str) -> Drill:
+    """``cut-edge@N`` or ``kill-worker@N``. Raises ``ValueError`` for anything else."""
+    match = re.fullmatch(r"(cut-edge|kill-worker)@([1-9][0-9]{0,2})", text)
     if match is None:
-        raise ValueError(f"{text!r} is not a drill; there is cut-edge@N with N from 1")
-    return int(match[1])
+        raise ValueError(
+            f"--drill: {text!r} is none; there are cut-edge@N and kill-worker@N with N from 1"
+        )
+    return Drill("cut-edge" if match[1] == "cut-edge" else "kill-worker", int(match[2]))

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 import aiohttp
 
@@ -22,7 +22,7 @@ from inland.caller.peer import PeerFactory
 from inland.caller.records import Connected, Note, Placed, Reconnected, Record
 from inland.caller.report import CallReport, Facts, summarise
 from inland.caller.script import BargeIn, Line, PlayFile, Script, Speak
-from inland.caller.talk import EdgeLost, Over, Rendered, Talk
+from inland.caller.talk import EdgeLost, KillDue, Over, Rendered, Talk
 from inland.caller.utterances import SEND_RATES, Utterances, resampled, utterances
 
 RECONNECT_SECONDS = 30.0
@@ -209,13 +209,30 @@ class HeadlessCall:
         """Until it is over; returns the reason. The leg is hung up, and closed by the caller."""
         while True:
             signal = await talk.signal()
-            if isinstance(signal, EdgeLost):
-                if await self._reconnect(talk, signal):
-                    continue
-                return self._stop_reason or "lost"
-            if not signal.by_edge:
-                await self._hang_up(talk, signal)
-            return signal.reason
+            match signal:
+                case EdgeLost():
+                    if not await self._reconnect(talk, signal):
+                        return self._stop_reason or "lost"
+                case KillDue():
+                    await self._kill(talk)
+                case Over(reason, by_edge):
+                    if not by_edge:
+                        await self._hang_up(talk, signal)
+                    return reason
+                case _:
+                    assert_never(signal)
+
+    async def _kill(self, talk: Talk) -> None:
+        """Ask for the drill; what follows is noticed as any other death is."""
+        created, leg = talk.conversation.session, self._leg
+        assert created is not None and leg is not None
+        assert leg.answer is not None and self._network is not None
+        try:
+            await self._network.drill(leg.answer, created.inland.resume_token)
+            self._emit(Note(talk.now, f"drill: {leg.place} kills the worker of this call"))
+        except CallerError as error:
+            self._emit(Note(talk.now, f"no drill: {error}"))
+        talk.carry_on()
 
     async def _hang_up(self, talk: Talk, over: Over) -> None:
         assert self._leg is not None and self._network is not None

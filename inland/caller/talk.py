@@ -24,8 +24,8 @@ from inland.caller.script import BargeIn, HangUp, Line, Pause, PlayFile, Script,
 
 STALL_SECONDS = 3.0
 """Without packet or event for so long, the edge counts as dead (docs/protocol.md, section 4)."""
-CUT_AFTER = 0.6
-"""Seconds of an answer that are heard before the drill cuts the edge off."""
+DRILL_AFTER = 0.6
+"""Seconds of an answer that are heard before a drill strikes."""
 MAX_EVENTS = 20_000
 """Events and records kept for the report."""
 
@@ -46,7 +46,12 @@ class EdgeLost:
     cut: bool = False
 
 
-Signal: TypeAlias = Over | EdgeLost
+@dataclass(frozen=True, slots=True)
+class KillDue:
+    """The drill ``kill-worker`` is to happen now."""
+
+
+Signal: TypeAlias = Over | EdgeLost | KillDue
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Talk:
         self._signal: asyncio.Queue[Signal] = asyncio.Queue()
         self._moves = 0
         self._utterances_before = 0
-        self._cut_done = options.cut_at is None
+        self._drill = options.drill
         self._barging = False
 
     @property
@@ -175,6 +180,10 @@ class Talk:
             if committed <= self._utterances_before:
                 self.player.lost()
         self._leg_since = self.now
+        self.carry_on()
+
+    def carry_on(self) -> None:
+        """Act again, on the same leg."""
         self._live = True
 
     # --- what comes in -----------------------------------------------------------------------
@@ -222,12 +231,19 @@ class Talk:
             return Over("timeout")
         if self._clock.monotonic() - leg.last_sign > STALL_SECONDS:
             return EdgeLost("the edge went silent") if self._options.reconnect else Over("lost")
-        since = self._meter.first_audible_since_move
-        heard_enough = since is not None and now - since >= CUT_AFTER
-        if not self._cut_done and heard_enough and self._moves + 1 >= (self._options.cut_at or 0):
-            self._cut_done = True
-            return EdgeLost("drill: this edge was cut off", cut=True)
-        return None
+        return self._fault(now)
+
+    def _fault(self, now: float) -> Signal | None:
+        """What the drill asks for, once, in the middle of the answer it names."""
+        drill, since = self._drill, self._meter.first_audible_since_move
+        if drill is None or since is None or self._moves + 1 < drill.answer:
+            return None
+        if now - since < DRILL_AFTER:
+            return None
+        self._drill = None
+        if drill.kind == "kill-worker":
+            return KillDue()
+        return EdgeLost("drill: this edge was cut off", cut=True)
 
     def _act(self, leg: CallLeg, mouth: Mouth, now: float) -> None:
         decision = self.player.decide(self._view(now), now)

@@ -96,7 +96,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      help=f"longest call, seconds; default {TIMEOUT_SECONDS:g}")  # fmt: skip
     how.add_argument("--no-reconnect", action="store_true", help="a lost edge ends the call")
     how.add_argument(
-        "--drill", metavar="cut-edge@N", help="drop the edge during the agent's N-th answer"
+        "--drill",
+        metavar="WHAT@N",
+        help="during the agent's N-th answer: cut-edge@N drops the edge without a word, "
+        "kill-worker@N has it kill its own worker",
     )
     out = parser.add_argument_group("what comes out")
     out.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -138,7 +141,7 @@ def _options(arguments: argparse.Namespace) -> CallOptions:
         token=arguments.token,
         timeout=arguments.timeout,
         reconnect=not arguments.no_reconnect,
-        cut_at=parse_drill(arguments.drill) if arguments.drill else None,
+        drill=parse_drill(arguments.drill) if arguments.drill else None,
         record=record,
     )
 

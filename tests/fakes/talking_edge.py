@@ -386,3 +386,7 @@ class World:
 
     async def hang_up(self, answer: Answer, token: str) -> None:
         self.hung_up.append(answer.resource)
+
+    async def drill(self, answer: Answer, resume_token: str) -> None:
+        assert resume_token == "resume-1"
+        self.edges[answer.resource.removesuffix("/calls/1")].die()

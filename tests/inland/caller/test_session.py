@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inland.caller.errors import RefusedError, ServiceError, UnreachableError
-from inland.caller.options import CallOptions
+from inland.caller.options import CallOptions, Drill
 from inland.caller.records import (
     AgentSaid,
     CallerHeard,
@@ -267,23 +267,28 @@ async def test_words_that_the_dead_edge_never_kept_are_said_again() -> None:
     assert report.exit_status == 0
 
 
-async def test_the_same_node_is_tried_first() -> None:
+async def test_a_killed_worker_is_noticed_and_its_own_node_tried_first() -> None:
     world = World(PLAN, TWO)
-    revived = die_when(world, CallerHeard)
 
     def watch(record: Record) -> None:
-        revived(record)
-        if world.edge.dead and world.clock.now > dead_at[0] + 2.0:
-            world.edge.dead = False
+        if isinstance(record, Note) and "drill" in record.text:
+            assert world.edge.dead
+            world.edge.call = None
+            world.edge.dead = False  # the node has other workers
 
-    dead_at = [world.clock.now]
-    report = await call(world, script("book"), CallOptions(cut_at=2), on_record=watch)
-    assert report.reconnects
+    options = CallOptions(drill=Drill("kill-worker", 2))
+    report = await call(world, script("book\nmonday\nnine"), options, on_record=watch)
+    (reconnect,) = report.reconnects
+    assert (reconnect.to_node, reconnect.attempts) == ("eu-central-1-a", 1)
+    assert reconnect.silent_ms >= 3000
+    assert report.exit_status == 0
 
 
 async def test_the_drill_cuts_an_answer_and_leaves_the_node_for_last() -> None:
     world = World(PLAN, TWO)
-    report = await call(world, script("book\nmonday\nnine"), CallOptions(cut_at=2))
+    report = await call(
+        world, script("book\nmonday\nnine"), CallOptions(drill=Drill("cut-edge", 2))
+    )
     (reconnect,) = report.reconnects
     assert "drill" in reconnect.why
     assert world.offers[1] == ("http://eu-central-1-b", "resume-1")
