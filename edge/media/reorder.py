@@ -104,8 +104,7 @@ class ReorderBuffer:
         self._rate = clock_rate
         self._depth = depth
         self._frame = clock_rate // 50
-        self._held: dict[int, Packet] = {}
-        self._held_since = 0.0
+        self._held: dict[int, tuple[Packet, float]] = {}
         self._ssrc: int | None = None
         self._next_sequence = 0
         self._position = 0
@@ -138,8 +137,11 @@ class ReorderBuffer:
         """Let time pass; returns what can be heard without another packet."""
         if self._ssrc is None:
             return []
-        if self._held and now - self._held_since >= HOLD:
-            return list(self._skip(now))
+        overdue: list[Item] = []
+        while self._held and now - min(since for _, since in self._held.values()) >= HOLD:
+            overdue += self._skip(now)
+        if overdue:
+            return overdue
         grace = GRACE_DTX if self._pausing else GRACE
         if self._held or now < self._due + grace:
             return []
@@ -167,9 +169,7 @@ class ReorderBuffer:
         if packet.sequence in self._held:
             self.counts.duplicate += 1
             return []
-        if not self._held:
-            self._held_since = now
-        self._held[packet.sequence] = packet
+        self._held[packet.sequence] = (packet, now)
         return list(self._skip(now)) if len(self._held) >= self._depth else []
 
     def _drain(self, now: float) -> Iterator[Item]:
@@ -181,14 +181,13 @@ class ReorderBuffer:
         sequence = min(self._held, key=lambda held: (held - self._next_sequence) & 0xFFFF)
         lost = (sequence - self._next_sequence) & 0xFFFF
         self.counts.lost += lost
-        yield from self._take(self._held.pop(sequence), now, lost=lost)
+        packet, _ = self._held.pop(sequence)
+        yield from self._take(packet, now, lost=lost)
         yield from self._release(now)
 
     def _release(self, now: float) -> Iterator[Item]:
-        while (packet := self._held.pop(self._next_sequence, None)) is not None:
-            yield from self._take(packet, now, lost=0)
-        if self._held:
-            self._held_since = now
+        while (held := self._held.pop(self._next_sequence, None)) is not None:
+            yield from self._take(held[0], now, lost=0)
 
     def _take(self, packet: Packet, now: float, *, lost: int) -> Iterator[Item]:
         gap = (packet.timestamp - self._position + 0x80000000 & 0xFFFFFFFF) - 0x80000000
