@@ -26,8 +26,8 @@ class Page {
   #sound = new Sound();
   /** @type {AbortController|null} gives up a call that has not started */
   #placing = null;
-  /** @type {HTMLElement|null} the note about a reconnect that is under way */
-  #reconnectNote = null;
+  /** @type {ReturnType<Conversation["note"]>|null} tells of a reconnect that is under way */
+  #tellReconnect = null;
 
   /** @param {import("./ui/setup.js").Config} config */
   constructor(config) {
@@ -55,20 +55,11 @@ class Page {
     // A page that goes away says goodbye; an edge would otherwise wait for the caller to come back.
     addEventListener("pagehide", () => this.#hangUp());
     listen({
-      KeyC: () => this.#when(!isCalling(this.#phase), () => void this.#start(true)),
-      KeyH: () => this.#when(isCalling(this.#phase), () => this.#hangUp()),
-      KeyM: () => this.#when(isCalling(this.#phase), () => this.#toggleMute()),
-      KeyT: () => this.#when(this.#phase === "live", () => TEXT.focus()),
+      KeyC: [() => !isCalling(this.#phase), () => void this.#start(true)],
+      KeyH: [() => isCalling(this.#phase), () => this.#hangUp()],
+      KeyM: [() => isCalling(this.#phase), () => this.#toggleMute()],
+      KeyT: [() => this.#phase === "live", () => TEXT.focus()],
     });
-  }
-
-  /**
-   * @param {boolean} possible
-   * @param {() => void} act
-   */
-  #when(possible, act) {
-    if (possible) act();
-    return possible;
   }
 
   /** @param {import("./ui/phase.js").Phase} phase */
@@ -102,6 +93,7 @@ class Page {
     if (isCalling(this.#phase)) return;
     hideNotice();
     this.#conversation.clear();
+    showSupport("");
     this.#regions.showServing(null);
     this.#enter("placing");
     byId("mute").hidden = !withVoice;
@@ -206,15 +198,15 @@ class Page {
 
   /** @param {{cause: string, attempt: number, region: string}} attempt */
   #reconnecting({ cause, attempt, region }) {
+    const words = `${causeOf(cause)} Reconnecting, trying ${this.#regions.nameOf(region)}…`;
     if (attempt === 1) {
       this.#enter("reconnecting");
-      this.#reconnectNote = this.#conversation.note("", "busy");
+      this.#regions.showServing(null);
+      this.#regions.show(this.#setup.choice, this.#setup.countryName);
       showStatus(`${causeOf(cause)} Reconnecting.`);
     }
-    if (this.#reconnectNote) {
-      const name = this.#regions.nameOf(region);
-      this.#reconnectNote.textContent = `${causeOf(cause)} Reconnecting, trying ${name}…`;
-    }
+    this.#tellReconnect ??= this.#conversation.note(words, "busy");
+    this.#tellReconnect(words, "busy");
   }
 
   /** @param {{cause: string, ms: number, session: {region: string, turns: unknown[]}}} how */
@@ -222,9 +214,8 @@ class Page {
     const kept = session.turns.length === 1 ? "1 turn" : `${session.turns.length} turns`;
     const name = this.#regions.nameOf(session.region);
     const words = `Back after ${(ms / 1000).toFixed(1)} s, served by ${name}.`;
-    this.#reconnectNote?.replaceChildren(`${causeOf(cause)} ${words} Remembered: ${kept}.`);
-    this.#reconnectNote?.classList.replace("busy", "good");
-    this.#reconnectNote = null;
+    this.#tellReconnect?.(`${causeOf(cause)} ${words} Remembered: ${kept}.`, "good");
+    this.#tellReconnect = null;
     showStatus(words);
   }
 
@@ -235,12 +226,12 @@ class Page {
    */
   #ended(call, reason, error) {
     if (this.#call !== call) return;
-    this.#reconnectNote?.remove();
-    this.#reconnectNote = null;
     // A call that never began is told by whoever started it.
     if (call.session === null) return;
     if (error instanceof InlandError) showNotice(wordsFor(error));
-    this.#conversation.note(ending(reason), reason === "lost" || reason === "error" ? "bad" : "plain");
+    this.#tellReconnect ??= this.#conversation.note("");
+    this.#tellReconnect(ending(reason), reason === "lost" || reason === "error" ? "bad" : "plain");
+    this.#tellReconnect = null;
     this.#finish(ending(reason));
   }
 
@@ -260,6 +251,7 @@ class Page {
     this.#placing?.abort();
     const begun = this.#call?.session;
     this.#call?.hangUp();
+    // A call that had begun tells its own end.
     if (isCalling(this.#phase) && !begun) this.#finish("You hung up.");
   }
 

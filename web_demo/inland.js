@@ -26,10 +26,8 @@ export { InlandError } from "./sdk/errors.js";
 export { microphone } from "./sdk/microphone.js";
 export { place } from "./sdk/placement.js";
 
-/**
- * @typedef {import("./sdk/placement.js").Placement} Placement
- * @typedef {import("./sdk/placement.js").Candidate} Candidate
- */
+/** @typedef {import("./sdk/placement.js").Placement} Placement */
+/** @typedef {import("./sdk/placement.js").Candidate} Candidate */
 
 /** One conversation, over as many connections as it takes. Used once. */
 export class InlandCall extends EventTarget {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
 
@@ -140,20 +142,61 @@ async def test_markup_in_words_stays_text(stage: Stage) -> None:
     await expect(stage.page.locator(".message img")).to_have_count(0)
 
 
-async def test_hang_up_tells_the_edge_and_frees_the_microphone(stage: Stage) -> None:
-    await stage.page.evaluate(
-        """() => {
-          const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-          navigator.mediaDevices.getUserMedia = async (what) => (window.given = await ask(what));
-        }"""
-    )
+KEEP_ACCOUNT = """() => {
+  window.peers = []; window.contexts = []; window.tracks = [];
+  const kept = (list, Made) => class extends Made {
+    constructor(...given) { super(...given); list.push(this); }
+  };
+  window.RTCPeerConnection = kept(window.peers, RTCPeerConnection);
+  window.AudioContext = kept(window.contexts, AudioContext);
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (what) => {
+    const stream = await ask(what);
+    window.tracks.push(...stream.getTracks());
+    return stream;
+  };
+}"""
+ACCOUNT = """[
+  window.peers.map((peer) => peer.signalingState),
+  window.contexts.map((context) => context.state),
+  window.tracks.map((track) => track.readyState),
+]"""
+
+
+async def test_hang_up_tells_the_edge_and_leaves_nothing_open(stage: Stage) -> None:
+    await stage.page.evaluate(KEEP_ACCOUNT)
     call = await stage.call()
     await stage.page.click("#hangup")
-    await call.deleted.wait()
+    await asyncio.wait_for(call.deleted.wait(), 15)
     await expect(stage.page.locator("#status")).to_have_text("You hung up.")
-    assert await stage.page.evaluate(
-        "window.given.getTracks().every((t) => t.readyState == 'ended')"
-    )
+    await stage.until("window.contexts.every((context) => context.state === 'closed')")
+    assert await stage.page.evaluate(ACCOUNT) == [["closed"], ["closed"], ["ended"]]
+
+
+async def test_call_by_typing_leaves_nothing_open(stage: Stage) -> None:
+    await stage.page.evaluate(KEEP_ACCOUNT)
+    await stage.page.click("#call-typing")
+    call = await stage.connected(stage.edge)
+    call.send("inland.call.ended", reason="completed")
+    await expect(stage.page.locator("#call-label")).to_have_text("Call again")
+    await stage.until("window.contexts.every((context) => context.state === 'closed')")
+    assert await stage.page.evaluate(ACCOUNT) == [["closed"], ["closed", "closed"], []]
+
+
+async def test_second_call_starts_with_a_clean_page(stage: Stage) -> None:
+    call = await stage.call()
+    call.say("r1", "Good morning.")
+    await expect(stage.page.locator(".message")).to_have_count(1)
+    await stage.page.click("#hangup")
+    again = await stage.call()
+    again.say("r1", "Good evening.")
+    await expect(stage.page.locator(".message .words")).to_have_text("Good evening.")
+
+
+async def test_page_that_is_closed_hangs_up(stage: Stage) -> None:
+    call = await stage.call()
+    await stage.page.goto("about:blank")
+    await asyncio.wait_for(call.deleted.wait(), 15)
 
 
 async def test_mute_silences_the_track_and_says_so(stage: Stage) -> None:

@@ -68,9 +68,9 @@ async def converse(stage: Stage) -> None:
     call.final("i1", "I would like to book an appointment")
     call.begin("r2")
     call.timings(2, 182, 9, 12, 24, 19)
-    for word in "Certainly. With which doctor, and for which day would suit you best".split(" "):
-        call.words("r2", f" {word}")
-    call.finish("r2", " Certainly. With which doctor, and for which day", status="cancelled")
+    for words in ["Certainly. With which doctor,", " and for which day", " would suit you best"]:
+        call.words("r2", words)
+    call.finish("r2", "Certainly. With which doctor, and for which day", status="cancelled")
     call.final("i2", "Doctor Meyer on Tuesday at half past ten")
     arguments = {"doctor": "Meyer", "day": "Tuesday 24 November", "time": "10:30"}
     call.call_tool("t1", "book_appointment", arguments)

@@ -19,9 +19,9 @@ export class Translator {
    * @returns {Told[]}
    */
   translate(event) {
-    const translate = TABLE[event.type];
-    if (translate) return [translate(event)].filter((told) => told !== null);
-    return this.#answer(event);
+    if (!Object.hasOwn(TABLE, event.type)) return this.#answer(event);
+    const told = TABLE[event.type](event);
+    return told === null ? [] : [told];
   }
 
   /**

@@ -154,10 +154,18 @@ export class Conversation {
    *
    * @param {string} text
    * @param {"plain"|"good"|"bad"|"busy"} [kind]
-   * @returns {HTMLElement}
+   * @returns {(text: string, kind: "plain"|"good"|"bad"|"busy") => void} says how it went on
    */
   note(text, kind = "plain") {
-    return this.#add(el("li", { class: `event ${kind}`, text }));
+    const item = el("li");
+    const write = (/** @type {string} */ words, /** @type {string} */ how) => {
+      item.className = `event ${how}`;
+      item.textContent = words;
+      this.#follow();
+    };
+    this.#add(item);
+    write(text, kind);
+    return write;
   }
 
   /** @param {{number: number, caller: string, agent: string}[]} turns of before */

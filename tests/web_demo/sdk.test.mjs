@@ -1,0 +1,218 @@
+// Run by test_sdk.py: what the SDK decides without a browser.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { InlandError, problemOf, verdicts } from "../../web_demo/sdk/errors.js";
+import { Translator, sessionOf, typed } from "../../web_demo/sdk/events.js";
+import { inOrder, pause, pauseBefore, resume } from "../../web_demo/sdk/resume.js";
+import { Watchdog } from "../../web_demo/sdk/watchdog.js";
+
+describe("watchdog", () => {
+  const check = (dog, from, to, packets) => {
+    let dead = null;
+    for (let now = from; now <= to && dead === null; now += 250) dead = dog.deadFor(packets, now);
+    return dead;
+  };
+
+  test("three silent seconds are death, and it says how long", () => {
+    const dog = new Watchdog(0);
+    assert.equal(check(dog, 250, 2750, 0), null);
+    assert.equal(dog.deadFor(0, 3000), 3000);
+  });
+
+  test("a heartbeat each second keeps an edge alive without a packet", () => {
+    const dog = new Watchdog(0);
+    for (let now = 1000; now <= 20_000; now += 1000) {
+      assert.equal(check(dog, now - 750, now, 0), null);
+      dog.heard(now);
+    }
+  });
+
+  test("packets keep an edge alive without an event", () => {
+    const dog = new Watchdog(0);
+    for (let now = 250; now <= 10_000; now += 250) assert.equal(dog.deadFor(now, now), null);
+  });
+
+  test("a machine that slept does not blame the edge", () => {
+    const dog = new Watchdog(0);
+    dog.deadFor(7, 250);
+    assert.equal(dog.deadFor(7, 60_000), null);
+    assert.equal(check(dog, 60_250, 63_000, 7), 3000);
+  });
+});
+
+describe("resume", () => {
+  const at = (name) => ({ region: name, node: name, url: `http://${name}`, reason: "" });
+  const refusal = (code) => new InlandError(code, code);
+  const way = (answers, more = {}) => {
+    const tried = [];
+    const pauses = [];
+    return {
+      tried,
+      pauses,
+      placement: { candidates: [at("a"), at("b")], request: {} },
+      current: at("b"),
+      attempt: async (candidate) => {
+        tried.push(candidate.node);
+        const answer = answers.shift() ?? "edge_unreachable";
+        if (answer !== "leg") throw refusal(answer);
+        return "leg";
+      },
+      replace: async () => ({ candidates: [at("a"), at("c")], request: {} }),
+      pause: async (ms) => void pauses.push(ms),
+      timeIsUp: () => false,
+      ...more,
+    };
+  };
+
+  test("order is the same node, the other candidates, a new placement", async () => {
+    const search = way(["edge_unreachable", "full", "leg"]);
+    const done = await resume(search);
+    assert.deepEqual(search.tried, ["b", "a", "c"]);
+    assert.equal(done.candidate.node, "c");
+    assert.equal(done.attempts, 3);
+    assert.deepEqual(done.placement.candidates.map(({ node }) => node), ["a", "c"]);
+  });
+
+  test("a node that drains is tried last", () => {
+    const order = inOrder([at("a"), at("b")], at("a"), true);
+    assert.deepEqual(order.map(({ node }) => node), ["b", "a"]);
+  });
+
+  test("pauses grow from nothing to four seconds", async () => {
+    assert.deepEqual([0, 1, 2, 3, 4, 5, 9].map(pauseBefore), [0, 500, 1000, 2000, 4000, 4000, 4000]);
+    const search = way([..."eeeeee"].map(() => "edge_unreachable").concat("leg"));
+    await resume(search);
+    assert.deepEqual(search.pauses, [0, 500, 1000]);
+  });
+
+  test("a session that nobody knows ends the search after one round", async () => {
+    const search = way(Array(9).fill("unknown_session"));
+    await assert.rejects(resume(search), { code: "unknown_session" });
+    assert.deepEqual(search.tried, ["b", "a", "c"]);
+  });
+
+  test("the search ends when the time is up", async () => {
+    await assert.rejects(resume(way([], { timeIsUp: () => true })), { code: "edge_unreachable" });
+  });
+
+  test("a control plane that is away does not end the search", async () => {
+    const replace = async () => {
+      throw refusal("control_plane_unreachable");
+    };
+    const search = way(["edge_unreachable", "edge_unreachable", "leg"], { replace });
+    assert.equal((await resume(search)).candidate.node, "b");
+  });
+
+  test("giving up ends it at once", async () => {
+    const search = way(["aborted"]);
+    await assert.rejects(resume(search), { code: "aborted" });
+    assert.deepEqual(search.tried, ["b"]);
+  });
+
+  test("a pause that is given up leaves no timer", async () => {
+    const stop = new AbortController();
+    const waiting = pause(3_600_000, stop.signal);
+    stop.abort();
+    await assert.rejects(waiting, { code: "aborted" });
+    await assert.rejects(pause(3_600_000, stop.signal), { code: "aborted" });
+  });
+});
+
+describe("events", () => {
+  const names = (told) => told.map(({ type }) => type);
+
+  test("an answer ends with what was heard of it", () => {
+    const translator = new Translator();
+    const say = (delta) =>
+      translator.translate({
+        type: "response.output_audio_transcript.delta",
+        response_id: "r",
+        delta,
+      });
+    say("one");
+    assert.equal(say(" two")[0].detail.text, "one two");
+    translator.translate({
+      type: "response.output_audio_transcript.done",
+      response_id: "r",
+      transcript: "one",
+    });
+    const response = { id: "r", status: "cancelled" };
+    const [done] = translator.translate({ type: "response.done", response });
+    assert.deepEqual(done.detail, {
+      responseId: "r",
+      status: "cancelled",
+      played: "one two",
+      transcript: "one",
+    });
+    assert.deepEqual(translator.cut(), []);
+  });
+
+  test("a cut line ends the answers under way", () => {
+    const translator = new Translator();
+    translator.translate({ type: "response.created", response: { id: "r" } });
+    assert.deepEqual(translator.cut().map(({ detail }) => detail.status), ["lost"]);
+  });
+
+  test("unknown and malformed events are nobody's trouble", () => {
+    const translator = new Translator();
+    assert.deepEqual(translator.translate({ type: "inland.alive" }), []);
+    assert.deepEqual(translator.translate({ type: "toString" }), []);
+    assert.deepEqual(translator.translate({ type: "__proto__" }), []);
+    assert.deepEqual(names(translator.translate({ type: "error" })), ["error"]);
+    const [timings] = translator.translate({ type: "inland.turn.timings", endpoint: "x", think: -4 });
+    assert.deepEqual([timings.detail.endpoint, timings.detail.think], [0, 0]);
+  });
+
+  test("tool arguments are parsed, or left as they are", () => {
+    const translate = (args) =>
+      new Translator().translate({
+        type: "response.function_call_arguments.done",
+        arguments: args,
+      })[0].detail.arguments;
+    assert.deepEqual(translate('{"day": "Tuesday"}'), { day: "Tuesday" });
+    assert.equal(translate("{broken"), "{broken");
+  });
+
+  test("a bare session is still a session", () => {
+    const session = sessionOf({ type: "session.created" });
+    assert.deepEqual([session.id, session.turns, session.resumed], ["", [], false]);
+  });
+
+  test("typed words are bounded", () => {
+    assert.equal(typed("x".repeat(500)).type, "conversation.item.create");
+    assert.throws(() => typed("x".repeat(501)), { code: "text_too_long" });
+  });
+});
+
+describe("errors", () => {
+  const answer = (body, status, headers = {}) => new Response(body, { status, headers });
+
+  test("a problem document keeps its code, words and verdicts", async () => {
+    const regions = [{ region: "ap-south-1", allowed: false, reason: "law" }];
+    const body = JSON.stringify({ code: "no_region_allowed", detail: "Nowhere.", regions });
+    const error = await problemOf(answer(body, 403), "X");
+    assert.deepEqual(
+      [error.code, error.message, error.status, error.regions],
+      ["no_region_allowed", "Nowhere.", 403, regions],
+    );
+    assert.equal(error.later, false);
+  });
+
+  test("a proxy's page becomes a readable error", async () => {
+    const error = await problemOf(answer("<html>", 502, { "Retry-After": "7" }), "The edge");
+    assert.deepEqual(
+      [error.code, error.message, error.retryAfter, error.later],
+      ["http_502", "The edge answered 502.", 7, true],
+    );
+  });
+
+  test("verdicts that are none are dropped, and only true allows", () => {
+    const given = [null, 3, {}, { region: "a", allowed: "yes" }, { region: "b", allowed: true }];
+    assert.deepEqual(
+      verdicts(given).map(({ region, allowed }) => [region, allowed]),
+      [["a", false], ["b", true]],
+    );
+  });
+});
