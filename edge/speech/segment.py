@@ -48,7 +48,7 @@ class Segmenter:
         """The segments that are complete now.
 
         A sentence is complete when the character after its white space is known; a line break ends
-        a segment at once, so a text that is whole should end with one.
+        a segment at once.
         """
         self._held += text
         segments: list[str] = []
@@ -64,7 +64,7 @@ class Segmenter:
         return self._take(len(self._held))
 
     def finish(self) -> list[str]:
-        """The rest, once no more text will come."""
+        """What is held back, because it is whole; ``feed`` may follow."""
         return [self._take(len(self._held))] if self._held else []
 
     def _take(self, cut: int) -> str:
@@ -90,9 +90,10 @@ def pause_after(segment: str) -> float:
     bare = text.rstrip(_CLOSERS)
     if not bare:
         return 0.0
-    if "\n" in segment[len(text) :] or bare[-1] in _SENTENCE_END or bare[-1] in _WIDE_END:
-        return _PAUSE_SENTENCE
-    return _PAUSE_CLAUSE if bare[-1] in _CLAUSE_END else 0.0
+    if bare[-1] in _CLAUSE_END:
+        return _PAUSE_CLAUSE
+    ends = bare[-1] in _SENTENCE_END or bare[-1] in _WIDE_END or "\n" in segment[len(text) :]
+    return _PAUSE_SENTENCE if ends else 0.0
 
 
 def _cut(text: str, first: bool) -> int | None:

@@ -43,9 +43,7 @@ class Speaker:
 class Answer:
     """One answer: ``say`` and ``finish`` from anywhere, ``run`` in a task, ``cut`` to end it.
 
-    A text that is whole should end with a line break: it is then spoken without waiting for what
-    follows (see ``Segmenter``). The callbacks run inside the sender's tick: they must be quick and
-    must not raise.
+    The callbacks run inside the sender's tick: they must be quick and must not raise.
     """
 
     def __init__(self, voice: Voice, playout: Playout, language: str, clock: Clock) -> None:
@@ -91,15 +89,22 @@ class Answer:
         """Whether it was played to its end, cut, or failed."""
         return self._over.is_set()
 
-    def say(self, text: str) -> None:
-        """Queue words; never blocks. Ignored after ``cut``. Raises ``RuntimeError`` after
-        ``finish``."""
+    def say(self, text: str, *, more: bool = False) -> None:
+        """Queue words; never blocks. Ignored after ``cut``.
+
+        ``text`` is whole words, to be spoken now; with ``more`` it is a piece of a stream, cut
+        anywhere, and waits for its clause to be complete. Raises ``RuntimeError`` after ``finish``.
+        """
         if self._finished:
             raise RuntimeError("the answer was finished")
-        if self._cut:
+        if self._cut or not text:
             return
+        if not more and not text[-1].isspace():
+            text += " "
         self._said += len(text)
         self._segments.extend(self._segmenter.feed(text))
+        if not more:
+            self._segments.extend(self._segmenter.finish())
         self._stirred.set()
 
     def finish(self) -> None:

@@ -127,4 +127,5 @@ def test_only_what_reads_like_a_whole_sentence_is_ripe(text: str, ripe: bool) ->
 def test_pauses_follow_the_punctuation() -> None:
     assert pause_after("Good. ") > pause_after("Good, ") > pause_after("Good ") == 0.0
     assert pause_after('"Good." ') == pause_after("Good\n") == pause_after("Good.")
+    assert pause_after("Good,\n") == pause_after("Good, ")
     assert pause_after("  ") == 0.0

@@ -59,14 +59,14 @@ async def test_an_answer_is_spoken_in_order_and_heard_to_its_end() -> None:
     answer.on_words = words.append
     answer.on_first_played = lambda: events.append("first")
     answer.on_played = lambda: events.append("played")
-    answer.say("Good morning, this is the clinic. ")
+    answer.say("Good morning, this is the clinic.")
     answer.say("How can I help?")
     answer.finish()
     async with running(line, answer) as task:
         assert line.voice.asked[0] == "Good morning, "
         await line.play(40)
         await task
-    assert "".join(words) == "Good morning, this is the clinic. How can I help?"
+    assert "".join(words) == "Good morning, this is the clinic. How can I help? "
     assert answer.heard == "Good morning, this is the clinic. How can I help?"
     assert events == ["first", "played"]
     assert answer.complete
@@ -78,7 +78,7 @@ async def test_times_are_those_of_the_first_audio_and_the_first_frame() -> None:
     line = Line()
     line.voice.gate.clear()
     answer = line.speaker.begin()
-    answer.say("Hello.\n")
+    answer.say("Hello.")
     async with running(line, answer):
         assert answer.first_audio_at is None
         line.clock.advance(1.0)
@@ -96,7 +96,7 @@ async def test_times_are_those_of_the_first_audio_and_the_first_frame() -> None:
 async def test_barge_in_silences_playout_within_one_frame_and_keeps_what_was_heard() -> None:
     line = Line()
     answer = line.speaker.begin()
-    answer.say("one two three four five six.\n")
+    answer.say("one two three four five six.")
     async with running(line, answer) as task:
         await line.play(5)
         assert answer.heard == "one two"
@@ -115,7 +115,7 @@ async def test_barge_in_silences_playout_within_one_frame_and_keeps_what_was_hea
 async def test_a_cut_stops_the_synthesis() -> None:
     line = Line(FakeVoice(frames=60))
     answer = line.speaker.begin()
-    answer.say("one two three four five six seven. And more.\n")
+    answer.say("one two three four five six seven. And more.")
     async with running(line, answer) as task:
         answer.cut()
         await line.settle()
@@ -128,7 +128,7 @@ async def test_a_cut_ends_an_answer_whose_voice_hangs() -> None:
     line = Line()
     line.voice.gate.clear()
     answer = line.speaker.begin()
-    answer.say("Hello.\n")
+    answer.say("Hello.")
     async with running(line, answer) as task:
         answer.cut()
         await line.settle()
@@ -139,7 +139,7 @@ async def test_a_cut_ends_an_answer_whose_voice_hangs() -> None:
 async def test_cancelling_run_cuts_the_answer() -> None:
     line = Line()
     answer = line.speaker.begin()
-    answer.say("one two three.\n")
+    answer.say("one two three.")
     task = asyncio.create_task(answer.run())
     await line.settle()
     task.cancel()
@@ -166,7 +166,7 @@ async def test_words_that_come_late_are_spoken_when_they_come() -> None:
     line = Line()
     answer = line.speaker.begin()
     async with running(line, answer) as task:
-        answer.say("One moment, please. ")
+        answer.say("One moment, please.")
         await line.play(20)
         assert answer.heard == "One moment, please."
         assert not answer.complete
@@ -183,7 +183,7 @@ async def test_a_sentence_is_not_held_back_while_the_caller_hears_silence() -> N
     line = Line()
     answer = line.speaker.begin()
     async with running(line, answer):
-        answer.say("One moment.")
+        answer.say("One moment.", more=True)
         await line.play(10)
         assert answer.heard == "One moment."
 
@@ -193,7 +193,7 @@ async def test_deltas_are_gathered_into_clauses() -> None:
     answer = line.speaker.begin()
     async with running(line, answer):
         for delta in ("Good ", "morn", "ing", ", how", " are", " you", "? Fine", "."):
-            answer.say(delta)
+            answer.say(delta, more=True)
             await line.settle()
         answer.finish()
         await line.play(30)
@@ -205,12 +205,12 @@ async def test_after_a_loss_the_rest_is_said_once_more_and_nothing_twice() -> No
     line = Line()
     line.voice.fail_after = [2, None]
     answer = line.speaker.begin()
-    answer.say("one two three four.\n")
+    answer.say("one two three four.")
     answer.finish()
     async with running(line, answer) as task:
         sounding = await line.play(30)
         await task
-    assert line.voice.asked == ["one two three four.\n", "three four.\n"]
+    assert line.voice.asked == ["one two three four. ", "three four. "]
     assert answer.heard == "one two three four."
     assert sounding == 4 * 2
     assert answer.complete
@@ -220,17 +220,17 @@ async def test_a_loss_after_the_last_word_needs_no_retry() -> None:
     line = Line()
     line.voice.fail_after = [9]
     answer = line.speaker.begin()
-    answer.say("one two.\n")
+    answer.say("one two.")
     answer.finish()
     async with running(line, answer) as task:
         await line.play(10)
         await task
-    assert line.voice.asked == ["one two.\n"]
+    assert line.voice.asked == ["one two. "]
     assert answer.complete
 
 
 async def failed(line: Line, answer: Answer) -> VoiceError:
-    answer.say("one two three.\n")
+    answer.say("one two three.")
     answer.finish()
     with pytest.raises(VoiceError) as caught:
         async with asyncio.timeout(20):
@@ -245,7 +245,7 @@ async def test_a_second_loss_is_raised_once_what_was_made_has_been_played() -> N
     line.voice.fail_after = [1, 1]
     answer = line.speaker.begin()
     assert isinstance(await failed(line, answer), VoiceLost)
-    assert line.voice.asked == ["one two three.\n", "two three.\n"]
+    assert line.voice.asked == ["one two three. ", "two three. "]
     assert answer.heard == "one two"
     assert answer.over
     assert not answer.complete
@@ -268,7 +268,7 @@ async def test_one_answer_at_a_time() -> None:
         line.speaker.begin()
     first.cut()
     second = line.speaker.begin()
-    second.say("Hello.\n")
+    second.say("Hello.")
     second.finish()
     with pytest.raises(RuntimeError, match="finished"):
         second.say("more")
@@ -286,19 +286,20 @@ async def test_one_answer_at_a_time() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.sampled_from(["one ", "two. ", "three, ", "four\n", "five"]), max_size=12),
+    st.lists(st.sampled_from(["one ", "two. ", "three, ", "four\n", "five", ""]), max_size=12),
+    st.booleans(),
     st.integers(0, 60),
     st.lists(st.sampled_from([None, None, 0, 1, 3]), max_size=4),
 )
 def test_what_was_heard_is_what_was_played(
-    said: list[str], frames: int, failures: list[int | None]
+    said: list[str], more: bool, frames: int, failures: list[int | None]
 ) -> None:
     async def main() -> None:
         line = Line()
         line.voice.fail_after = list(failures)
         answer = line.speaker.begin()
         for text in said:
-            answer.say(text)
+            answer.say(text, more=more)
         answer.finish()
         task = asyncio.create_task(answer.run())
         sounding = await line.play(frames)
@@ -306,7 +307,7 @@ def test_what_was_heard_is_what_was_played(
         await asyncio.wait([task])
         if not task.cancelled():
             assert isinstance(task.exception(), VoiceLost | None)
-        text = " ".join("".join(said).split())
+        text = " ".join(("" if more else " ").join(said).split())
         assert text.startswith(answer.heard)
         assert len(answer.heard.split()) == sounding // 2
 
