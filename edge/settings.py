@@ -57,15 +57,10 @@ class NodeSettings(BaseModel):
     """How long a session's journal is kept."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("data", "agents", "catalogue", "secret_file", "models", mode="before")
+    @field_validator("data", "agents", "catalogue", "secret_file", "models")
     @classmethod
-    def _as_path(cls, value: object) -> object:
-        return Path(value).expanduser() if isinstance(value, str) else value
-
-    @field_validator("control_planes", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    def _home(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path is not None else None
 
     @property
     def url(self) -> str:

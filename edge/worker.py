@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from edge.call import Call, CallIdentity, ResumeGrant
 from edge.clock import Clock
@@ -252,7 +254,7 @@ class Worker:
         conductor = build_conductor(
             spec,
             session_id=caller.session_id,
-            clock=rooms.clock,
+            today=partial(_today, rooms.clock),
             outbound=Outbound(
                 here=rooms.settings.region,
                 allowed={DataClass(name): where for name, where in caller.regions.items()},
@@ -301,6 +303,11 @@ class Worker:
             if entry.call is not None:
                 entry.call.end("draining")
         await self._idle.wait()
+
+
+def _today(clock: Clock) -> dt.date:
+    """The day where the node stands: its region's zone is set for the machine, as for any server."""
+    return dt.datetime.fromtimestamp(clock.wall()).astimezone().date()
 
 
 class JournalLedger:

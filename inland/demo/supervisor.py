@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from inland.clinic.app import create_app as create_clinic
+from inland.clinic.service import create_app as create_clinic
 from inland.demo.child import Child, DemoError
 from inland.demo.files import DemoFiles, page_config, write_files
 from inland.demo.page import create_page
@@ -175,7 +176,7 @@ async def _start_clinics(
     """A booking service for each region: its callers' appointments stay there, too."""
     ports = {}
     for region in regions:
-        app = create_clinic(files.edge_data[region] / "clinic.sqlite")
+        app = create_clinic(files.edge_data[region] / "clinic.sqlite", dt.datetime.now)
         ports[region] = await _listen(app, 0, closing)
     return ports
 

@@ -1,0 +1,1 @@
+"""Benches: what a call costs, and how long an answer takes."""
