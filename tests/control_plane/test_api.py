@@ -267,6 +267,19 @@ async def test_a_client_that_asks_too_often_waits_as_long_as_it_is_told(tmp_path
         assert (await post_route(client, GERMAN, BROWSER))[0] == 200
 
 
+async def test_a_key_has_a_rate_of_its_own_that_no_number_of_clients_can_pass(
+    tmp_path: Path,
+) -> None:
+    async with serving(settings(tmp_path, trusted_proxies=1)) as client:
+        await post_beat(client)
+        by_server = [(await post_route(client, GERMAN))[0] for _ in range(201)]
+        by_pages = [
+            (await post_route(client, GERMAN, BROWSER | {"X-Forwarded-For": f"192.0.2.{n}"}))[0]
+            for n in range(201)
+        ]
+    assert by_server == by_pages == [200] * 200 + [429]
+
+
 async def test_behind_a_trusted_proxy_clients_are_told_apart_and_cannot_forge_it(
     tmp_path: Path,
 ) -> None:
