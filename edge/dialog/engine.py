@@ -104,10 +104,10 @@ class Engine:
             state = state.but(unsure=running)
         unknown = output.get("error") == UNKNOWN
         words = phrasing.UNKNOWN_OUTCOME if unknown else self._fill(intent.failure, intent, state)
-        state = state.but(mode="confirm" if intent.confirm else "more", slot=None)
+        state = state.but(mode="confirm", slot=None)
         if unknown or not intent.confirm:
             state = _finished(state)
-        return Reply(state.but(rescue=True), (words, phrasing.OFFER_PERSON))
+        return Reply(state.but(rescue=True, news=words), (words, phrasing.OFFER_PERSON))
 
     def question(self, state: FlowState) -> str:
         """What the caller is being asked in ``state``."""
@@ -258,7 +258,9 @@ class Engine:
     def _succeeded(self, state: FlowState, intent: Intent, output: JsonValue) -> Reply:
         words = self._fill(intent.success, intent, state, output)
         done = (*state.done, intent.title)[-MAX_DONE:]
-        state = _finished(state).but(done=done)
+        # Only what was confirmed is worth telling twice: a caller who interrupts the opening hours
+        # has heard enough of them.
+        state = _finished(state).but(done=done, news=words if intent.confirm else "")
         return Reply(state, (words, self.question(state)))
 
     def _offer(self, state: FlowState, intent: Intent, body: JsonValue) -> Reply:

@@ -26,7 +26,7 @@ NO_OFFER = ("neither", "none of them", "another day", "another time")
 _WISH = ("i want to", "i would like to", "i'd like to", "can i", "could i", "i need to")
 _TALK = ("talk to", "speak to", "speak with")
 _CHANGE = ("change the", "change", "wrong", "the wrong", "not the")
-_RATHER = ("no", "no sorry", "actually", "change it to", "make it")
+_RATHER = ("actually", "change it to", "make it")
 _PLACES = ("first", "second", "third")
 
 
@@ -89,15 +89,15 @@ class Expectations:
                 intent, asked = self._intent(state), self._asked(state)
                 rest = [s for s in intent.slots if s.id not in state.values and s.id != asked.id]
                 yield Seq((asked.node, *_offhand(rest)))
-                yield from _corrections(self._filled(state, intent), lead=True)
+                yield from _corrections(self._filled(state, intent))
             case "confirm":
                 if not state.rescue:
                     yield YES_NO
-                yield from _corrections(self._filled(state, self._intent(state)), lead=False)
+                yield from _corrections(self._filled(state, self._intent(state)))
             case "change":
                 filled = self._filled(state, self._intent(state))
                 yield Seq((Opt(Words("the")), Alt(tuple(_label(slot) for slot in filled))))
-                yield from _corrections(filled, lead=False)
+                yield from _corrections(filled)
 
     def _intent(self, state: FlowState) -> Intent:
         if state.intent is None:
@@ -122,18 +122,22 @@ def _wish(intent: Intent) -> Node:
 def _offhand(slots: list[Slot]) -> Iterator[Node]:
     for slot in slots:
         if slot.offhand:
-            yield Tail(slot.node)
+            yield Tail(slot.aside)
 
 
-def _corrections(filled: list[Slot], *, lead: bool) -> Iterator[Node]:
-    """``change the date``, ``no, on friday``; without ``lead`` the new value alone is enough."""
+def _corrections(filled: list[Slot]) -> Iterator[Node]:
+    """``change the date``, ``no, on friday``, ``make it friday``.
+
+    A value after a mere "no" needs its lead ("on", "at"): otherwise breath after a "no" is heard
+    as a new time.
+    """
     if filled:
         yield Seq((one_of(_CHANGE), Alt(tuple(_label(slot) for slot in filled))))
-    offhand = tuple(slot.node for slot in filled if slot.offhand)
-    if offhand:
-        labels = one_of([slot.label for slot in filled if slot.offhand])
-        rather = Alt((one_of(_RATHER), Seq((Words("change the"), labels, Words("to")))))
-        yield Seq((rather if lead else Opt(rather), Alt(offhand)))
+    for slot in filled:
+        if slot.offhand:
+            named = Words(f"change the {slot.label} to")
+            firm = Seq((Opt(Words("no")), one_of(slot.leads)))
+            yield Seq((Alt((one_of(_RATHER), named, firm)), slot.core))
 
 
 def _label(slot: Slot) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from edge.dialog.agent import AgentSpec
 from edge.dialog.engine import Engine
@@ -41,19 +42,19 @@ class FlowConductor:
         """What was cut off, or the pending question; a pending tool is settled first."""
         if self._state.running is not None:
             return self._settle(self._state.running, turn)
-        return self._play(self._engine.again(self._state), turn)
+        return self._play(_with_owed(self._state, self._engine.again(self._state)), turn)
 
     def respond(self, heard: Heard, turn: int) -> AsyncGenerator[Act, None]:
         """The answer. While a tool call is open, its end is told instead."""
         if self._state.running is not None:
             return self._settle(self._state.running, turn)
-        return self._play(self._engine.hear(self._state, heard), turn)
+        return self._play(_with_owed(self._state, self._engine.hear(self._state, heard)), turn)
 
     def quiet(self, turn: int) -> AsyncGenerator[Act, None]:
         """The question again; goodbye after the last time."""
         if self._state.running is not None:
             return self._settle(self._state.running, turn)
-        return self._play(self._engine.silence(self._state), turn)
+        return self._play(_with_owed(self._state, self._engine.silence(self._state)), turn)
 
     def pick_up(self, turn: int) -> AsyncGenerator[Act, None]:
         """Go on where another conductor fell silent: the pending question and no more."""
@@ -65,8 +66,10 @@ class FlowConductor:
         return Expect(self._engine.expectation(self._state))
 
     def played(self, text: str, complete: bool) -> None:
-        """Remember whether the last answer was heard to its end."""
-        self._state = self._state.but(heard_all=complete)
+        """Remember whether the last answer was heard to its end, and what of it is owed."""
+        missed = not complete and self._state.news not in " ".join(text.split())
+        owed = self._state.news if missed else ""
+        self._state = self._state.but(heard_all=complete, owed=owed, news="")
 
     def state(self) -> JsonValue:
         """The flow's state as JSON."""
@@ -129,3 +132,11 @@ class FlowConductor:
         """
         said = " ".join(words for words in reply.say if words not in APOLOGIES)[:MAX_SAID]
         self._state = reply.state.but(said=said, heard_all=False) if said else reply.state
+
+
+def _with_owed(before: FlowState, reply: Reply) -> Reply:
+    """The reply, led by the news that the caller interrupted last time."""
+    settled = reply.state.but(owed="", news="")
+    if not before.owed or before.owed in " ".join(reply.say):
+        return replace(reply, state=settled)
+    return replace(reply, state=settled, say=(before.owed, *reply.say))

@@ -45,6 +45,10 @@ class FlowState(Strict):
     """The last answer in full."""
     heard_all: bool = True
     """Whether the caller heard all of it."""
+    news: str = ""
+    """How a tool call ended, in words that are being spoken."""
+    owed: str = ""
+    """News that the caller interrupted: told again, once, with the next answer."""
     done: tuple[str, ...] = ()
     """Titles of the intents that were fulfilled, for a person who takes over."""
     running: Running | None = None

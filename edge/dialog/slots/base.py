@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from edge.events import JsonValue
-from edge.grammar import Alt, Match, Node, Tag, Words
+from edge.grammar import Alt, Match, Node, Opt, Seq, Tag, Words
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 """A name that templates can use: ``{date}``."""
@@ -64,8 +64,26 @@ class SlotBase(Strict):
 
     @property
     @abstractmethod
+    def core(self) -> Node:
+        """The answers, tagged, without the words that may lead up to them."""
+
+    @property
+    @abstractmethod
+    def leads(self) -> tuple[str, ...]:
+        """Words that may come before an answer: ``at`` ten o'clock."""
+
+    @property
     def node(self) -> Node:
-        """The answers, tagged."""
+        """The answers to the slot's own question."""
+        return Seq((Opt(one_of(self.leads)), self.core)) if self.leads else self.core
+
+    @property
+    def aside(self) -> Node:
+        """The answers as part of another sentence.
+
+        The lead is needed there: a recogniser would find a bare "eight" in any noise.
+        """
+        return Seq((one_of(self.leads), self.core))
 
     @property
     def offhand(self) -> bool:

@@ -15,11 +15,10 @@ from edge.dialog.slots.base import (
     SlotBase,
     Strict,
     Understood,
-    one_of,
     tagged,
 )
 from edge.events import JsonValue
-from edge.grammar import Alt, Match, Node, Opt, Seq
+from edge.grammar import Alt, Match, Node
 
 YES = ("yes", "yeah", "yep", "sure", "okay", "correct", "that's right", "that is correct")
 NO = ("no", "nope", "that's wrong", "that is wrong", "not quite")
@@ -49,9 +48,12 @@ class ChoiceSlot(SlotBase):
         return self
 
     @property
-    def node(self) -> Node:
-        options = tuple(tagged(c.phrases, f"choice {self.id}", c.value) for c in self.choices)
-        return Seq((Opt(one_of(("the", "a", "with the", "for the", "at the"))), Alt(options)))
+    def core(self) -> Node:
+        return Alt(tuple(tagged(c.phrases, f"choice {self.id}", c.value) for c in self.choices))
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return ("the", "a", "with the", "with a", "for the")
 
     @property
     def offhand(self) -> bool:
@@ -78,8 +80,12 @@ class YesNoSlot(SlotBase):
     kind: Literal["yes_no"]
 
     @property
-    def node(self) -> Node:
+    def core(self) -> Node:
         return YES_NO
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return ()
 
     @property
     def suggestions(self) -> tuple[str, ...]:

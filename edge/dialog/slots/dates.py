@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from edge.dialog.normalise import MONTHS, WEEKDAYS, ordinal
-from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, one_of, tagged
+from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, tagged
 from edge.events import JsonValue
 from edge.grammar import Alt, Match, Node, Opt, Seq, Tag, Tail, Words
 
@@ -34,8 +34,16 @@ class DateSlot(SlotBase):
     """How far ahead."""
 
     @property
-    def node(self) -> Node:
-        return _NODE
+    def core(self) -> Node:
+        return _CORE
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return ("on", "for")
+
+    @property
+    def aside(self) -> Node:
+        return self.node
 
     @property
     def offhand(self) -> bool:
@@ -157,13 +165,7 @@ class _Parts:
         which = Alt((Words("this"), Tag(Words("next"), "next", "1")))
         # A weekday is a whole answer: nobody waits for the number that may follow it.
         by_name = Seq((Opt(which), self.weekday, Tail(by_number)))
-        return Seq(
-            (
-                Opt(one_of(("on", "for"))),
-                Alt((relative, by_number, by_name)),
-                Tail(self.part),
-            )
-        )
+        return Seq((Alt((relative, by_number, by_name)), Tail(self.part)))
 
 
-_NODE = _Parts().whole()
+_CORE = _Parts().whole()

@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from edge.dialog.normalise import UNITS, normalise
-from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, one_of, tagged
+from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, tagged
 from edge.events import JsonValue
-from edge.grammar import Alt, Match, Node, Opt, Repeat, Seq, Words
+from edge.grammar import Alt, Match, Node, Repeat, Seq, Words
 
 MAX_WITH_DOUBLES = 10
 """Longer numbers are heard without "double": the grammar grows with the square of the length."""
@@ -31,12 +31,15 @@ class DigitsSlot(SlotBase):
         return self
 
     @property
-    def node(self) -> Node:
+    def core(self) -> Node:
         singles = self._singles(self.least)
-        answer = singles
         if self.least >= 2 and self.most <= MAX_WITH_DOUBLES:
-            answer = Alt((singles, self._with_double(self.least)))
-        return Seq((Opt(one_of(("it's", "it is", "my number is"))), answer))
+            return Alt((singles, self._with_double(self.least)))
+        return singles
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return ("it's", "it is", "my number is")
 
     @property
     def digit_by_digit(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edge.dialog.slots.base import Moment, Phrase, Reading, SlotBase, Understood, one_of, tagged
+from edge.dialog.slots.base import Moment, Phrase, Reading, SlotBase, Understood, tagged
 from edge.events import JsonValue
 from edge.grammar import Alt, Match, Node, Opt, Repeat, Seq, Tag, Words
 
@@ -44,11 +44,10 @@ NATO = (
     "zulu",
 )
 MAX_LETTERS = 12
-_DOUBLED = "abcdefglmnoprstz"
 _INTRODUCTIONS = ("it's", "it is", "that's", "my name is", "my last name is", "the name is")
 _FREE = re.compile(
     r"^(?:(?:it's|it is|that's|i'm|i am|(?:my |the )?(?:last |first )?name(?: is|'s)) )?"
-    r"([^\W\d_][^\W\d_'-]*(?: [^\W\d_][^\W\d_'-]*){0,2})[.!]?$",
+    r"([^\W\d_](?:[^\W\d_]|['-])*(?: [^\W\d_](?:[^\W\d_]|['-])*){0,2})[.!]?$",
     re.IGNORECASE,
 )
 
@@ -61,18 +60,21 @@ class NameSlot(SlotBase):
     """Names that need no spelling."""
 
     @property
-    def node(self) -> Node:
+    def core(self) -> Node:
         spelled = Repeat(_LETTER, 2, MAX_LETTERS)
         known = tuple(tagged((name,), "name", name) for name in self.names)
-        answer = Alt((spelled, Seq((Alt(known), Opt(spelled))))) if known else spelled
-        return Seq((Opt(one_of(_INTRODUCTIONS)), answer))
+        return Alt((*known, spelled))
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return _INTRODUCTIONS
 
     @property
     def suggestions(self) -> tuple[str, ...]:
         return self.examples or ("s m i t h", "sierra mike india tango hotel")
 
     def read(self, match: Match, moment: Moment) -> Reading | None:
-        letters = "".join(match.all("letter"))
+        letters = _spelled(match.all("letter"))
         name = match.first("name")
         if len(letters) < 2 and name is None:
             return None
@@ -97,19 +99,44 @@ def _capitals(name: str) -> str:
     return name if name != name.lower() else name.title()
 
 
-def _letter(letter: str, nato: str) -> Node:
-    doubled = (Seq((Words("double"), Tag(Words(letter), "letter", letter * 2))),)
-    plain = Tag(
-        Seq((Words(letter), Opt(Seq((one_of(("as in", "for")), Words(nato)))))), "letter", letter
-    )
-    return Alt(
-        (plain, Tag(Words(nato), "letter", letter), *(doubled if letter in _DOUBLED else ()))
-    )
+def _spelled(tags: tuple[str, ...]) -> str:
+    """The letters of the tags; ``2`` doubles the next, ``-`` takes the last one back.
+
+    In "b as in delta" the word is the better witness: the letters rhyme, the words do not.
+    """
+    letters: list[str] = []
+    times = 1
+    for tag in tags:
+        if tag == _DOUBLE:
+            times = 2
+        elif tag == _AS_IN:
+            del letters[-1:]
+        else:
+            letters += [tag] * times
+            times = 1
+    return "".join(letters)
 
 
+_DOUBLE, _AS_IN = "2", "-"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _LETTER = Alt(
-    tuple(
-        _letter(letter, nato)
-        for letter, nato in zip("abcdefghijklmnopqrstuvwxyz", NATO, strict=True)
+    (
+        Seq(
+            (
+                Opt(Tag(Words("double"), "letter", _DOUBLE)),
+                Alt(tuple(tagged((letter,), "letter", letter) for letter in _ALPHABET)),
+            )
+        ),
+        Seq(
+            (
+                Opt(tagged(("as in", "for"), "letter", _AS_IN)),
+                Alt(
+                    tuple(
+                        tagged((word,), "letter", letter)
+                        for letter, word in zip(_ALPHABET, NATO, strict=True)
+                    )
+                ),
+            )
+        ),
     )
 )

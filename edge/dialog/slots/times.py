@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import StringConstraints, model_validator
 
 from edge.dialog.normalise import cardinal
-from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, one_of, tagged
+from edge.dialog.slots.base import Moment, Reading, Rejected, SlotBase, Understood, tagged
 from edge.events import JsonValue
 from edge.grammar import Alt, Match, Node, Opt, Seq, Tag, Tail, Words
 
@@ -38,8 +38,12 @@ class TimeSlot(SlotBase):
         return self
 
     @property
-    def node(self) -> Node:
-        return _COARSE_NODE if self.step_minutes >= 15 else _FINE_NODE
+    def core(self) -> Node:
+        return _COARSE_CORE if self.step_minutes >= 15 else _FINE_CORE
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        return ("at", "around")
 
     @property
     def offhand(self) -> bool:
@@ -150,8 +154,8 @@ def _build(minutes: tuple[int, ...]) -> Node:
             Tag(Words("midnight"), "hour", "24"),
         )
     )
-    return Seq((Opt(one_of(("at", "around"))), Alt((of_day, named))))
+    return Alt((of_day, named))
 
 
-_COARSE_NODE = _build(_COARSE)
-_FINE_NODE = _build(_FINE)
+_COARSE_CORE = _build(_COARSE)
+_FINE_CORE = _build(_FINE)
