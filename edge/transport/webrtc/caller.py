@@ -11,7 +11,7 @@ from aiortc import RTCCertificate, RTCDataChannel, RTCDataChannelParameters
 
 from edge.clock import Clock
 from edge.events import JsonValue
-from edge.leg import LegError
+from edge.leg import LegEnd, LegError
 from edge.media.frames import Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
@@ -76,7 +76,7 @@ class CallerPeer:
         self._media: MediaStream | None = None
         self._answer: sdp.Description | None = None
         self._events = EventChannel(clock, lambda event: self.on_message(event), strict=False)
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
 
     async def offer(self) -> str:
         """Bind a port and return the SDP offer."""
@@ -146,7 +146,7 @@ class CallerPeer:
             round_trip=media.reporter.round_trip,
         )
 
-    async def closed(self) -> str:
+    async def closed(self) -> LegEnd:
         """Returns when the edge is gone: ``hangup``, ``lost`` or ``failed``."""
         return await asyncio.shield(self._ended)
 
@@ -167,7 +167,7 @@ class CallerPeer:
             raise LegError("there is no offer yet")
         return self._peer, self._media
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: LegEnd) -> None:
         if self._media is not None:
             self._media.stop()
         if not self._ended.done():

@@ -6,8 +6,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from secrets import token_hex
+from typing import Protocol
 
-from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
 
 from edge.clock import Clock
@@ -23,6 +23,25 @@ MAX_EVENTS_PER_SECOND = 20
 
 MAX_BUFFERED = 256 * 1024
 """Bytes that a far end may leave unread; events beyond are dropped."""
+
+
+class DataChannel(Protocol):
+    """What is used of aiortc's data channel."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def readyState(self) -> str: ...  # noqa: N802
+
+    @property
+    def bufferedAmount(self) -> int: ...  # noqa: N802
+
+    def send(self, data: str, /) -> None: ...
+
+    def on(self, event: str, listener: Callable[..., None], /) -> object: ...
+
+    def remove_all_listeners(self) -> None: ...
 
 
 class EventChannel:
@@ -49,13 +68,13 @@ class EventChannel:
         self._errors = TokenBucket(max_rate, clock.monotonic())
         self._strict = strict
         self._backlog: deque[str] = deque()
-        self._channel: RTCDataChannel | None = None
+        self._channel: DataChannel | None = None
 
     @property
     def open(self) -> bool:
         return self._channel is not None and self._channel.readyState == "open"
 
-    def attach(self, channel: RTCDataChannel) -> None:
+    def attach(self, channel: DataChannel) -> None:
         """Use ``channel`` if it is the first one with our label; others are ignored."""
         if self._channel is not None or channel.label != LABEL:
             return

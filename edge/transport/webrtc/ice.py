@@ -130,7 +130,7 @@ class MuxConnection(Connection):
         pair = self._nominated.get(1)
         if pair is None or self.remote_password is None:
             return
-        # The controlling side nominates again: after a change of address this is what moves the media.
+        # The controlling side nominates again: after a change of address this moves the media.
         request = self.build_request(pair, nominate=self.ice_controlling)
         request.add_message_integrity(self.remote_password.encode())
         self._mux.send_check(self, bytes(request), pair.remote_addr)

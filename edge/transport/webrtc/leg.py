@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from edge.clock import Clock
 from edge.events import JsonValue
-from edge.leg import LegError
+from edge.leg import LegEnd, LegError
 from edge.media.frames import LISTEN_RATE, Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
@@ -58,7 +58,7 @@ class WebRtcLeg:
         self._events = EventChannel(clock, self._message)
         peer.on_channel = self._events.attach
         peer.on_end = self._end
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
         self._connecting = asyncio.Lock()
         self._closed = False
 
@@ -102,7 +102,7 @@ class WebRtcLeg:
         """The far end said goodbye by signalling: ``closed`` returns ``hangup``."""
         self._end("hangup")
 
-    async def closed(self) -> str:
+    async def closed(self) -> LegEnd:
         """The reason for the end; see ``Leg``."""
         return await asyncio.shield(self._ended)
 
@@ -124,7 +124,7 @@ class WebRtcLeg:
         if not self._ended.done():
             self.on_message(event)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: LegEnd) -> None:
         self._media.stop()
         if not self._ended.done():
             self._ended.set_result(reason)

@@ -32,7 +32,7 @@ from aiortc import (
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from edge.clock import Clock
-from edge.leg import LegError
+from edge.leg import LegEnd, LegError
 from edge.transport.webrtc import rtp
 from edge.transport.webrtc.ice import MuxConnection, MuxGatherer
 from edge.transport.webrtc.sdp import DataSection, Description, Fingerprint, Setup
@@ -79,7 +79,7 @@ class Peer:
         self.on_rtp: Callable[[rtp.RtpPacket], None] = _ignore
         self.on_rtcp: Callable[[bytes], None] = _ignore
         self.on_channel: Callable[[RTCDataChannel], None] = _ignore
-        self.on_end: Callable[[str], None] = _ignore
+        self.on_end: Callable[[LegEnd], None] = _ignore
         self.refused = 0
         self._mux = mux
         self._clock = clock
@@ -278,7 +278,7 @@ class Peer:
         if self._connected and not self._closing:
             self._end("hangup")
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: LegEnd) -> None:
         if not self._ended:
             self._ended = True
             self.on_end(reason)
