@@ -182,7 +182,7 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as error:
         raise RequestTimeout(f"send the body within {BODY_SECONDS:.0f} s") from error
-    except web.RequestPayloadError as error:
+    except web.RequestPayloadError as error:  # from the library's parser where it has no C part
         raise BadRequest("the body's transfer coding is broken") from error
 
 

@@ -85,8 +85,6 @@ def _boundary(api: Api) -> Middleware:
             response = await handler(request)
         except Refusal as refusal:
             response = refused(refusal)
-            if refusal.status == 408:
-                response.force_close()
         except web.HTTPException as error:
             response = foreign(error)
         except ConnectionError:

@@ -92,6 +92,8 @@ async def test_a_german_caller_is_refused_while_mumbai_is_free_when_all_of_europ
         assert set(verdicts) == set(REGIONS)
         assert {r for r, v in verdicts.items() if v.allowed} == {"eu-central-1", "eu-west-1"}
         assert verdicts["eu-west-1"].reason.endswith("no node can take a call: 1 dead")
+        async with client.post("/v1/route", json=GERMAN, headers=CLINIC) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
         assert (await post_route(client, {**GERMAN, "country": "IN"}))[0] == 200
 
 
