@@ -20,6 +20,7 @@ from edge.session.errors import (
 from edge.session.journal import Journal, PendingTool
 from edge.session.keys import LocalKeyFile
 from edge.session.sqlite import SqliteStore
+from edge.session.store import Fence, StoredSession
 from regions.models import DataClass
 from tests.edge.session.parts import (
     EU,
@@ -333,6 +334,33 @@ class TestIntruder:
         self, store: SqliteStore, keys: LocalKeyFile, database: sqlite3.Connection
     ) -> None:
         database.execute("UPDATE session SET id = 's_forged' WHERE id = ?", (SESSION,))
-        database.execute("UPDATE wrap SET session = 's_forged' WHERE session = ?", (SESSION,))
+        for table in ("wrap", "turn", "tool"):
+            database.execute(
+                f"UPDATE {table} SET session = 's_forged' WHERE session = ?", (SESSION,)
+            )
         with pytest.raises(SealError):
             await take_over(store, keys, "s_forged")
+
+    async def test_a_wrapped_key_forged_for_another_region_is_refused(
+        self, store: SqliteStore, keys: LocalKeyFile, database: sqlite3.Connection
+    ) -> None:
+        database.execute(
+            "INSERT INTO wrap SELECT session, ?, body FROM wrap WHERE session = ?", (IN, SESSION)
+        )
+        with pytest.raises(RegionRefused):
+            await take_over(store, keys, region=IN)
+
+    async def test_an_agent_that_changes_while_the_session_is_read_is_refused(
+        self, tmp_path: Path, keys: LocalKeyFile, database: sqlite3.Connection
+    ) -> None:
+        class Watched(SqliteStore):
+            async def take(
+                self, session_id: str, owner: str, now: float
+            ) -> tuple[Fence, StoredSession]:
+                database.execute("UPDATE session SET agent = 'sales'")
+                return await super().take(session_id, owner, now)
+
+        store = await Watched.open(tmp_path / "sessions.db")
+        with pytest.raises(SealError):
+            await take_over(store, keys, owner="late")
+        await store.close()
