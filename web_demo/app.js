@@ -284,8 +284,11 @@ class Page {
     const { session, candidate, resumeToken } = this.#call ?? {};
     if (!session || !candidate) return;
     byId("cut").setAttribute("disabled", "");
-    this.#conversation.note(`The edge in ${this.#regions.nameOf(session.region)} was cut off.`, "bad");
-    await cutOff(candidate.url, session.callId, resumeToken ?? "");
+    const done = await cutOff(candidate.url, session.callId, resumeToken ?? "");
+    const name = this.#regions.nameOf(session.region);
+    const words = done ? `The edge in ${name} was cut off.` : `The edge in ${name} allows no drill.`;
+    this.#conversation.note(words, done ? "bad" : "plain");
+    if (!done) byId("cut").removeAttribute("disabled");
   }
 }
 

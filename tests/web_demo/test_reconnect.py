@@ -73,6 +73,15 @@ async def test_drill_button_cuts_the_edge_and_the_call_comes_back(stage: Stage) 
     await expect(cut).to_be_enabled()
 
 
+async def test_edge_that_refuses_a_drill_is_not_said_to_be_cut_off(stage: Stage) -> None:
+    await stage.call()
+    await stage.page.route("**/drill", lambda route: route.fulfill(status=403, body="{}"))
+    cut = stage.page.get_by_role("button", name="Cut this edge off")
+    await cut.click()
+    await expect(stage.page.locator(".event")).to_contain_text("allows no drill")
+    await expect(cut).to_be_enabled()
+
+
 async def test_draining_edge_is_left_for_another_node(stage: Stage) -> None:
     call = await stage.call()
     call.send("inland.call.ended", reason="draining")

@@ -25,15 +25,18 @@ export function showSupport(sessionId) {
  * @param {string} edge its URL
  * @param {string} callId
  * @param {string} resumeToken proof that the call is ours
+ * @returns {Promise<boolean>} false when the edge refused
  */
 export async function cutOff(edge, callId, resumeToken) {
   try {
-    await fetch(new URL(`/v1/realtime/calls/${encodeURIComponent(callId)}/drill`, edge), {
+    const response = await fetch(new URL(`/v1/realtime/calls/${encodeURIComponent(callId)}/drill`, edge), {
       method: "POST",
       headers: { Authorization: `Bearer ${resumeToken}` },
       credentials: "omit",
     });
+    return response.ok;
   } catch {
     // The worker may die before it answers: that is what was asked for.
+    return true;
   }
 }
