@@ -11,7 +11,7 @@ QUIET = 0.25
 """Seconds without an audible frame after which the agent is held to have finished."""
 SETTLED = 0.2
 """Seconds the edge must have been listening: between two answers it listens for an instant."""
-PATIENCE = 8.0
+PATIENCE = 12.0
 """Seconds of silence after which the caller goes on although the agent has not answered."""
 FAREWELL = 1.0
 """Seconds the agent has, after the last line, to end the call itself."""

@@ -163,7 +163,7 @@ async def test_an_agent_that_leaves_early_is_a_script_not_finished() -> None:
 
 async def test_a_silent_agent_is_given_up_on_at_the_timeout() -> None:
     world = World([])
-    report = await call(world, script("hello\nmonday\ntuesday"), CallOptions(timeout=12))
+    report = await call(world, script("hello\nmonday\ntuesday"), CallOptions(timeout=16))
     assert (report.end_reason, report.exit_status) == ("timeout", 5)
     assert world.hung_up, "an edge is told that the caller leaves"
 
