@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.dialog.agent import load_agent, load_agents
+from edge.dialog.build import bind_tools
+from edge.dialog.template import fill, lookup
+from edge.outbound import Outbound, Pool
+from regions.strict_yaml import ConfigError
+from tests.fakes.dialog import AGENTS, agent
+
+GOOD = (AGENTS / "clinic-reception.yaml").read_text(encoding="utf-8")
+
+
+def test_both_demo_agents_load_by_their_ids() -> None:
+    assert set(load_agents(AGENTS)) == {"clinic-reception", "bank-callback"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "cure"),
+    [
+        ("greeting:", "greting:", "greting", "did you mean 'greeting'"),
+        ("kind: date", "kind: dat", "flow.intents[0].slots[1]", "date"),
+        ("tool: book_appointment", "tool: book", "", "there is no 'book' (known: book_appointment"),
+        ("for {name}.", "for {nam}.", "flow.intents[0]", "there is no 'nam' (known: date, dep"),
+        ("for {name}.", "for {Name}.", "flow.intents[0]", "braces hold one lower-case name"),
+        ("slot: time", "slot: tim", "flow.intents[0]", "conflict.slot: there is no 'tim'"),
+        ('opens: "08:00"', 'opens: "18:00"', "slots[2]", "opens must be before closes"),
+        ("least: 6", "least: 7", "slots[0]", "least must not be greater than most"),
+        ("least: 6", "least: six", "slots[0]", "whole number"),
+        ("- make an appointment", "- book an appointment", "flow", "appears 2 times"),
+        ("- make an appointment", "- Make an appointment", "examples[1]", "match pattern"),
+        ("version: 1", 'version: "1"', "version", "whole number"),
+        ("/v1/appointments/{reference}", "/v1/appointments/{id}", "tools[1]", "path names {id}"),
+        ("idempotent: true\n    timeout", "timeout", "idempotent", "is missing: add it"),
+        ("phrases: [dentist, dental, teeth]", "phrases: [doctor]", "slots[0]", "two choices"),
+    ],
+)
+def test_an_error_names_the_file_the_line_the_key_and_the_cure(
+    tmp_path: Path, old: str, new: str, key: str, cure: str
+) -> None:
+    assert old in GOOD
+    path = tmp_path / "agent.yaml"
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(path)
+    message = str(caught.value)
+    assert f"{path}:" in message
+    assert key in message
+    assert cure in message
+
+
+def test_arguments_that_a_python_tool_does_not_take_are_told_at_start(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(GOOD.replace("{topic: prices}", "{subject: prices}"), encoding="utf-8")
+    outbound = Outbound(here="x", allowed={}, pool=Pool())
+    with pytest.raises(ConfigError, match="'prices': tool 'opening_hours' does not take subject"):
+        bind_tools(load_agent(path), outbound, {"CLINIC_BOOKING_URL": "http://127.0.0.1:1"})
+
+
+def test_two_files_with_one_id_and_an_empty_folder_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no agent here"):
+        load_agents(tmp_path)
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"b\.yaml: id: another file"):
+        load_agents(tmp_path)
+
+
+def test_a_missing_service_address_names_the_variable_to_set() -> None:
+    outbound = Outbound(here="x", allowed={}, pool=Pool())
+    with pytest.raises(ConfigError, match="set CLINIC_BOOKING_URL"):
+        bind_tools(agent("clinic-reception"), outbound, {})
+
+
+@given(st.text(max_size=50))
+def test_a_value_can_never_reach_further_than_its_hole(value: str) -> None:
+    assert fill("a {x} b", lambda name: value) == f"a {value} b"
+    assert fill("{x}", lambda name: "{y}") == "{y}"
+
+
+def test_digits_are_spelled_and_results_are_found_by_path() -> None:
+    assert fill("{result.reference:digits}", lambda name: "123") == "1 2 3"
+    assert lookup({"a": {"b": 7}}, "a.b") == "7"
+    assert lookup({"a": {"b": 7}}, "a") == ""
+    assert lookup(None, "a") == ""
+    assert len(fill("{x}", lambda name: "y" * 5000)) == 300
