@@ -34,10 +34,25 @@ CSP = (
 )
 
 REGIONS = [
-    {"id": "eu-central-1", "name": "Frankfurt", "country": "DE", "jurisdiction": "eea"},
-    {"id": "eu-west-1", "name": "Dublin", "country": "IE", "jurisdiction": "eea"},
-    {"id": "ap-south-1", "name": "Mumbai", "country": "IN", "jurisdiction": "in"},
-    {"id": "me-central-1", "name": "Dubai", "country": "AE", "jurisdiction": "ae"},
+    {
+        "id": "eu-central-1",
+        "name": "Frankfurt",
+        "country": "DE",
+        "jurisdiction": "European Economic Area",
+    },
+    {
+        "id": "eu-west-1",
+        "name": "Dublin",
+        "country": "IE",
+        "jurisdiction": "European Economic Area",
+    },
+    {"id": "ap-south-1", "name": "Mumbai", "country": "IN", "jurisdiction": "India"},
+    {
+        "id": "me-central-1",
+        "name": "Dubai",
+        "country": "AE",
+        "jurisdiction": "United Arab Emirates",
+    },
 ]
 COUNTRIES = {
     "DE": "Germany",

@@ -20,7 +20,7 @@ async def test_call_carries_the_choice_and_shows_who_serves(stage: Stage) -> Non
     assert stage.control.keys == ["pk_demo_clinic"]
     served = stage.page.locator("#served")
     await expect(served).to_contain_text("Frankfurt")
-    await expect(served).to_contain_text("Germany")
+    await expect(served).to_contain_text("Germany · European Economic Area")
     await expect(stage.page.locator("#session-id")).to_have_text("s_0123456789abcdefghijkl")
 
 

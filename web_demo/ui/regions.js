@@ -63,8 +63,9 @@ export class Regions {
     const region = this.#known.find((known) => known.id === id);
     if (!region) return { name: id, where: "" };
     const country = this.#countryNames.get(region.country) ?? region.country;
-    const law = region.jurisdiction.toUpperCase();
-    return { name: region.name, where: `${country} · jurisdiction ${law}` };
+    const law = region.jurisdiction;
+    // A country whose law is its own needs no second mention.
+    return { name: region.name, where: law === country ? country : `${country} · ${law}` };
   }
 
   /** @param {string} id */
