@@ -63,7 +63,10 @@ class FakeVoice:
 
 
 class FakeEngine:
-    """0.1 s of tone per word at ``rate``; every text must be let through by ``gate``."""
+    """0.1 s of tone per word at ``rate``.
+
+    A text waits while ``gate`` is not set, and one with ``hold`` in it waits to be cancelled.
+    """
 
     eager = False
 
@@ -76,6 +79,7 @@ class FakeEngine:
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
+        self.hold: str | None = None
         self.failure: Exception | None = None
 
     def speaks(self, language: str) -> bool:
@@ -88,7 +92,8 @@ class FakeEngine:
     def synthesize(self, text: str, language: str, cancelled: Callable[[], bool]) -> Clip:
         self.asked.append(text)
         self.entered.release()
-        while not self.gate.wait(0.01):
+        held = self.hold is not None and self.hold in text
+        while not self.gate.wait(0.01) or held:
             if cancelled():
                 raise EngineError("cancelled")
         if self.failure is not None:

@@ -97,6 +97,24 @@ async def test_a_broken_piper_voice_leaves_the_embedded_one(tmp_path: Path) -> N
         await client.close()
 
 
+async def test_a_piper_that_keeps_ending_its_process_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\ncase "$*" in *"--voice auto"*) echo ready; exit 1;; esac\n'
+        f'exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr("edge.speech.voices.process.sys.executable", str(python))
+    process = VoiceProcess(tmp_path / "voice.sock")
+    async with living(process):
+        client = VoiceClient(tmp_path / "voice.sock", patience=30)
+        assert (await said(client, TEXT))[0] == TEXT
+        assert process.restarts == 3
+        await client.close()
+
+
 async def test_a_voice_that_cannot_start_says_so(tmp_path: Path) -> None:
     process = VoiceProcess(tmp_path / "voice.sock", voice="piper", models=tmp_path)
     with pytest.raises(VoiceRefused, match="status 2"):
