@@ -18,16 +18,21 @@ from typing import TypeAlias
 MAX_WORDS = 64
 """Longest utterance that is parsed, in words; what follows is ignored."""
 
+_RESERVED = frozenset(';=|*+<>()[]{}/"\\#~')
+"""Characters that mean something in JSGF, or to a recogniser's dictionary."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A fixed phrase: lower-case words separated by single spaces."""
+    """A fixed phrase: lower-case words separated by single spaces, free of JSGF's own signs."""
 
     text: str
 
     def __post_init__(self) -> None:
         if self.text != " ".join(self.text.lower().split()) or not self.text:
             raise ValueError(f"not a normalised phrase: {self.text!r}")
+        if not _RESERVED.isdisjoint(self.text):
+            raise ValueError(f"nobody can say the signs in {self.text!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,20 @@ class Seq:
 
     items: tuple[Node, ...]
 
+    def __post_init__(self) -> None:
+        if not self.items:
+            raise ValueError("an empty sequence")
+
 
 @dataclass(frozen=True, slots=True)
 class Alt:
     """Any one of the options; when two match the same words, the earlier wins."""
 
     options: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError("no options to choose from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +178,21 @@ class _Matcher:
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
         self.hungry = False
-        self._memo: dict[tuple[int, int], dict[int, Tags]] = {}
+        self._memo: dict[tuple[int, int], tuple[dict[int, Tags], bool]] = {}
 
     def match(self, node: Node, start: int) -> dict[int, Tags]:
         """Every end position reachable from ``start``, with the tags of the preferred reading."""
         key = (id(node), start)
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._match(node, start)
-        return found
+            before, self.hungry = self.hungry, False
+            ends = self._match(node, start)
+            found = self._memo[key] = (ends, self.hungry)
+            self.hungry = before
+        # A node may stand in several places, and only some of them be a polite tail: its hunger is
+        # remembered with its ends.
+        self.hungry = self.hungry or found[1]
+        return found[0]
 
     def _match(self, node: Node, start: int) -> dict[int, Tags]:
         match node:
