@@ -147,9 +147,6 @@ class SseChatModel:
             raise ModelTimeoutError("no answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ModelUnreachableError("the connection failed") from error
-        # Leaving the block must end the generation: a connection given back to the pool would be
-        # read to its end first.
-        stack.callback(response.close)
         _check_status(response)
         return response
 

@@ -89,3 +89,10 @@ def test_digits_are_spelled_and_results_are_found_by_path() -> None:
     assert lookup({"a": {"b": 7}}, "a") == ""
     assert lookup(None, "a") == ""
     assert len(fill("{x}", lambda name: "y" * 5000)) == 300
+
+
+def test_the_manuals_example_is_an_agent(tmp_path: Path) -> None:
+    manual = (AGENTS.parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+    path = tmp_path / "agent.yaml"
+    path.write_text(manual.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert load_agent(path).id == "front-desk"

@@ -141,11 +141,15 @@ async def test_no_first_token_in_time_is_an_error_of_its_own(script: list[Any]) 
 async def test_a_stalled_answer_ends_at_the_total_deadline_and_keeps_its_words() -> None:
     server = ModelServer([*say("half"), "hang"])
     got: list[ModelEvent] = []
-    async with model(server, total=0.3) as chat:
+    loop = asyncio.get_running_loop()
+    async with model(server, first=1.0, total=1.4) as chat:
+        began = loop.time()
         with pytest.raises(ModelTimeoutError):
             async for event in chat.chat(HELLO, ()):
                 got.append(event)
     assert got == [TextDelta("half")]
+    # A deadline never fires early: the first token's no longer held once it had come.
+    assert loop.time() - began >= 1.39
 
 
 async def test_closing_the_iterator_ends_the_generation_upstream() -> None:
