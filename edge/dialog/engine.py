@@ -14,13 +14,13 @@ from edge.dialog.agent import AgentSpec, ArgumentValue, Intent, arguments_for
 from edge.dialog.expectations import Expectations
 from edge.dialog.flow_state import FlowState, Reply, SlotValue, Wanted
 from edge.dialog.listening import understand
+from edge.dialog.offers import named_offer, scalar, spoken_offers, valid_offers
 from edge.dialog.slots import Moment, Rejected, Slot, Understood
 from edge.dialog.template import fields_of, fill
 from edge.dialog.tools import RETRYABLE, UNKNOWN
 from edge.events import Expectation, Handover, HangUp, Heard, JsonValue, ToolReturned
 from edge.grammar import Match
 
-MAX_OFFERS = 3
 MISSES_BEFORE_OFFER = 3
 """Misunderstandings in a row before a person is offered."""
 MISSES_BEFORE_HANDOVER = 5
@@ -202,7 +202,7 @@ class Engine:
             if slot.kind != "choice":
                 kinds.add(slot.kind)
             if isinstance(reading, Understood):
-                values[slot.id] = _scalar(reading.value)
+                values[slot.id] = scalar(reading.value)
             else:
                 rejected = rejected or (slot, reading)
         state = state.but(part=part)
@@ -217,8 +217,8 @@ class Engine:
 
     def _filled(self, state: FlowState, intent: Intent, values: Mapping[str, JsonValue]) -> Reply:
         """Keep ``values``; then the next question, the confirmation, or the tool."""
-        fresh = {name: _scalar(value) for name, value in values.items()}
-        offer = self._matching_offer(state, intent, fresh)
+        fresh = {name: scalar(value) for name, value in values.items()}
+        offer = named_offer(intent, state.offers, fresh)
         state = state.but(values=state.values | fresh | offer, offers=())
         return self._advance(state, intent, echo=[s for s in intent.slots if s.id in fresh])
 
@@ -267,7 +267,7 @@ class Engine:
         conflict = intent.conflict
         if conflict is None:
             raise ValueError(f"{intent.id} has no conflict")
-        offers = _valid_offers(intent, body)
+        offers = valid_offers(intent, body)
         if not offers:
             return self._other(state, intent)
         state = state.but(mode="slot", slot=conflict.slot, offers=offers)
@@ -294,18 +294,8 @@ class Engine:
         conflict = intent.conflict
         if conflict is None:
             raise ValueError(f"{intent.id} has no conflict")
-        offers = phrasing.offers(intent, conflict.slot, state.offers, state.values)
+        offers = spoken_offers(intent, conflict.slot, state.offers, state.values)
         return self._fill(conflict.say, intent, state, alternatives=offers)
-
-    @staticmethod
-    def _matching_offer(
-        state: FlowState, intent: Intent, fresh: Mapping[str, SlotValue]
-    ) -> dict[str, SlotValue]:
-        """The offer that the caller named by its slot's value alone."""
-        if intent.conflict is None or set(fresh) != {intent.conflict.slot}:
-            return {}
-        slot = intent.conflict.slot
-        return next((offer for offer in state.offers if offer.get(slot) == fresh[slot]), {})
 
     # --- small replies -------------------------------------------------------------------------
 
@@ -378,26 +368,6 @@ class Engine:
 
 def _finished(state: FlowState) -> FlowState:
     return FlowState(mode="more", done=state.done)
-
-
-def _valid_offers(intent: Intent, body: JsonValue) -> tuple[dict[str, SlotValue], ...]:
-    """The alternatives of a 409 that fit the slots; what the service says is not trusted."""
-    listed = body.get("alternatives") if isinstance(body, Mapping) else None
-    conflict = intent.conflict
-    if not isinstance(listed, list) or conflict is None:
-        return ()
-    slots = {slot.id: slot for slot in intent.slots}
-    found: list[dict[str, SlotValue]] = []
-    for item in listed[:MAX_OFFERS]:
-        if not isinstance(item, Mapping) or conflict.slot not in item:
-            continue
-        if all(name in slots and slots[name].fits(value) for name, value in item.items()):
-            found.append({name: _scalar(value) for name, value in item.items()})
-    return tuple(found)
-
-
-def _scalar(value: JsonValue) -> SlotValue:
-    return value if isinstance(value, str | bool) else str(value)
 
 
 def _capital(words: str) -> str:

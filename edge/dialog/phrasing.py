@@ -58,32 +58,6 @@ def filled(
     return words[:1].upper() + words[1:]
 
 
-def offers(
-    intent: Intent,
-    slot: str,
-    found: Sequence[Mapping[str, SlotValue]],
-    wanted: Mapping[str, SlotValue],
-) -> str:
-    """The offers as one phrase; what is the same in all is said once, and only when it is new."""
-    shared = {
-        name: value
-        for name, value in (found[0].items() if found else ())
-        if name != slot and all(offer.get(name) == value for offer in found)
-    }
-    news = [
-        intent.slot(name).spoken(value)
-        for name, value in shared.items()
-        if wanted.get(name) != value
-    ]
-    own = [
-        ", ".join(
-            intent.slot(name).spoken(value) for name, value in offer.items() if name not in shared
-        )
-        for offer in found
-    ]
-    return ", ".join([*news, either(own)])
-
-
 def summary(intent: Intent | None, values: Mapping[str, SlotValue], done: Sequence[str]) -> str:
     """What a person who takes over should know."""
     lines = [f"Done: {title}." for title in done]
