@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from edge.admission import CALL_CLASSES
 from edge.call import Call, CallIdentity, ResumeGrant
 from edge.clock import Clock
 from edge.dialog.agent import AgentSpec
@@ -200,7 +201,7 @@ class Worker:
             tenant=caller.tenant,
             jurisdictions=caller.jurisdictions,
             data_class=DataClass.TRANSCRIPT,
-            allowed_regions=caller.regions.get(DataClass.TRANSCRIPT.value, (settings.region,)),
+            allowed_regions=common_regions(caller),
             policy=caller.policy,
             session=caller.session_id,
             expires_at=int(self._rooms.clock.wall() + settings.session_hours * 3600),
@@ -274,7 +275,7 @@ class Worker:
             tenant=caller.tenant,
             agent=caller.agent,
             region=settings.region,
-            allowed_regions=caller.regions.get(DataClass.AUDIO.value, ()),
+            allowed_regions=common_regions(caller),
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
             lifetime_s=int(settings.session_hours * 3600),
@@ -303,6 +304,15 @@ class Worker:
             if entry.call is not None:
                 entry.call.end("draining")
         await self._idle.wait()
+
+
+def common_regions(caller: Admitted) -> tuple[str, ...]:
+    """Regions that may hold everything of the call, in the token's order.
+
+    One tag covers a session's audio, words and variables, so it names only what all of them allow.
+    """
+    lists = [caller.regions.get(name.value, ()) for name in CALL_CLASSES]
+    return tuple(region for region in lists[0] if all(region in others for others in lists))
 
 
 def _today(clock: Clock) -> dt.date:

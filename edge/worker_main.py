@@ -19,7 +19,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from edge.clock import SystemClock
+from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
 from edge.internal import OpenCall, WorkerStatus
 from edge.logs import configure_logging
@@ -27,9 +27,11 @@ from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
 from edge.outbound import Pool
 from edge.problem import EdgeRefusal
+from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
 from edge.session.sqlite import SqliteStore
+from edge.session.store import SessionStore
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
@@ -40,6 +42,8 @@ from edge.worker import Rooms, Worker
 
 DRAIN_SECONDS = 8.0
 """What ending every call at once may take."""
+
+SWEEP_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,7 +64,10 @@ async def work(index: int, socket: Path, voice_socket: Path, settings: NodeSetti
             await runner.setup()
             await web.UnixSite(runner, str(socket)).start()
             closing.push_async_callback(runner.cleanup)
-            ticking = calls.create_task(ticker.run())
+            background = [
+                calls.create_task(ticker.run()),
+                calls.create_task(_sweep(rooms.store, rooms.clock)),
+            ]
 
             def report() -> None:
                 status = WorkerStatus(
@@ -82,7 +89,21 @@ async def work(index: int, socket: Path, voice_socket: Path, settings: NodeSetti
             except TimeoutError:
                 log.error("calls outlived the drain", extra={"count": worker.active})
                 os._exit(1)  # the dispatcher must not wait for a call that does not end
-            ticking.cancel()
+            for task in background:
+                task.cancel()
+
+
+async def _sweep(store: SessionStore, clock: Clock) -> None:
+    """Delete sessions whose retention is over, now and every hour."""
+    while True:
+        try:
+            count = await store.sweep(clock.wall())
+        except SessionError as error:
+            log.warning("sweep failed", extra={"reason": type(error).__name__})
+        else:
+            if count:
+                log.info("sessions expired", extra={"count": count})
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _open_rooms(
