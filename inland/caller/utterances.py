@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,14 +15,18 @@ import av
 import numpy as np
 import soxr
 
-from edge.media.frames import Samples
+from edge.media.frames import Samples, frame_samples
 from inland.caller.errors import SpeechError
+from inland.caller.meter import AUDIBLE_RMS
 from inland.caller.options import Codec
 from inland.caller.recording import CALLER_RATE
 
 FLITE_VOICES = ("rms", "slt", "awb", "kal16")
 """In the order in which grammar recognisers understand them; ``rms`` best."""
 EMBEDDED = "embedded"
+SPEECH_RMS = 1642.0
+"""Level of synthesised speech: -26 dB of full scale, the nominal active level of telephone speech
+(ITU-T P.56, G.191). Synthesisers differ by 10 dB, and a loud one is recognised badly."""
 RAW_RATE = 16_000
 """Hz of ``.raw`` files, which cannot say it themselves: signed 16-bit little-endian mono."""
 SEND_RATES: dict[Codec, int] = {"opus": CALLER_RATE, "pcmu": 8_000}
@@ -96,7 +101,7 @@ class Utterances:
         """``text`` spoken. Raises :class:`SpeechError`."""
         async with self._lock:
             if text not in self._words:
-                self._words[text] = await self.synthesiser.speak(text)
+                self._words[text] = levelled(await self.synthesiser.speak(text))
             return self._words[text]
 
     async def file(self, path: Path) -> Samples:
@@ -136,6 +141,19 @@ def flite_voice(name: str | None) -> FliteVoice | None:
     if shutil.which("flite") is None:
         return None
     return FliteVoice(name or FLITE_VOICES[0])
+
+
+def levelled(samples: Samples) -> Samples:
+    """``samples`` at :data:`SPEECH_RMS`, measured where they are audible."""
+    wide = samples.astype(np.float64)
+    frame = frame_samples(CALLER_RATE)
+    whole = wide[: len(wide) // frame * frame].reshape(-1, frame)
+    power = np.mean(whole**2, axis=1)
+    active = power[power > AUDIBLE_RMS**2]
+    if not len(active):
+        return samples
+    gain = SPEECH_RMS / math.sqrt(float(np.mean(active)))
+    return np.clip(wide * gain, -32768, 32767).astype(np.int16)
 
 
 def resampled(samples: Samples, rate: int) -> Samples:

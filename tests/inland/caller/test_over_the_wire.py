@@ -72,7 +72,7 @@ async def heard(call: ScriptedCall) -> None:
     while loud < 3 or quiet < 5:
         frame = await asyncio.wait_for(call.their_track.recv(), 10)
         assert isinstance(frame, AudioFrame)
-        audible = bool(np.abs(frame.to_ndarray()).max() > 3000)
+        audible = bool(np.abs(frame.to_ndarray()).max() > 1000)
         loud += audible
         quiet = 0 if audible else quiet + 1
 

@@ -12,8 +12,15 @@ import pytest
 from inland.caller.errors import SpeechError
 from inland.caller.meter import audible_span
 from inland.caller.recording import CALLER_RATE
-from inland.caller.utterances import Utterances, flite_voice, load_sound, resampled, utterances
-from tests.fakes.talking_edge import FRAME, ToneVoice
+from inland.caller.utterances import (
+    Utterances,
+    flite_voice,
+    levelled,
+    load_sound,
+    resampled,
+    utterances,
+)
+from tests.fakes.talking_edge import FRAME, ToneVoice, tone
 
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 
@@ -65,6 +72,16 @@ def test_a_wrong_file_is_named(tmp_path: Path, name: str, content: bytes | None)
     with pytest.raises(SpeechError, match=name) as caught:
         load_sound(path)
     assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("level", [300, 2000, 30_000])
+def test_speech_is_brought_to_the_level_of_a_telephone(level: int) -> None:
+    silence = np.zeros(FRAME * 10, np.int16)
+    samples = levelled(np.concatenate((silence, tone(0.2, level), silence)))
+    active = samples[FRAME * 10 : FRAME * 20].astype(np.float64)
+    assert abs(np.sqrt(np.mean(active**2)) - 1642) < 10
+    assert not samples[: FRAME * 10].any()
+    assert not levelled(silence).any()
 
 
 async def test_the_same_words_are_spoken_once() -> None:
