@@ -297,7 +297,10 @@ class Conversation:
             case ToolCalled():
                 exchange.calling[act.call_id] = act
                 self.tool_calls += 1
-                await self._remember_caller(exchange)  # a resume then knows that it was called
+                # The state that knows of the call is kept before the tool runs, for each one.
+                if exchange.remembered:
+                    await self._commit("", "", exchange)
+                await self._remember_caller(exchange)
                 self._publish(
                     function_call(exchange.response_id, act.call_id, act.name, dict(act.arguments))
                 )

@@ -296,6 +296,16 @@ async def test_callers_words_are_in_the_journal_before_a_tool_runs() -> None:
         assert [turn.caller for turn in talk.memory.turns] == ["book it"]
 
 
+async def test_each_tool_call_is_known_to_the_journal_before_it_runs() -> None:
+    conductor = ScriptedConductor([], [ToolCalled("c1", "look", {}), ToolCalled("c2", "book", {})])
+    async with talking(conductor) as (talk, _):
+        talk.says("book it")
+        await talk.until("response.function_call_arguments.done", 2)
+        await talk.memory.kept.get()
+        await talk.memory.kept.get()
+    assert [turn.caller for turn in talk.memory.turns] == ["book it", ""]
+
+
 async def test_cancelled_conversation_still_keeps_what_was_heard() -> None:
     async with talking(ScriptedConductor([Say("one two three")])) as (talk, _):
         (await talk.mouth.answers.get()).play(1)
