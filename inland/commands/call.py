@@ -85,7 +85,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     said.add_argument("--type", dest="steps", metavar="WORDS", action=_Step, help="type this")
     said.add_argument(
-        "--script", dest="steps", metavar="SCRIPT", action=_Step, help="follow this file"
+        "--script",
+        dest="steps",
+        metavar="SCRIPT",
+        action=_Step,
+        help="follow this file, or a script that comes with the demo: booking",
     )
     said.add_argument(
         "--voice", metavar="NAME", help="rms, slt, awb, kal16 (flite) or embedded; default rms"
@@ -146,6 +150,13 @@ def _options(arguments: argparse.Namespace) -> CallOptions:
     )
 
 
+def _script_file(name: str) -> Path:
+    """A file, or one of the scripts that come with the demo: ``booking``."""
+    path = Path(name)
+    shipped = Path(__file__).parents[1] / "demo" / "scripts" / f"{name}.txt"
+    return shipped if not path.exists() and path.name == name and shipped.exists() else path
+
+
 def _script(steps: list[tuple[str, str]]) -> Script:
     """One script of everything on the command line. Raises ``ValueError`` or ``ScriptError``."""
     from inland.caller.script import (
@@ -173,7 +184,7 @@ def _script(steps: list[tuple[str, str]]) -> Script:
                 case "FILE":
                     lines.append(PlayFile(checked_file(value, Path())))
                 case _:
-                    script = load_script(Path(value))
+                    script = load_script(_script_file(value))
                     lines.extend(script.lines)
                     rules.extend(script.rules)
                     repeats = max(repeats, script.repeats)
