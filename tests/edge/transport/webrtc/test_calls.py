@@ -293,6 +293,32 @@ async def test_a_fault_in_a_calls_own_code_ends_that_call_only(
     assert "ended by a fault" in caplog.text
 
 
+async def test_a_fault_in_a_mark_ends_that_call_only(
+    endpoint: WebRtcEndpoint, ticker: Ticker, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with call(endpoint, ticker) as one, call(endpoint, ticker) as other:
+
+        def broken(_: str) -> None:
+            raise RuntimeError("a bug")
+
+        one.leg.playout.on_mark = broken
+        one.leg.playout.push(tone(440, 24_000, 0.1), (Mark(480, "x"),))
+        async with asyncio.timeout(PATIENCE):
+            assert await one.leg.closed() == "failed"
+        await other.edge_hears.hear(0.2)
+    assert "ended by a fault" in caplog.text
+
+
+async def test_an_aborted_association_is_a_hangup(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
+    async with call(endpoint, ticker) as one:
+        one.leg.send({"type": "hello"})
+        await one.caller_inbox.take(1)
+        peer, _ = one.caller._open()
+        await peer.sctp._abort()
+        async with asyncio.timeout(PATIENCE):
+            assert await one.leg.closed() == "hangup"
+
+
 async def test_a_leg_is_a_leg(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
     async with call(endpoint, ticker) as one:
         leg: Leg = one.leg
