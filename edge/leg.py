@@ -9,8 +9,9 @@ from edge.events import JsonValue
 from edge.media.frames import Samples
 from edge.media.playout import Playout
 
-LegEnd: TypeAlias = Literal["hangup", "lost", "failed"]
-"""Why the far end is gone: it said so, it went silent, or the transport broke."""
+LegEnd: TypeAlias = Literal["hangup", "closed", "lost", "failed"]
+"""Why the far end is gone: it said goodbye, it closed the connection without a goodbye (a page that
+reloads, a client that changes edges), it went silent, or the transport broke."""
 
 
 class Leg(Protocol):
@@ -44,7 +45,7 @@ class Leg(Protocol):
     async def closed(self) -> LegEnd:
         """Returns when the far end is gone, with the reason.
 
-        ``hangup`` (it said so), ``lost`` (it went silent) or ``failed`` (the transport broke).
+        Only after ``hangup`` is the conversation over; after the others the caller may come back.
         """
         ...
 

@@ -147,14 +147,14 @@ class CallerPeer:
         )
 
     async def closed(self) -> LegEnd:
-        """Returns when the edge is gone: ``hangup``, ``lost`` or ``failed``."""
+        """Returns when the edge is gone: ``closed``, ``lost`` or ``failed``."""
         return await asyncio.shield(self._ended)
 
     async def close(self) -> None:
         """Hang up and free everything. Idempotent."""
         if self._media is not None:
             self._media.goodbye()
-        self._end("hangup")
+        self._end("closed")
         self._events.close()
         if self._peer is not None:
             await self._peer.close()

@@ -112,7 +112,7 @@ class WebRtcLeg:
             return
         self._closed = True
         self._media.goodbye()
-        self._end("hangup")
+        self._end("closed")
         self._events.close()
         try:
             await self._peer.close()

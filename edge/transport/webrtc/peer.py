@@ -63,7 +63,7 @@ class Peer:
     """The far end of one leg.
 
     Callbacks: ``on_rtp`` and ``on_rtcp`` get decrypted packets; ``on_channel`` gets the data
-    channels that the far end opens; ``on_end`` is called once with ``hangup``, ``lost`` or
+    channels that the far end opens; ``on_end`` is called once with ``closed``, ``lost`` or
     ``failed``.
     """
 
@@ -272,11 +272,11 @@ class Peer:
         if self._dtls.state == "failed":
             self._end("failed")
         elif self._dtls.state == "closed" and not self._closing:
-            self._end("hangup")
+            self._end("closed")
 
     def _sctp_closed(self) -> None:
         if self._connected and not self._closing:
-            self._end("hangup")
+            self._end("closed")
 
     def _end(self, reason: LegEnd) -> None:
         if not self._ended:

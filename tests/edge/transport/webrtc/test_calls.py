@@ -153,18 +153,18 @@ async def test_a_caller_whose_nat_moves_is_found_again(
         assert len(one.edge_hears.frames) > heard
 
 
-async def test_closing_the_caller_is_a_hangup(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
+async def test_closing_the_caller_is_no_goodbye(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
     async with call(endpoint, ticker) as one:
         await one.caller.close()
         async with asyncio.timeout(PATIENCE):
-            assert await one.leg.closed() == "hangup"
+            assert await one.leg.closed() == "closed"
 
 
 async def test_closing_the_leg_tells_the_caller(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
     async with call(endpoint, ticker) as one:
         await one.leg.close()
         async with asyncio.timeout(PATIENCE):
-            assert await one.caller.closed() == "hangup"
+            assert await one.caller.closed() == "closed"
 
 
 async def test_a_hangup_by_signalling_ends_the_leg_and_its_callbacks(
@@ -309,14 +309,14 @@ async def test_a_fault_in_a_mark_ends_that_call_only(
     assert "ended by a fault" in caplog.text
 
 
-async def test_an_aborted_association_is_a_hangup(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
+async def test_an_aborted_association_closes_the_leg(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
     async with call(endpoint, ticker) as one:
         one.leg.send({"type": "hello"})
         await one.caller_inbox.take(1)
         peer, _ = one.caller._open()
         await peer.sctp._abort()
         async with asyncio.timeout(PATIENCE):
-            assert await one.leg.closed() == "hangup"
+            assert await one.leg.closed() == "closed"
 
 
 async def test_a_leg_is_a_leg(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:

@@ -134,8 +134,8 @@ async def test_closing_the_endpoint_closes_its_calls(ticker: Ticker) -> None:
     async with call(endpoint, ticker) as one:
         await endpoint.close()
         async with asyncio.timeout(PATIENCE):
-            assert await one.caller.closed() == "hangup"
-            assert await one.leg.closed() == "hangup"
+            assert await one.caller.closed() == "closed"
+            assert await one.leg.closed() == "closed"
     await endpoint.close()
 
 

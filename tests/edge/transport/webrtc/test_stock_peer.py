@@ -184,14 +184,14 @@ async def test_video_is_refused_and_audio_goes_on(
     await leg.close()
 
 
-async def test_closing_a_stock_peer_is_a_hangup(
+async def test_closing_a_stock_peer_closes_the_leg(
     stock: RTCPeerConnection, endpoint: WebRtcEndpoint
 ) -> None:
     stock.addTrack(ToneTrack())
     leg = await dial(stock, endpoint)
     await stock.close()
     async with asyncio.timeout(PATIENCE):
-        assert await leg.closed() == "hangup"
+        assert await leg.closed() == "closed"
     await leg.close()
 
 
