@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from edge.events import JsonValue
+from inland.caller.errors import RefusedError
 from inland.caller.records import (
     AgentSaid,
     CallerHeard,
@@ -87,6 +88,13 @@ class Terminal:
                 self._ended(record)
             case _:
                 assert_never(record)
+
+    def refused(self, error: RefusedError) -> None:
+        """Print why nobody takes the call, region by region."""
+        self._line(None, "refused", f"{error.detail} ({error.code})")
+        for verdict in error.verdicts:
+            label = "may serve" if verdict.allowed else "not"
+            self._line(None, label, f"{verdict.region}: {verdict.reason}", dim=not verdict.allowed)
 
     # --- one record each ---------------------------------------------------------------------
 

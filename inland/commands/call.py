@@ -200,8 +200,7 @@ async def _call(options: CallOptions, script: Script, voice: str | None, *, as_j
     from inland.caller.terminal import Terminal
     from inland.caller.utterances import utterances
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    terminal = Terminal(_write, colour=colour)
+    terminal = Terminal(_write, colour=_colour())
 
     def show(record: Record) -> None:
         if as_json:
@@ -230,11 +229,14 @@ def _refused(error: RefusedError, *, as_json: bool) -> int:
         record = {"record": "refused", "code": error.code, "detail": error.detail}
         _write(json.dumps({**record, "regions": regions}, ensure_ascii=False))
         return error.exit_status
-    _write(f"inland call: refused: {error.detail} ({error.code})")
-    for verdict in error.verdicts:
-        mark = "allowed" if verdict.allowed else "refused"
-        _write(f"  {mark:<8} {verdict.region:<16} {verdict.reason}")
+    from inland.caller.terminal import Terminal
+
+    Terminal(_write, colour=_colour()).refused(error)
     return error.exit_status
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _write(line: str) -> None:

@@ -82,7 +82,7 @@ def test_a_refusal_is_told_as_json_too(capsys: pytest.CaptureFixture[str]) -> No
     told = json.loads(capsys.readouterr().out)
     assert (told["record"], told["code"]) == ("refused", "no_region_allowed")
     assert call._refused(error, as_json=False) == 3
-    assert "refused: nowhere" in capsys.readouterr().out
+    assert "nowhere (no_region_allowed)" in capsys.readouterr().out
 
 
 def test_the_help_shows_the_script_and_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:

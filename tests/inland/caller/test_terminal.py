@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from control_plane.contract import RegionVerdict
+from inland.caller.errors import RefusedError
 from inland.caller.outcome import outcome
 from inland.caller.records import (
     KINDS,
@@ -86,6 +89,22 @@ def test_what_was_said_is_shown_only_where_it_was_heard_otherwise() -> None:
     other = shown(Said(1.0, "half past nine", "speech", ""), CallerHeard(2, "half past five", True))
     assert not any("said:" in line for line in same)
     assert any("said: half past nine" in line for line in other)
+
+
+def test_a_refusal_names_every_region_within_a_hundred_columns() -> None:
+    lines: list[str] = []
+    verdicts = tuple(
+        RegionVerdict(region=region, allowed=allowed, reason=LONG)
+        for region, allowed in (("ap-south-1", False), ("me-central-1", True))
+    )
+    Terminal(lines.append, colour=False).refused(
+        RefusedError("no_region_available", LONG, verdicts)
+    )
+    assert all(len(line) <= WIDTH for line in lines)
+    text = "\n".join(lines)
+    assert "(no_region_available)" in text
+    assert re.search(r"not +ap-south-1", text)
+    assert re.search(r"may serve +me-central-1", text)
 
 
 def test_an_edge_cannot_steer_the_terminal() -> None:
