@@ -33,8 +33,8 @@ from edge.speech.recognizer import Recognizer
 from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
-from edge.transport.webrtc.leg import WebRtcLeg
 from edge.transport.webrtc.errors import OfferError
+from edge.transport.webrtc.leg import WebRtcLeg
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 

@@ -309,7 +309,9 @@ async def test_a_fault_in_a_mark_ends_that_call_only(
     assert "ended by a fault" in caplog.text
 
 
-async def test_an_aborted_association_closes_the_leg(endpoint: WebRtcEndpoint, ticker: Ticker) -> None:
+async def test_an_aborted_association_closes_the_leg(
+    endpoint: WebRtcEndpoint, ticker: Ticker
+) -> None:
     async with call(endpoint, ticker) as one:
         one.leg.send({"type": "hello"})
         await one.caller_inbox.take(1)
