@@ -85,10 +85,9 @@ class DetectorTrack:
         """The epoch, and the recurrent state that belongs to it."""
         return self._epoch, self._state
 
-    def advance(self, epoch: int, state: _Floats) -> None:
-        """Keep the state after a chunk, unless the track was reset meanwhile."""
-        if epoch == self._epoch:
-            self._state = state
+    def advance(self, state: _Floats) -> None:
+        """Keep the state after a chunk. Called before any callback of the run can reset it."""
+        self._state = state
 
     def deliver(self, epoch: int, probability: float) -> None:
         """Report a chunk, unless the track was closed or reset meanwhile."""
@@ -143,8 +142,8 @@ class SpeechDetector:
             "sr": self._rate,
         }
         probabilities, after = self._session.run(None, inputs)
-        for index, (track, epoch) in enumerate(zip(ready, epochs, strict=True)):
-            track.advance(epoch, after[:, index])
+        for index, track in enumerate(ready):
+            track.advance(after[:, index])
         for track, epoch, probability in zip(ready, epochs, probabilities[:, 0], strict=True):
             track.deliver(epoch, float(probability))
 

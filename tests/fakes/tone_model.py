@@ -7,6 +7,7 @@ log probabilities out. It lets tests run the real engine without a download.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,7 +35,7 @@ def build_tone_model(folder: Path) -> None:
         "blank": np.array([5.0], np.float32),
         "letters": np.array([2], np.int64),
     }
-    nodes = [
+    nodes: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
         ("Cast", ["x"], ["float"], {"to": TensorProto.FLOAT}),
         ("Mul", ["float", "scale"], ["scaled"], {}),
         ("Reshape", ["scaled", "frames"], ["framed"], {}),
