@@ -316,7 +316,7 @@ def common_regions(caller: Admitted) -> tuple[str, ...]:
 
 
 def _today(clock: Clock) -> dt.date:
-    """The day where the node stands: its region's zone is set for the machine, as for any server."""
+    """The day where the node stands: a server's zone is that of its region."""
     return dt.datetime.fromtimestamp(clock.wall()).astimezone().date()
 
 

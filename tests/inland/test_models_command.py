@@ -146,7 +146,8 @@ async def test_after_a_cut_connection_the_rest_is_fetched(pull: Pull) -> None:
     assert pull.origin.ranges[0] is None
     starts = [int(asked[6:-1]) for asked in pull.origin.ranges[1:] if asked is not None]
     assert len(starts) == 2
-    assert 0 < starts[0] <= 300_000 < starts[1] <= 500_000
+    # What the kernel still held at a cut may be lost; what was written is not fetched again.
+    assert 0 < starts[0] < starts[1] <= 500_000
 
 
 async def test_a_pull_goes_on_where_an_earlier_one_stopped(pull: Pull) -> None:
