@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 
 HELP = "measure what a call costs on this machine and how long an answer takes"
 
@@ -11,7 +13,11 @@ examples:
   inland bench media --calls 50       CPU of the media path, beside stock aiortc in the same run
   inland bench turn --turns 40        from the last audible caller frame to the first of the agent
 
-Everything runs on loopback and stops by itself. Machines are noisy: read the ratios first."""
+Everything runs on loopback and stops by itself; progress goes to standard error. Machines are
+noisy: read the ratios first. docs/benchmarks.md says how each figure is measured.
+
+exit status: 0 it was measured (also when a target was missed), 1 it could not be measured,
+2 the command is wrong."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     benches = parser.add_subparsers(metavar="BENCH", required=True)
     media = benches.add_parser("media", help="CPU and memory of a call, gaps between packets")
-    media.add_argument("--calls", type=int, default=50, help="calls at once (default: 50)")
-    media.add_argument("--seconds", type=float, default=20.0, help="measured time (default: 20)")
+    media.add_argument(
+        "--calls", type=_whole(1, 400), default=50, help="calls at once (default: 50)"
+    )
+    media.add_argument(
+        "--seconds", type=_seconds, default=20.0, help="measured time of each part (default: 20)"
+    )
     media.add_argument(
         "--skip",
         action="append",
@@ -31,18 +41,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
     media.add_argument("--json", action="store_true", help="print one JSON object")
     media.set_defaults(bench="media")
     turn = benches.add_parser("turn", help="time from the caller's last word to the agent's first")
-    turn.add_argument("--turns", type=int, default=40, help="answers to measure (default: 40)")
-    turn.add_argument("--calls", type=int, default=1, help="callers at once (default: 1)")
+    turn.add_argument(
+        "--turns", type=_whole(1, 10_000), default=40, help="answers to measure (default: 40)"
+    )
+    turn.add_argument("--calls", type=_whole(1, 50), default=1, help="callers at once (default: 1)")
+    turn.add_argument(
+        "--recognizer",
+        choices=["pocketsphinx", "sherpa"],
+        default="pocketsphinx",
+        help="what the node hears with (default: pocketsphinx, the embedded one)",
+    )
+    turn.add_argument(
+        "--voice",
+        choices=["espeak", "piper"],
+        default="espeak",
+        help="what it speaks with (default: espeak, the embedded one)",
+    )
     turn.add_argument("--json", action="store_true", help="print one JSON object")
     turn.set_defaults(bench="turn")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one bench."""
-    if arguments.bench == "media":
-        from inland.bench.media import run_media
+    try:
+        if arguments.bench == "media":
+            from inland.bench.media import run_media
 
-        return run_media(arguments)
-    from inland.bench.turn import run_turn
+            return run_media(arguments)
+        from inland.bench.turn import run_turn
 
-    return run_turn(arguments)
+        return run_turn(arguments)
+    except ModuleNotFoundError as error:
+        missing = f"inland bench: {error.name} is not installed: install the 'edge' extra"
+        print(missing, file=sys.stderr)
+        return 1
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.5 <= seconds <= 600:
+        raise argparse.ArgumentTypeError("seconds from 0.5 to 600")
+    return seconds
