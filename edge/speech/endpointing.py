@@ -47,8 +47,8 @@ class EndpointSettings:
     barge_in_ms: float = 96.0
     """``start_ms`` while the agent speaks: three chunks."""
     closed_ms: float = 180.0
-    """Silence after words that nothing can follow. Longer than the closure inside a stop
-    consonant or a geminate (under 150 ms), so that "eight" is not ended before its t."""
+    """Silence after words that nothing can follow. Meant to outlast the closure of a stop inside a
+    word, so that "eight" is not ended before its t."""
     complete_ms: float = 400.0
     """Silence after a sentence that may go on: "at three" ... "thirty"."""
     open_ms: float = 900.0
