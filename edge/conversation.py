@@ -11,8 +11,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from edge.clock import Clock
 from edge.dialog.conductor import Conductor
@@ -20,7 +19,6 @@ from edge.events import (
     Act,
     CallerEvent,
     Expect,
-    Expectation,
     Handover,
     HangUp,
     Heard,
@@ -34,80 +32,13 @@ from edge.events import (
     Turn,
     TurnTimings,
 )
+from edge.exchange import Answer, Ear, Exchange, Memory, Mouth
 from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
 
 Publish = Callable[[Event], None]
 Ending: TypeAlias = Literal["completed", "handover"]
 """How a dialog can end a call."""
-
-
-class Ear(Protocol):
-    """What a conversation needs of the listener."""
-
-    agent_speaking: bool
-    """While True, more is asked of a sound before it counts as the caller's speech."""
-
-    def expect(self, expectation: Expectation) -> None: ...
-
-
-class Answer(Protocol):
-    """What it needs of an answer being spoken (``edge.speech.speaker.Answer``)."""
-
-    on_words: Callable[[str], None]
-    on_first_played: Callable[[], None]
-
-    @property
-    def heard(self) -> str: ...
-    @property
-    def complete(self) -> bool: ...
-    @property
-    def first_audio_at(self) -> float | None: ...
-    @property
-    def first_played_at(self) -> float | None: ...
-    def say(self, text: str) -> None: ...
-    def finish(self) -> None: ...
-    async def run(self) -> None: ...
-    def cut(self) -> None: ...
-
-
-class Mouth(Protocol):
-    """What it needs of the speaker."""
-
-    def begin(self) -> Answer: ...
-
-
-class Memory(Protocol):
-    """What it needs of the journal."""
-
-    async def commit(self, turn: Turn, state: JsonValue) -> None: ...
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One thing the caller said (or nothing) and everything the agent does about it."""
-
-    heard: Heard | None
-    response_id: str
-    answers: list[Answer] = field(default_factory=list)
-    tools: list[ToolRecord] = field(default_factory=list)
-    calling: dict[str, ToolCalled] = field(default_factory=dict)
-    first_words_at: float | None = None
-    protected: bool = False
-    """The words being said may not be interrupted."""
-    cut: bool = False
-    remembered: bool = False
-    """The caller's part is in the journal."""
-
-    @property
-    def spoken(self) -> str:
-        """What was heard of the answer so far."""
-        return " ".join(answer.heard.strip() for answer in self.answers if answer.heard.strip())
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything said was heard."""
-        return all(answer.complete for answer in self.answers)
 
 
 class Conversation:
@@ -272,6 +203,7 @@ class Conversation:
             self._thinking = None
             self._exchange = None
             self._listener.agent_speaking = False
+            self._listen(exchange)
             for answer in exchange.answers:
                 answer.cut()
             await self._conclude(exchange)
@@ -293,7 +225,9 @@ class Conversation:
                 await self._say(act, exchange, group)
             case Expect(expectation):
                 self._step = expectation.name
-                self._listener.expect(expectation)
+                exchange.expectation = expectation
+                if not exchange.answers or exchange.answers[-1].first_played_at is not None:
+                    self._listen(exchange)
             case ToolCalled():
                 exchange.calling[act.call_id] = act
                 self.tool_calls += 1
@@ -365,11 +299,22 @@ class Conversation:
             self._publish(event("output_audio_buffer.started", response_id=exchange.response_id))
             if first:
                 self._report_timings(exchange, answer)
+            asyncio.get_running_loop().call_soon(self._listen, exchange)
 
         answer.on_words = on_words
         answer.on_first_played = on_first_played
         group.create_task(self._play(answer))
         return answer
+
+    def _listen(self, exchange: Exchange) -> None:
+        """Listen for what the exchange led to.
+
+        Compiling a grammar takes the loop some milliseconds, up to 40 for spelled names: it waits
+        until the first audio of the answer has left, and is done while the agent speaks.
+        """
+        expectation, exchange.expectation = exchange.expectation, None
+        if expectation is not None:
+            self._listener.expect(expectation)
 
     async def _play(self, answer: Answer) -> None:
         await answer.run()

@@ -212,6 +212,26 @@ async def test_greeting_is_spoken_and_kept_as_the_first_turn() -> None:
     assert talk.ear.expected == ["yes"]
 
 
+async def test_grammar_is_swapped_after_the_first_audio_has_left() -> None:
+    async with talking(ScriptedConductor([Say("how can I help"), Expect(YES)])) as (talk, _):
+        answer = await talk.mouth.answers.get()
+        await talk.until("response.created")
+        assert talk.ear.expected == [], "compiling a grammar delayed the first word"
+        answer.play(1)
+        await talk.until("output_audio_buffer.started")
+        await asyncio.sleep(0)
+        assert talk.ear.expected == ["yes"], "the caller could not answer while the agent spoke"
+
+
+async def test_grammar_is_swapped_even_if_the_answer_is_cut_before_its_first_word() -> None:
+    conductor = ScriptedConductor([Say("how can I help"), Expect(YES)], [])
+    async with talking(conductor) as (talk, _):
+        await talk.mouth.answers.get()
+        talk.says("hello")
+        await talk.until("response.done")
+        assert talk.ear.expected == ["yes"]
+
+
 async def test_callers_words_are_kept_before_the_answer_is_played() -> None:
     conductor = ScriptedConductor([Say("hello")], [Say("fine, thank you")])
     async with talking(conductor) as (talk, _):
