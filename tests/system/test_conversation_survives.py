@@ -1,0 +1,201 @@
+"""A worker dies, a node drains: the conversation goes on, once, and nobody else can read it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from inland.caller.errors import CallerError, ServiceError
+from inland.caller.options import CallOptions, Drill
+from inland.caller.records import AgentSaid
+from inland.caller.script import HangUp, Script, TypeIn
+from inland.caller.session import HeadlessCall
+from tests.system.line import HANG_SECONDS, Exchange, Line, exchange
+from tests.system.world import World, breakable_demo
+
+pytestmark = pytest.mark.system
+
+EU = "eu-central-1"
+RESUMED_SECONDS = 15.0
+"""A bound on a hang: the target is 4 s, and a busy machine may take longer."""
+WISH = (
+    "book an appointment with the dentist",
+    "thursday at half past ten",
+    "kilo echo romeo romeo",
+)
+QUESTIONS = ("day", "spell", "book it")
+SAID = ("dentist", "thursday", "half past", "kilo", "echo", "romeo", "Kerr", "appointment")
+"""Words of both sides that may be nowhere in the clear."""
+
+
+@pytest.fixture
+async def doomed(tmp_path: Path) -> AsyncIterator[Exchange]:
+    """Callers of a region whose node a test may end."""
+    async with (
+        breakable_demo(tmp_path / "data", workers=1, regions=(EU,)) as world,
+        exchange(world) as found,
+    ):
+        yield found
+
+
+async def until_confirmation(line: Line) -> str:
+    """Type a whole wish; returns the agent's question whether to book it, as far as heard."""
+    await line.event("output_audio_buffer.started")
+    for words, question in zip(WISH, QUESTIONS, strict=True):
+        line.type(words)
+        asked = await asks(line, question)
+    return asked
+
+
+async def asks(line: Line, question: str) -> str:
+    """The agent's words, once they contain ``question``."""
+    words = ""
+    while question not in words.lower():
+        delta = await line.event("response.output_audio_transcript.delta")
+        words += delta["delta"]
+    return words
+
+
+def place_of(line: Line) -> int:
+    """The index of the worker that serves a call, as its id says."""
+    match = re.match(r"rtc_w(\d+)_", line.session["inland"]["call_id"])
+    assert match is not None
+    return int(match[1])
+
+
+async def killed(world: World, line: Line) -> None:
+    """``kill -9`` of the process that serves ``line``: the one worker that has its call."""
+    before = {worker.pid for worker in world.workers(EU)}
+    (victim,) = [worker for worker in world.workers(EU) if serves(worker, line)]
+    victim.kill()
+    async with asyncio.timeout(HANG_SECONDS):
+        while before <= {worker.pid for worker in world.workers(EU)}:
+            await asyncio.sleep(0.01)  # another process's time
+
+
+def serves(worker: psutil.Process, line: Line) -> bool:
+    """Whether this is the worker at the call's place: each listens on a socket with its index."""
+    name = f"worker-{place_of(line)}.sock"
+    return any(str(each.laddr).endswith(name) for each in worker.net_connections("unix"))
+
+
+async def resumed(callers: Exchange, edge: str, token: str) -> Line:
+    """A leg by resume token, as soon as the node gives one."""
+    async with asyncio.timeout(RESUMED_SECONDS):
+        while True:
+            try:
+                return await callers.dial(edge, token)
+            except CallerError:
+                await asyncio.sleep(0.1)  # between two attempts, as a client does
+
+
+async def test_killed_worker_costs_no_turn_and_doubles_no_booking(callers: Exchange) -> None:
+    world = callers.world
+    before = await world.appointments(EU)
+    edge, token = await callers.route("DE")
+    line = await callers.dial(edge, token)
+    await until_confirmation(line)
+    line.type("yes")
+    result = await line.event("inland.tool.result")
+    assert result["ok"]
+    await killed(world, line)
+    died = time.monotonic()
+    again = await resumed(callers, edge, line.resume_token)
+    await again.audio(RESUMED_SECONDS)
+    print(f"\nagent audible {time.monotonic() - died:.2f} s after the worker had gone")
+    facts = again.session["inland"]
+    assert facts["resumed"]
+    assert place_of(again) != place_of(line), "the sibling has the journal, too"
+    assert [turn["caller"] for turn in facts["turns"] if turn["caller"]] == [*WISH, "yes"]
+    reference = result["output"]["reference"]
+    assert reference in re.sub(r"\D", "", await asks(again, "else"))
+    booked = [row for row in await world.appointments(EU) if row not in before]
+    assert [row["reference"] for row in booked] == [reference]
+    again.type("no")
+    await again.event("inland.call.ended", reason="completed")
+    await callers.drop(again)
+
+
+async def test_agent_speaks_again_soon_after_its_worker_was_killed(world: World) -> None:
+    options = CallOptions(
+        control_plane=world.control_plane, country="DE", drill=Drill("kill-worker", 2)
+    )
+    script = Script((TypeIn("book an appointment"), TypeIn("dentist"), HangUp()))
+    async with HeadlessCall(options) as call:
+        report = await call.run(script)
+    assert report.exit_status == 0, report.why
+    (reconnect,) = report.reconnects
+    assert reconnect.from_node == reconnect.to_node, "the node lives, its worker does not"
+    silent = reconnect.silent_ms / 1000
+    print(f"\nresumed {silent:.2f} s after the last sign of life of the worker that was killed")
+    assert silent < RESUMED_SECONDS
+    after = [r for r in report.records if isinstance(r, AgentSaid) and r.t > reconnect.t]
+    assert "dentist" in after[0].text.lower(), "the question that was cut off is asked again"
+    assert "day" in after[1].text.lower()
+
+
+async def test_draining_node_tells_its_callers_and_ends_in_time(doomed: Exchange) -> None:
+    line = await doomed.call("DE")
+    await line.event("output_audio_buffer.started")
+    family = doomed.world.edge(EU).children(recursive=True)
+    assert family
+    began = time.monotonic()
+    status = await doomed.world.terminated(EU)
+    print(f"\ndrained in {time.monotonic() - began:.1f} s")
+    assert status == 0
+    assert (await line.event("inland.call.ended"))["reason"] == "draining"
+    assert doomed.world.faults() == []
+    assert [child.pid for child in family if child.is_running()] == []
+
+
+async def test_resume_token_of_an_ended_conversation_is_gone(callers: Exchange) -> None:
+    edge, token = await callers.route("DE")
+    line = await callers.dial(edge, token)
+    line.type("goodbye")
+    await line.event("inland.call.ended", reason="completed")
+    await callers.idle(EU)
+    with pytest.raises(ServiceError) as refused:
+        await callers.dial(edge, line.resume_token)
+    assert (refused.value.status, refused.value.code) == (410, "session_ended")
+
+
+async def test_resume_token_opens_nothing_in_another_region(callers: Exchange) -> None:
+    line = await callers.call("DE")
+    for region in ("ap-south-1", "me-central-1"):
+        with pytest.raises(ServiceError) as refused:
+            await callers.dial(callers.world.edges[region], line.resume_token)
+        assert refused.value.status in (401, 403)
+        assert await callers.world.active(region) == 0
+    await callers.hang_up(line)
+
+
+async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> None:
+    world = callers.world
+    edge, token = await callers.route("DE")
+    line = await callers.dial(edge, token)
+    await until_confirmation(line)
+    await callers.hang_up(line)
+    await callers.idle(EU)
+    secrets = (token, line.resume_token, token.rpartition(".")[2], line.resume_token[3:])
+    at_rest = b"".join(path.read_bytes() for path in (world.data / EU).glob("sessions.sqlite*"))
+    assert line.session["session"]["id"].encode() in at_rest, "this is the store"
+    for word in (*SAID, *secrets):
+        assert word.lower().encode() not in at_rest.lower(), word
+    lines = [text for text in world.logs.splitlines() if text.startswith("{")]
+    assert any(line.session["session"]["id"] in text for text in lines), "these are the logs"
+    values = [str(value) for text in lines for value in told(json.loads(text))]
+    for word in (*SAID, *secrets):
+        assert not [value for value in values if word.lower() in value.lower()], word
+    assert not [value for value in values if re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b", value)]
+
+
+def told(record: dict[str, object]) -> list[object]:
+    """The values of a log record but those that the installation chose."""
+    return [value for name, value in record.items() if name not in ("at", "logger", "node")]
