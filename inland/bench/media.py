@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge.media.frames import FRAME_MS
 from inland.bench import media_part, whole_part
 from inland.bench.machine import Machine, cores, describe
 from inland.bench.media_part import MediaPart, measure_media
@@ -18,6 +19,10 @@ from inland.bench.whole_part import MOST_CALLS, WholePart, measure_whole
 
 STOCK_CALLS = 10
 """Calls that one stock process sustains; from about twelve on it falls behind for good."""
+DUE = 1000 / FRAME_MS
+"""Packets per second and call."""
+ENOUGH = 0.98
+"""Share of them below which a server did less work than it was asked for."""
 OVERHEAD_SECONDS = 240.0
 """What starting, connecting and ending may take beside the windows."""
 
@@ -95,7 +100,19 @@ async def _measure(calls: int, seconds: float, skip: Collection[str], folder: Pa
             )
         progress(f"whole: {fewer} conversations for {seconds:g} s")
         whole = await measure_whole(fewer, seconds, folder)
-    return MediaFigures(media, stock, whole, tuple(notes))
+    notes += [_slipped(name, part) for name, part in (("media", media), ("stock", stock)) if part]
+    return MediaFigures(media, stock, whole, tuple(note for note in notes if note))
+
+
+def _slipped(name: str, part: MediaPart) -> str:
+    """What is wrong with a part whose packets did not all leave; empty when they did."""
+    share = part.packets_out / DUE
+    if share >= ENOUGH:
+        return ""
+    return (
+        f"{name} sent {share:.0%} of the packets that were due, others used "
+        f"{part.elsewhere:.1f} cores meanwhile: its CPU figure is too low by about as much"
+    )
 
 
 def _report(machine: Machine, figures: MediaFigures, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from inland.bench.conversation import conversation
 from inland.bench.errors import BenchError
 from inland.caller.errors import CallerError
 from inland.caller.options import CallOptions
-from inland.caller.records import AgentSaid, CallerHeard, Record, Said, Timings, Wire
+from inland.caller.records import CallerHeard, Connected, Record, Said, Timings, Wire
 from inland.caller.script import Speak
 from inland.caller.session import HeadlessCall
 from inland.caller.utterances import Utterances, utterances
@@ -25,6 +25,8 @@ from inland.caller.utterances import Utterances, utterances
 CALL_SECONDS = 3600.0
 PATIENCE = 3
 """Calls in a row that may fail before the bench does."""
+SPREAD_SECONDS = 6.0
+"""Over which the first calls are placed: about as long as a turn."""
 CLOSE_SECONDS = 8.0
 STAGES = ("endpoint", "recognise", "think", "voice", "playout", "total")
 
@@ -59,7 +61,7 @@ class Talkers:
         self._voice = voice
         self._ticker = ticker
         self._live: dict[HeadlessCall, None] = {}
-        self._greeted: set[int] = set()
+        self._connected: set[int] = set()
         self._changed = asyncio.Event()
         self._closing = False
         self._failure: str | None = None
@@ -81,7 +83,7 @@ class Talkers:
         """See the module."""
         match question["ask"]:
             case "connect":
-                await self._until(lambda: len(self._greeted) == self._calls)
+                await self._until(lambda: len(self._connected) == self._calls)
             case "begin":
                 self.tally = Tally()
             case "until":
@@ -98,6 +100,8 @@ class Talkers:
     async def _caller(self, number: int) -> None:
         failures = 0
         round_ = 0
+        # One after another: callers who all speak in the same instant are not what a node meets.
+        await asyncio.sleep(number * SPREAD_SECONDS / self._calls)
         while not self._closing and failures < PATIENCE:
             if await self._call(number, round_):
                 failures = 0
@@ -150,8 +154,8 @@ class Talkers:
             case Timings():
                 stages = asdict(record)
                 tally.stages.append({name: stages[name] for name in STAGES})
-            case AgentSaid():
-                self._greeted.add(number)
+            case Connected():
+                self._connected.add(number)
             case _:
                 return
         self._changed.set()

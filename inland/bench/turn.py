@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge.speech.hearing import build_recognizer
+from edge.speech.models_folder import models_folder
+from edge.speech.recognizer import RecognizerError
 from inland.bench.child import Json, bench_child
+from inland.bench.errors import BenchError
 from inland.bench.machine import Machine, describe
 from inland.bench.private_node import COUNTRY, Engines, private_node
 from inland.bench.running import MEASURED, print_json, print_lines, progress, run_bench
@@ -74,6 +79,7 @@ def run_turn(arguments: argparse.Namespace) -> int:
 async def _measure(
     turns: int, calls: int, engines: Engines, longest: float, folder: Path
 ) -> TurnFigures:
+    await _check(engines)
     progress("starting a control plane, a node and its clinic")
     async with private_node(folder / "node", engines) as node:
         order = {
@@ -86,6 +92,17 @@ async def _measure(
             progress(f"{turns} answers, {calls} at once; each takes some seconds")
             tally = await talkers.ask({"ask": "until", "answers": turns}, longest)
     return figures_of(tally, engines, calls, voice)
+
+
+async def _check(engines: Engines) -> None:
+    """Raise :class:`BenchError` when an engine's model is missing; a node would wait for it."""
+    try:
+        if engines.recognizer == "sherpa":
+            await (await build_recognizer("sherpa")).close()
+        if engines.voice == "piper" and not list(models_folder(os.environ).rglob("*.onnx.json")):
+            raise BenchError("no piper voice is there: run `inland models pull`")
+    except RecognizerError as error:
+        raise BenchError(str(error)) from error
 
 
 def figures_of(tally: Json, engines: Engines, calls: int, voice: Json) -> TurnFigures:

@@ -35,6 +35,8 @@ class WholePart:
     cpu_by_process: Mapping[str, float]
     ready_resident: Mapping[str, int]
     resident: Mapping[str, int]
+    worker_per_call: int
+    """Resident bytes of the worker for each call, what the first one loads included."""
     node_ready: float
     control_plane_ready: float
     answers: int
@@ -72,6 +74,7 @@ async def measure_whole(calls: int, seconds: float, folder: Path) -> WholePart:
         cpu_by_process=shares,
         ready_resident=ready,
         resident=resident,
+        worker_per_call=(resident["worker"] - ready["worker"]) // calls,
         node_ready=round(node.node_ready, 2),
         control_plane_ready=round(node.control_plane_ready, 2),
         answers=len(tally["wire_ms"]),
@@ -107,5 +110,6 @@ def rows(part: WholePart) -> list[tuple[str, str]]:
         ),
         ("resident when ready, MB", ready),
         ("resident with calls, MB", loaded),
+        ("worker's memory per call", f"{part.worker_per_call / MB:.1f} MB resident"),
         ("beside it", f"callers {part.callers_cores:.2f} cores, others {part.elsewhere:.2f}"),
     ]
