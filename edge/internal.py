@@ -38,6 +38,12 @@ class CallOpened(Wire):
     answer: str
 
 
+class WorkerFailed(Wire):
+    """The line of a worker that cannot work: what is wrong, in words for an operator."""
+
+    failed: str
+
+
 class WorkerStatus(Wire):
     """One line of a worker's standard output: it is ready, and how busy it is."""
 

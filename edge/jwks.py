@@ -25,6 +25,7 @@ class KeyCache:
     def __init__(self, control_planes: Sequence[str]) -> None:
         self._control_planes = tuple(control_planes)
         self._keys: dict[str, jwt.PyJWK] = {}
+        self._failing: dict[str, str] = {}
         self.loaded = asyncio.Event()
         """Set once at least one key is known."""
 
@@ -50,11 +51,15 @@ class KeyCache:
             async with session.get(base.rstrip("/") + JWKS_PATH, allow_redirects=False) as answer:
                 body = await answer.content.read(MAX_BYTES)
                 answer.raise_for_status()
+            self._failing.pop(base, None)
             return {
                 key.key_id: key
                 for key in jwt.PyJWKSet.from_json(body.decode()).keys[:MAX_KEYS]
                 if key.key_id and key.key_type == "OKP"
             }
         except (aiohttp.ClientError, TimeoutError, jwt.PyJWTError, ValueError) as error:
-            log.warning("keys not fetched", extra={"reason": type(error).__name__})
+            reason = type(error).__name__
+            if self._failing.get(base) != reason:  # once, not every second
+                log.warning("keys not fetched", extra={"reason": reason})
+            self._failing[base] = reason
             return {}

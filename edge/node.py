@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from edge.api import Gate, create_app
 from edge.beat import Beater, NodeLoad
 from edge.clock import SystemClock
 from edge.jwks import KeyCache
-from edge.pool import WorkerPool
+from edge.pool import WorkerPool, WorkerPoolError
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
-from edge.settings import NodeSettings, node_secret
+from edge.settings import SECRET_VARIABLE, NodeSettings, node_secret
+from edge.speech.voice import VoiceError
 from edge.speech.voices.process import VoiceProcess
 from regions.catalogue import load_catalogue
 
@@ -36,14 +38,21 @@ class NodeError(Exception):
 class Node:
     """One node of one region.
 
-    ``start`` returns when the node takes calls (or raises :class:`NodeError`); ``run`` serves until
-    ``stop`` is set, then drains and closes.
+    ``on_ready`` is called once, when calls are taken. ``languages`` are those its agents speak.
     """
 
-    def __init__(self, settings: NodeSettings) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        *,
+        languages: tuple[str, ...] = ("en",),
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
+        self._languages = languages
+        self._on_ready = on_ready
         self._clock = SystemClock()
-        self.ready = asyncio.Event()
+        self._ready = False
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Start, serve until ``stop``, drain, close. Raises :class:`NodeError`."""
@@ -55,12 +64,18 @@ class Node:
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
         secret = node_secret(settings)
+        os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = KeyCache(settings.control_planes)
         region_key = LocalKeyFile.open(settings.key_path, settings.region)
         resume = ResumeTokens(region_key.subkey("resume"), self._clock)
         directory = Path(tempfile.mkdtemp(prefix="inland-"))
-        voice = VoiceProcess(directory / "voice.sock", voice=settings.voice, models=settings.models)
+        voice = VoiceProcess(
+            directory / "voice.sock",
+            voice=settings.voice,
+            models=settings.models,
+            languages=self._languages,
+        )
         pool = WorkerPool(settings, directory, directory / "voice.sock")
         gate = Gate(settings, catalogue, pool, keys, resume, self._clock)
         beater = Beater(
@@ -78,29 +93,40 @@ class Node:
         )
         try:
             await self._listen(runner)
-            await voice.start()
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(voice.run()),
-                    group.create_task(pool.run()),
-                    group.create_task(keys.run()),
-                ]
-                await self._until_ready(pool, keys, stop)
-                beater.start()
-                await stop.wait()
-                gate.draining = True
-                log.info("draining", extra={"node": settings.node, "count": pool.active})
-                await pool.drain(settings.drain_seconds)
-                await pool.stop()
-                for task in background:
-                    task.cancel()
+            await self._run(gate, voice, beater, stop)
+        except* (VoiceError, WorkerPoolError) as errors:
+            raise NodeError(str(first_error(errors))) from None
         finally:
-            if self.ready.is_set():
+            if self._ready:
                 await asyncio.to_thread(beater.stop)
             await pool.stop()
             await voice.stop()
             await runner.cleanup()
             shutil.rmtree(directory, ignore_errors=True)
+
+    async def _run(
+        self, gate: Gate, voice: VoiceProcess, beater: Beater, stop: asyncio.Event
+    ) -> None:
+        """Serve until ``stop``, then drain. Raises groups of errors."""
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(gate.pool.run()),
+                group.create_task(gate.keys.run()),
+            ]
+            await voice.start()
+            background.append(group.create_task(voice.run()))
+            await self._until_ready(gate.pool, stop)
+            if not stop.is_set():
+                self._ready = True
+                beater.start()
+                self._on_ready()
+            await stop.wait()
+            gate.draining = True
+            log.info("draining", extra={"node": self.settings.node, "count": gate.pool.active})
+            await gate.pool.drain(self.settings.drain_seconds)
+            await gate.pool.stop()
+            for task in background:
+                task.cancel()
 
     async def _listen(self, runner: web.AppRunner) -> None:
         settings = self.settings
@@ -114,13 +140,20 @@ class Node:
                 "end the program that uses the port, or set 'port' in the node's settings"
             ) from error
 
-    async def _until_ready(self, pool: WorkerPool, keys: KeyCache, stop: asyncio.Event) -> None:
+    async def _until_ready(self, pool: WorkerPool, stop: asyncio.Event) -> None:
         """Wait for the workers, unless the node is stopped before they are there."""
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(pool.until_ready())
             stopped = group.create_task(stop.wait())
             await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
             stopped.cancel()
-        if not stop.is_set():
-            self.ready.set()
+            if stop.is_set():
+                waiting.cancel()
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error inside nested groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

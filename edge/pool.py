@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,9 @@ from pathlib import Path
 import aiohttp
 from pydantic import ValidationError
 
-from edge.internal import SOCKET_FORMAT, WorkerStatus
+from edge.internal import SOCKET_FORMAT, WorkerFailed, WorkerStatus
 from edge.problem import EdgeRefusal
-from edge.settings import SECRET_VARIABLE, NodeSettings
+from edge.settings import NodeSettings
 
 START_SECONDS = 20.0
 """What a worker may take to become ready before it is replaced."""
@@ -50,6 +49,10 @@ class WorkerSlot:
         return max(0, self.status.capacity - self.load) if self.status else 0
 
 
+class WorkerPoolError(Exception):
+    """A worker cannot work; the text says why. Starting it again does not help."""
+
+
 class WorkerPool:
     """Workers behind unix sockets in a private directory.
 
@@ -60,6 +63,7 @@ class WorkerPool:
         self._settings = settings
         self._voice_socket = voice_socket
         self._stopping = False
+        self._failure = ""
         self.slots = [
             self._slot(index, directory / SOCKET_FORMAT.format(index=index))
             for index in range(settings.workers)
@@ -116,9 +120,11 @@ class WorkerPool:
                 group.create_task(self._keep(slot))
 
     async def until_ready(self) -> None:
-        """Returns once every worker is ready."""
+        """Returns once every worker is ready. Raises ``WorkerPoolError`` when one cannot be."""
         for slot in self.slots:
             while slot.status is None:
+                if self._failure:
+                    raise WorkerPoolError(self._failure)
                 slot.changed.clear()
                 await slot.changed.wait()
 
@@ -140,7 +146,6 @@ class WorkerPool:
             "edge.worker_main",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name != SECRET_VARIABLE},
         )
         slot.process = process
         if process.stdin is None or process.stdout is None:  # both were asked for
@@ -177,13 +182,24 @@ class WorkerPool:
                 return False
             if not line:
                 return lived
-            try:
-                slot.status = WorkerStatus.model_validate_json(line)
-            except ValidationError:
-                log.error("worker said something else", extra={"worker": slot.index})
+            status = self._read(slot, line)
+            if status is None:
                 return False
+            slot.status = status
             lived = True
             slot.changed.set()
+
+    def _read(self, slot: WorkerSlot, line: bytes) -> WorkerStatus | None:
+        try:
+            return WorkerStatus.model_validate_json(line)
+        except ValidationError:
+            pass
+        try:
+            self._failure = WorkerFailed.model_validate_json(line).failed
+        except ValidationError:
+            self._failure = "a worker printed something that is not its status"
+        log.error("worker cannot work", extra={"worker": slot.index})
+        return None
 
     async def drain(self, seconds: float) -> None:
         """Let the calls end; those that have not after ``seconds`` are ended by their worker."""

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
-from edge.internal import OpenCall, WorkerStatus
+from edge.internal import OpenCall, WorkerFailed, WorkerStatus
 from edge.logs import configure_logging
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
@@ -35,15 +35,19 @@ from edge.session.store import SessionStore
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
+from edge.speech.recognizer import RecognizerError
 from edge.speech.voices.client import VoiceClient
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
-from edge.transport.webrtc.errors import IceRestartUnsupported
+from edge.transport.webrtc.errors import IceRestartUnsupported, WebRtcError
 from edge.worker import Rooms, Worker
+from regions.strict_yaml import ConfigError
 
 DRAIN_SECONDS = 8.0
 """What ending every call at once may take."""
 
 SWEEP_SECONDS = 3600.0
+CANNOT_START = (ConfigError, RecognizerError, SessionError, WebRtcError)
+"""What an operator has to mend before a worker can work."""
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -216,7 +220,13 @@ def main() -> int:
     order = json.loads(sys.stdin.buffer.raw.readline())  # type: ignore[union-attr]
     settings = NodeSettings.model_validate(order["settings"])
     configure_logging(settings.log_level, node=settings.node, worker=order["index"])
-    asyncio.run(work(order["index"], Path(order["socket"]), Path(order["voice_socket"]), settings))
+    try:
+        asyncio.run(
+            work(order["index"], Path(order["socket"]), Path(order["voice_socket"]), settings)
+        )
+    except CANNOT_START as error:
+        print(WorkerFailed(failed=str(error)).model_dump_json(), flush=True)  # noqa: T201
+        return 1
     return 0
 
 

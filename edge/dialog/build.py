@@ -13,7 +13,7 @@ from edge.dialog.models import SseChatModel
 from edge.dialog.tool_http import HttpBoundTool
 from edge.dialog.tool_python import PythonBoundTool
 from edge.dialog.tools import BoundTool, ToolLedger, ToolRunner
-from edge.outbound import Outbound
+from edge.outbound import Outbound, Pool
 from regions.strict_yaml import ConfigError
 
 MODEL_URL, MODEL_NAME = "INLAND_MODEL_URL", "INLAND_MODEL"
@@ -46,6 +46,13 @@ def build_conductor(
     return ModelConductor(
         spec, session_id=session_id, today=today, runner=runner, model=chat, fallback=flow
     )
+
+
+def check_agent(spec: AgentSpec, environ: Mapping[str, str]) -> None:
+    """Raise ``ConfigError`` for what :func:`build_conductor` would refuse at the first call."""
+    nowhere = Outbound(here="", allowed={}, pool=Pool())
+    bind_tools(spec, nowhere, environ)
+    model_of(spec, environ)
 
 
 def bind_tools(

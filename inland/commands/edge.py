@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.node import Node
 
 HELP = "run an edge node: take calls for one region"
 
@@ -33,8 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
     from edge.dialog.agent import load_agents
+    from edge.dialog.build import check_agent
     from edge.logs import configure_logging
-    from edge.node import Node, NodeError
+    from edge.node import Node, NodeError, first_error
+    from edge.session.errors import SessionError
     from edge.settings import NodeSettings, SecretError, load_settings
     from regions.strict_yaml import ConfigError
 
@@ -44,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         changes = {name: value for name, value in given.items() if value is not None}
         settings = NodeSettings.model_validate(settings.model_dump() | changes)
         agents = load_agents(settings.agents)
+        for spec in agents.values():
+            check_agent(spec, os.environ)
     except ConfigError as error:
         print(f"inland edge: {error}", file=sys.stderr)
         return 2
@@ -56,33 +65,28 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
         return 0
     configure_logging(settings.log_level, node=settings.node)
+
+    def announce() -> None:
+        print(f"inland edge: {settings.node} takes calls for {settings.region} at {settings.url}")
+        sys.stdout.flush()
+
+    languages = tuple(sorted({spec.language for spec in agents.values()}))
     try:
-        asyncio.run(_serve(Node(settings)))
-    except (NodeError, SecretError) as error:
-        print(f"inland edge: {error}", file=sys.stderr)
-        return 2
-    return 0
+        asyncio.run(_serve(Node(settings, languages=languages, on_ready=announce)))
+    except* (NodeError, SecretError, SessionError, ConfigError) as errors:
+        print(f"inland edge: {first_error(errors)}", file=sys.stderr)
+        failed = True
+    else:
+        failed = False
+    return 2 if failed else 0
 
 
-async def _serve(node: object) -> None:
+async def _serve(node: Node) -> None:
     import asyncio
     import signal
 
-    from edge.node import Node
-
-    assert isinstance(node, Node)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-
-    async def announce() -> None:
-        await node.ready.wait()
-        settings = node.settings
-        print(f"inland edge: {settings.node} takes calls for {settings.region} at {settings.url}")
-        sys.stdout.flush()
-
-    async with asyncio.TaskGroup() as group:
-        announcing = group.create_task(announce())
-        await node.serve(stop)
-        announcing.cancel()
+    await node.serve(stop)

@@ -1,8 +1,8 @@
 """The voice process: ``python -m edge.speech.voices.worker --socket PATH``.
 
 Serves ``protocol`` on a unix socket that only its own user may open. Writes one line, ``ready``,
-when it can be connected to. Ends on SIGTERM or SIGINT, and when its standard input ends, which is
-how it notices that its parent is gone.
+when it can be connected to. Ends on SIGTERM, and when its standard input ends, which is how it
+notices that its parent is gone.
 """
 
 from __future__ import annotations
@@ -213,8 +213,9 @@ def main(argv: list[str] | None = None) -> int:
 async def _run(socket: Path, studio: Studio) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # A terminal's Ctrl-C reaches the whole group; calls may still be draining, so the parent decides.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
     # A thread, because not everything that can be a standard input can be polled.
     threading.Thread(target=_watch_parent, args=(loop, stop), daemon=True).start()
     await serve(socket, studio, stop, _announce)
