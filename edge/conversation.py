@@ -8,6 +8,7 @@ played or cut off. An edge that dies in between loses no understood word.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -35,6 +36,9 @@ from edge.events import (
 from edge.exchange import Answer, Ear, Exchange, Memory, Mouth
 from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
+from edge.speech.voice import VoiceError
+
+log = logging.getLogger(__name__)
 
 Publish = Callable[[Event], None]
 Ending: TypeAlias = Literal["completed", "handover"]
@@ -317,7 +321,11 @@ class Conversation:
             self._listener.expect(expectation)
 
     async def _play(self, answer: Answer) -> None:
-        await answer.run()
+        try:
+            await answer.run()
+        except VoiceError as error:
+            # The words reached the client as text; the next answer finds the voice restarted.
+            log.error("voice failed", extra={"reason": type(error).__name__})
         self._listener.agent_speaking = False
 
     async def _conclude(self, exchange: Exchange) -> None:

@@ -25,6 +25,7 @@ from edge.events import (
 from edge.grammar import Grammar, Words
 from edge.metrics import WorkerMetrics
 from edge.realtime import Event
+from edge.speech.voice import VoiceError
 from tests.fakes.clock import FakeClock
 
 YES = Expectation("yes", Grammar("yes", Words("yes")))
@@ -51,6 +52,7 @@ class FakeAnswer:
         self.first_played_at: float | None = None
         self.finished = False
         self._over = asyncio.Event()
+        self._error: Exception | None = None
 
     @property
     def complete(self) -> bool:
@@ -76,8 +78,14 @@ class FakeAnswer:
         if self.complete:
             self._over.set()
 
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._over.set()
+
     async def run(self) -> None:
         await self._over.wait()
+        if self._error is not None:
+            raise self._error
 
     def cut(self) -> None:
         self._over.set()
@@ -324,6 +332,19 @@ async def test_each_tool_call_is_known_to_the_journal_before_it_runs() -> None:
         await talk.memory.kept.get()
         await talk.memory.kept.get()
     assert [turn.caller for turn in talk.memory.turns] == ["book it", ""]
+
+
+async def test_call_goes_on_when_the_voice_fails() -> None:
+    conductor = ScriptedConductor([Say("hello")], [Say("I am back")])
+    async with talking(conductor) as (talk, _):
+        broken = await talk.mouth.answers.get()
+        broken.fail(VoiceError("the voice process died"))
+        done = await talk.until("response.done")
+        assert done["response"]["status"] == "cancelled"
+        talk.says("are you there")
+        (await talk.mouth.answers.get()).play()
+        await talk.until("response.done", 2)
+    assert talk.memory.turns[-1].agent == "I am back"
 
 
 async def test_cancelled_conversation_still_keeps_what_was_heard() -> None:
