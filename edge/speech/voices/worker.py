@@ -214,7 +214,7 @@ async def _run(socket: Path, studio: Studio) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    # A terminal's Ctrl-C reaches the whole group; calls may still be draining, so the parent decides.
+    # A terminal's Ctrl-C reaches the whole group; calls may be draining, so the parent decides.
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     # A thread, because not everything that can be a standard input can be polled.
     threading.Thread(target=_watch_parent, args=(loop, stop), daemon=True).start()
