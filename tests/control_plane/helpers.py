@@ -15,7 +15,7 @@ from control_plane.contract import Heartbeat
 from control_plane.server import Serving, serve
 from control_plane.settings import Settings
 from regions.catalogue import load_catalogue
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 CATALOGUE = load_catalogue()
 POLICY = CATALOGUE.policy
@@ -64,14 +64,14 @@ def heartbeat(region: str = "eu-central-1", **changes: Any) -> Heartbeat:
 
 @asynccontextmanager
 async def serving(
-    wanted: Settings, clock: ManualClock | None = None
+    wanted: Settings, clock: FakeClock | None = None
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A client whose paths lead to a control plane with ``wanted``; stopped at the end."""
     stop = asyncio.Event()
     ready: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(
-            serve(wanted, stop, clock=clock or ManualClock(), on_ready=ready.set_result)
+            serve(wanted, stop, clock=clock or FakeClock(), on_ready=ready.set_result)
         )
         base = (await ready).url
         try:

@@ -33,7 +33,7 @@ from tests.control_plane.helpers import (
     serving,
     settings,
 )
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 GERMAN = {"agent": "clinic-reception", "country": "DE"}
 
@@ -41,7 +41,7 @@ GERMAN = {"agent": "clinic-reception", "country": "DE"}
 async def test_a_german_caller_gets_frankfurt_first_ireland_next_and_a_token_for_both(
     tmp_path: Path,
 ) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with serving(settings(tmp_path), clock) as client:
         for region in REGIONS:
             assert await post_beat(client, region) == 204
@@ -77,7 +77,7 @@ async def test_a_german_caller_gets_frankfurt_first_ireland_next_and_a_token_for
 async def test_a_german_caller_is_refused_while_mumbai_is_free_when_all_of_europe_is_down(
     tmp_path: Path,
 ) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with serving(settings(tmp_path), clock) as client:
         await post_beat(client, "eu-central-1")
         await post_beat(client, "eu-west-1")
@@ -140,7 +140,7 @@ async def test_a_node_that_drains_is_full_or_follows_another_policy_gets_no_call
 async def test_a_node_that_missed_beats_is_still_offered_when_there_is_no_other(
     tmp_path: Path,
 ) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with serving(settings(tmp_path), clock) as client:
         await post_beat(client)
         clock.advance(SUSPECT_SECONDS)
@@ -255,7 +255,7 @@ async def test_a_page_of_another_origin_may_neither_ask_nor_read(tmp_path: Path)
 
 
 async def test_a_client_that_asks_too_often_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with serving(settings(tmp_path), clock) as client:
         await post_beat(client)
         for _ in range(60):
@@ -363,7 +363,7 @@ async def test_the_state_is_for_operators_and_servers_and_counts_calls(tmp_path:
 
 
 async def test_it_is_ready_once_every_node_had_the_time_to_beat(tmp_path: Path) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     async with serving(settings(tmp_path), clock) as client:
         statuses = []
         for seconds in (0.0, 1.0):

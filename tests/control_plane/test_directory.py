@@ -6,7 +6,7 @@ from control_plane.contract import DEAD_SECONDS, SUSPECT_SECONDS
 from control_plane.directory import FORGET_SECONDS, Directory, Health
 from control_plane.errors import StaleBeat, TooManyNodes
 from tests.control_plane.helpers import heartbeat
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 REGION = "eu-central-1"
 
@@ -17,7 +17,7 @@ def only(directory: Directory) -> tuple[Health, int, int]:
 
 
 def test_a_node_is_suspect_at_two_and_a_half_seconds_and_dead_at_five() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock)
     directory.beat(heartbeat())
     seen = []
@@ -28,7 +28,7 @@ def test_a_node_is_suspect_at_two_and_a_half_seconds_and_dead_at_five() -> None:
 
 
 def test_a_dead_node_is_live_again_with_its_next_beat() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock)
     directory.beat(heartbeat(sequence=1))
     clock.advance(DEAD_SECONDS)
@@ -38,7 +38,7 @@ def test_a_dead_node_is_live_again_with_its_next_beat() -> None:
 
 @pytest.mark.parametrize("sequence", [1, 5])
 def test_a_repeated_or_older_sequence_of_a_boot_is_refused(sequence: int) -> None:
-    directory = Directory(ManualClock())
+    directory = Directory(FakeClock())
     directory.beat(heartbeat(sequence=5, active=1))
     with pytest.raises(StaleBeat):
         directory.beat(heartbeat(sequence=sequence, active=9))
@@ -46,7 +46,7 @@ def test_a_repeated_or_older_sequence_of_a_boot_is_refused(sequence: int) -> Non
 
 
 def test_a_stale_beat_does_not_keep_a_node_alive() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock)
     directory.beat(heartbeat(sequence=5))
     clock.advance(DEAD_SECONDS)
@@ -56,7 +56,7 @@ def test_a_stale_beat_does_not_keep_a_node_alive() -> None:
 
 
 def test_a_new_boot_starts_over_and_the_former_one_is_ignored_for_good() -> None:
-    directory = Directory(ManualClock())
+    directory = Directory(FakeClock())
     directory.beat(heartbeat(boot="boot-one-1", sequence=90, active=7))
     directory.placed(REGION, f"{REGION}-a")
     directory.beat(heartbeat(boot="boot-two-2", sequence=0, active=0))
@@ -68,7 +68,7 @@ def test_a_new_boot_starts_over_and_the_former_one_is_ignored_for_good() -> None
 
 
 def test_own_placements_count_at_once_and_fade_with_each_beat() -> None:
-    directory = Directory(ManualClock())
+    directory = Directory(FakeClock())
     directory.beat(heartbeat(sequence=1))
     for _ in range(5):
         directory.placed(REGION, f"{REGION}-a")
@@ -80,20 +80,20 @@ def test_own_placements_count_at_once_and_fade_with_each_beat() -> None:
 
 
 def test_placing_on_a_node_that_is_gone_is_harmless() -> None:
-    directory = Directory(ManualClock())
+    directory = Directory(FakeClock())
     directory.placed(REGION, "nobody")
     assert directory.nodes(REGION) == ()
 
 
 def test_two_regions_may_use_one_name_without_meeting() -> None:
-    directory = Directory(ManualClock())
+    directory = Directory(FakeClock())
     directory.beat(heartbeat("eu-central-1", node="a", active=1))
     directory.beat(heartbeat("ap-south-1", node="a", active=2, boot="boot-two-2"))
     assert [directory.nodes(r)[0].active for r in directory.regions()] == [1, 2]
 
 
 def test_a_region_with_its_fill_of_living_nodes_takes_no_more_and_others_are_untouched() -> None:
-    directory = Directory(ManualClock(), nodes_per_region=2)
+    directory = Directory(FakeClock(), nodes_per_region=2)
     directory.beat(heartbeat(node="a"))
     directory.beat(heartbeat(node="b"))
     with pytest.raises(TooManyNodes):
@@ -103,7 +103,7 @@ def test_a_region_with_its_fill_of_living_nodes_takes_no_more_and_others_are_unt
 
 
 def test_a_dead_node_makes_room_for_a_new_one() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock, nodes_per_region=2)
     directory.beat(heartbeat(node="a"))
     clock.advance(DEAD_SECONDS)
@@ -113,7 +113,7 @@ def test_a_dead_node_makes_room_for_a_new_one() -> None:
 
 
 def test_dead_nodes_stay_visible_for_a_while_and_are_then_forgotten() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock)
     directory.beat(heartbeat())
     clock.advance(FORGET_SECONDS - 1)
@@ -125,7 +125,7 @@ def test_dead_nodes_stay_visible_for_a_while_and_are_then_forgotten() -> None:
 
 
 def test_a_replica_is_warm_one_beat_after_it_started() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     directory = Directory(clock)
     assert not directory.warm
     clock.advance(1.0)

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from control_plane.ratelimit import AddressHasher, Buckets, Rate
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 RATE = Rate(per_second=2, burst=3)
 
 
 def test_a_burst_passes_then_the_wait_is_told() -> None:
-    buckets = Buckets(ManualClock())
+    buckets = Buckets(FakeClock())
     assert [buckets.take(b"a", RATE) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_the_wait_that_was_told_is_enough() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     buckets = Buckets(clock)
     for _ in range(3):
         buckets.take(b"a", RATE)
@@ -21,7 +21,7 @@ def test_the_wait_that_was_told_is_enough() -> None:
 
 
 def test_asking_too_soon_does_not_push_the_next_token_away() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     buckets = Buckets(clock)
     for _ in range(3):
         buckets.take(b"a", RATE)
@@ -33,28 +33,28 @@ def test_asking_too_soon_does_not_push_the_next_token_away() -> None:
 
 
 def test_a_long_silence_saves_up_no_more_than_the_burst() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     buckets = Buckets(clock)
     clock.advance(10_000)
     assert [buckets.take(b"a", RATE) > 0 for _ in range(4)] == [False, False, False, True]
 
 
 def test_names_do_not_share_tokens() -> None:
-    buckets = Buckets(ManualClock())
+    buckets = Buckets(FakeClock())
     for _ in range(4):
         buckets.take(b"a", RATE)
     assert buckets.take(b"b", RATE) == 0.0
 
 
 def test_a_flood_of_names_does_not_grow_the_table() -> None:
-    buckets = Buckets(ManualClock(), limit=100)
+    buckets = Buckets(FakeClock(), limit=100)
     for number in range(1000):
         buckets.take(str(number).encode(), RATE)
     assert len(buckets) == 100
 
 
 def test_a_name_in_use_outlives_those_that_are_not() -> None:
-    buckets = Buckets(ManualClock(), limit=2)
+    buckets = Buckets(FakeClock(), limit=2)
     for _ in range(3):
         buckets.take(b"busy", RATE)
     for number in range(10):
