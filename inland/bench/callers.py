@@ -1,7 +1,7 @@
 """All callers of the media benches in one process.
 
 ``python -m inland.bench.callers``: order ``{"url": …, "speech": file}``; questions ``connect`` with
-``calls``, ``begin``, ``end`` and ``hang_up``.
+``calls``, ``begin``, ``end``, ``report`` and ``hang_up``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Callers:
         self._certificate = RTCCertificate.generateCertificate()
         self._began = 0.0
         self._late = 0
+        self._counted: child.Json = {}
+        self._gaps: list[list[float]] = []
 
     async def respond(self, question: child.Json) -> child.Json:
         """See the module."""
@@ -56,7 +58,9 @@ class Callers:
                 self._began, self._late = time.monotonic(), self._ticker.late
                 return {}
             case "end":
-                return self._counted()
+                return self._end()
+            case "report":
+                return self._report()
             case _:
                 await self.close()
                 return {}
@@ -88,16 +92,22 @@ class Callers:
         self._silences.append(self._ticker.subscribe(caller.tick))
         return time.monotonic() - began
 
-    def _counted(self) -> child.Json:
-        gaps = gaps_of(caller.gaps for caller in self._callers)
-        return {
+    def _end(self) -> child.Json:
+        """Stop counting; what was counted is asked for when nothing else is measured any more."""
+        callers = self._callers
+        self._gaps = [list(caller.gaps) for caller in callers]
+        self._counted = {
             "seconds": time.monotonic() - self._began,
-            "sent": sum(caller.sent for caller in self._callers),
-            "received": sum(caller.received for caller in self._callers),
-            "lost": sum(caller.lost for caller in self._callers),
+            "sent": sum(caller.sent for caller in callers),
+            "received": sum(caller.received for caller in callers),
+            "lost": sum(caller.lost for caller in callers),
             "late_ticks": self._ticker.late - self._late,
-            "gaps": dataclasses.asdict(gaps) if gaps else None,
         }
+        return {}
+
+    def _report(self) -> child.Json:
+        gaps = gaps_of(self._gaps)
+        return {**self._counted, "gaps": dataclasses.asdict(gaps) if gaps else None}
 
     async def close(self) -> None:
         """Hang up every call."""

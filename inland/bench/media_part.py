@@ -82,8 +82,10 @@ async def _window(
     before = read(processes)
     await asyncio.sleep(seconds)
     after = read(processes)
-    heard = await server.ask({"ask": "end"}, ANSWER_SECONDS)
-    counted = await callers.ask({"ask": "end"}, ANSWER_SECONDS)
+    for each in (server, callers):
+        await each.ask({"ask": "end"}, ANSWER_SECONDS)
+    heard = await server.ask({"ask": "report"}, ANSWER_SECONDS)
+    counted = await callers.ask({"ask": "report"}, ANSWER_SECONDS)
     full = memory(server.process, server.name)
     window = between(before, after)
     return MediaPart(

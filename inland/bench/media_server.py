@@ -1,7 +1,7 @@
 """The media path alone: our endpoint, every packet decoded, a frame encoded and sent each 20 ms.
 
 ``python -m inland.bench.media_server``: order ``{"speech": file}``, answer ``{"url": …}``; the
-questions ``begin`` and ``end`` enclose the measured window.
+questions ``begin`` and ``end`` enclose the measured window, ``report`` asks what happened in it.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class MediaServer:
         self._lines: dict[Line, None] = {}
         self._began = (0.0, 0)
         self._answered = 0
+        self._counted: child.Json = {}
+        self._gaps: list[list[float]] = []
 
     async def offer(self, request: web.Request) -> web.Response:
         """``POST /offer``: SDP in, SDP out."""
@@ -107,20 +109,25 @@ class MediaServer:
             await line.leg.close()
 
     async def respond(self, question: child.Json) -> child.Json:
-        """``begin`` and ``end``."""
-        if question["ask"] == "begin":
-            for line in self._lines:
-                line.begin()
-            self._began = (time.monotonic(), self._ticker.late)
-            return {}
-        began, late = self._began
-        gaps = gaps_of(line.gaps for line in self._lines)
-        return {
-            "frames": sum(line.frames for line in self._lines),
-            "seconds": time.monotonic() - began,
-            "gaps": dataclasses.asdict(gaps) if gaps else None,
-            "late_ticks": self._ticker.late - late,
-        }
+        """``begin``, ``end`` and ``report``; what takes time waits for the last."""
+        match question["ask"]:
+            case "begin":
+                for line in self._lines:
+                    line.begin()
+                self._began = (time.monotonic(), self._ticker.late)
+                return {}
+            case "end":
+                began, late = self._began
+                self._gaps = [list(line.gaps) for line in self._lines]
+                self._counted = {
+                    "frames": sum(line.frames for line in self._lines),
+                    "seconds": time.monotonic() - began,
+                    "late_ticks": self._ticker.late - late,
+                }
+                return {}
+            case _:
+                gaps = gaps_of(self._gaps)
+                return {**self._counted, "gaps": dataclasses.asdict(gaps) if gaps else None}
 
 
 async def serve(order: child.Json) -> None:

@@ -67,6 +67,7 @@ class StockServer:
         self._peers: list[RTCPeerConnection] = []
         self._samples = 0
         self._began = (0.0, 0)
+        self._counted: child.Json = {}
 
     async def offer(self, request: web.Request) -> web.Response:
         """``POST /offer``: SDP in, SDP out."""
@@ -94,17 +95,18 @@ class StockServer:
             return
 
     async def respond(self, question: child.Json) -> child.Json:
-        """``begin`` and ``end``; a stock sender tells nothing about its gaps."""
+        """``begin``, ``end`` and ``report``; a stock sender tells nothing about its gaps."""
         if question["ask"] == "begin":
             self._began = (time.monotonic(), self._samples)
-            return {}
-        began, samples = self._began
-        return {
-            "frames": (self._samples - samples) // LISTEN_FRAME,
-            "seconds": time.monotonic() - began,
-            "gaps": None,
-            "late_ticks": None,
-        }
+        elif question["ask"] == "end":
+            began, samples = self._began
+            self._counted = {
+                "frames": (self._samples - samples) // LISTEN_FRAME,
+                "seconds": time.monotonic() - began,
+                "gaps": None,
+                "late_ticks": None,
+            }
+        return self._counted
 
     async def close(self) -> None:
         """End every connection; their tracks end with them."""

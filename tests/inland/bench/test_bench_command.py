@@ -91,7 +91,7 @@ def test_media_measures_ours_and_stock_with_the_same_callers(bench: Bench) -> No
     assert {target["what"] for target in figures["targets"]} == {
         "media, 2 calls",
         "gap between packets, p99",
-        "stock aiortc against it",
+        "stock aiortc, 2 calls, against it",
     }
     assert figures["machine"]["cores"] >= 1
 

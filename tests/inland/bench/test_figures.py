@@ -11,7 +11,7 @@ import pytest
 from inland.bench.errors import BenchError
 from inland.bench.gaps import Gaps, gaps_of
 from inland.bench.machine import Machine, describe
-from inland.bench.media import MediaFigures
+from inland.bench.media import MediaFigures, slipped
 from inland.bench.media_part import MediaPart
 from inland.bench.private_node import Engines
 from inland.bench.target import Target, section_lines, target_lines
@@ -113,13 +113,22 @@ def test_this_machine_can_be_described() -> None:
 
 def test_the_ratio_compares_one_call_with_one_call() -> None:
     stock = dataclasses.replace(PART, calls=10, cpu=0.048)
-    figures = MediaFigures(PART, stock, None, ())
-    assert figures.ratio == 4.0
-    assert [target.met for target in figures.targets] == [True, True, True]
+    few = dataclasses.replace(PART, calls=10, cpu=0.02)
+    figures = MediaFigures(PART, few, stock, None, ())
+    assert (figures.ratio, figures.ratio_same_calls) == (4.0, 2.4)
+    assert [target.met for target in figures.targets] == [True, True, True, False]
+
+
+def test_a_server_that_was_starved_is_not_called_cheap() -> None:
+    starved = dataclasses.replace(PART, packets_out=40.0, elsewhere=1.4)
+    assert slipped("media", PART) == ""
+    note = slipped("media", starved)
+    assert "media with 50 calls sent 80% of the packets that were due" in note
+    assert "others used 1.4 cores" in note
 
 
 def test_what_was_skipped_has_no_target() -> None:
-    figures = MediaFigures(PART, None, None, ())
+    figures = MediaFigures(PART, None, None, None, ())
     assert figures.ratio is None
     assert [target.what for target in figures.targets] == [
         "media, 50 calls",
