@@ -97,7 +97,7 @@ class Call:
         self._clock = clock
         self._metrics = metrics
         self._max_seconds = max_seconds
-        self._ended = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._started_at = clock.wall()
         self._answered_at: float | None = None
         self._conversation = Conversation(
@@ -129,7 +129,9 @@ class Call:
 
     async def _serve(self) -> EndReason:
         self._wire()
-        await self._leg.connected()
+        await self._connect()
+        if self._ended.done():
+            return self._ended.result()
         self._answered_at = self._clock.wall()
         self._leg.send(session_created(self._facts()))
         async with asyncio.TaskGroup() as group:
@@ -146,6 +148,19 @@ class Call:
                 for task in tasks:
                     task.cancel()
         return reason
+
+    async def _connect(self) -> None:
+        """Returns when the leg stands, or as soon as the call is to end: whoever hangs up, or
+        drains the node, does not wait for a leg that may never come. Raises ``LegError``."""
+        lost: list[BaseException] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                connecting = group.create_task(self._leg.connected())
+                self._ended.add_done_callback(lambda _: connecting.cancel())
+        except* LegError as group_error:
+            lost.extend(group_error.exceptions)
+        if lost:
+            raise LegError(str(lost[0])) from lost[0]
 
     def _wire(self) -> None:
         self._leg.on_audio = self._listener.feed

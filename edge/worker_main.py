@@ -38,7 +38,7 @@ from edge.speech.hearing import build_recognizer
 from edge.speech.recognizer import RecognizerError
 from edge.speech.voices.client import VoiceClient
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
-from edge.transport.webrtc.errors import IceRestartUnsupported, WebRtcError
+from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.worker import Rooms, Worker
 from regions.strict_yaml import ConfigError
 
@@ -179,8 +179,8 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
                 leg.patch(await request.text())
         except IceRestartUnsupported as error:
             raise EdgeRefusal("ice_restart_unsupported", str(error)) from error
-        except ValueError as error:
-            raise EdgeRefusal("bad_sdp", str(error)) from error
+        except OfferError as error:
+            raise EdgeRefusal(error.code, error.detail) from error
         return web.Response(status=204)
 
     async def hang_up(request: web.Request) -> web.Response:

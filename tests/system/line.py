@@ -14,6 +14,7 @@ import aiohttp
 from control_plane.contract import RouteClaims
 from control_plane.tokens import TokenSigner, load_or_create_key, new_session_id
 from edge.clock import SystemClock
+from edge.events import JsonValue
 from edge.media.ticker import Ticker
 from inland.caller.dialler import CallLeg, Dialler, Place
 from inland.caller.network import HttpNetwork
@@ -21,10 +22,8 @@ from inland.caller.options import AGENT, DEMO_KEY
 from inland.caller.session import running
 from inland.caller.webrtc import WebRtcPeer
 from regions.catalogue import load_catalogue
-from tests.system.world import World
+from tests.system.world import HANG_SECONDS, World, until
 
-HANG_SECONDS = 30.0
-"""When a wait counts as a hang."""
 CLASSES = ("audio", "transcript", "variables")
 
 
@@ -99,8 +98,8 @@ class Line:
     def type(self, words: str) -> None:
         """Say something by typing it; interrupts the agent."""
         assert self.leg is not None
-        content = [{"type": "input_text", "text": words}]
-        item = {"type": "message", "role": "user", "content": content}
+        content: list[JsonValue] = [{"type": "input_text", "text": words}]
+        item: dict[str, JsonValue] = {"type": "message", "role": "user", "content": content}
         self.leg.peer.send({"type": "conversation.item.create", "item": item})
 
     async def close(self) -> None:
@@ -150,9 +149,11 @@ class Exchange:
 
     async def idle(self, region: str) -> None:
         """Returns when the region has no call."""
-        async with asyncio.timeout(HANG_SECONDS):
-            while await self.world.active(region):
-                await asyncio.sleep(0.05)  # between two looks at another process
+
+        async def nobody() -> bool:
+            return await self.world.active(region) == 0
+
+        await until(nobody)
 
     def token(self, jurisdiction: str, regions: Sequence[str], **changes: object) -> str:
         """A route token signed with the control plane's own key: what it would never issue, too."""

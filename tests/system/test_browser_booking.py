@@ -1,10 +1,10 @@
 """A person with a browser books an appointment, and keeps it when the edge dies on them.
 
 A real Chromium shows the demo's own page. The caller's voice is flite's, made for the test, and
-where they lie beside the checkout three recordings of ``../shared/speech`` instead. It does not come
-from Chromium's fake microphone, which plays one file from the start and loops it and so cannot wait
-for the agent: the page's ``getUserMedia`` gives it a WebAudio destination, into which the test plays
-the next sentence when the agent is listening (``microphone.js``).
+where they lie beside the checkout three recordings of ``../shared/speech`` instead. It does not
+come from Chromium's fake microphone, which plays one file from the start and loops it, and so
+cannot wait for the agent: the page's ``getUserMedia`` gives it a WebAudio destination, into which
+the test plays the next sentence when the agent is listening (``microphone.js``).
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def shots(tmp_path: Path) -> Path:
 
 
 async def shoot(page: CallerPage, shots: Path, name: str) -> None:
-    await page.page.screenshot(path=shots / f"{name}.png")
+    # Colours that are on their way from light to dark would be neither.
+    await page.page.screenshot(path=shots / f"{name}.png", animations="disabled")
 
 
 async def test_caller_books_an_appointment_by_voice(

@@ -14,8 +14,8 @@ import pytest
 from inland.caller.errors import RefusedError
 from inland.caller.network import HttpNetwork
 from inland.caller.options import AGENT
-from tests.system.line import HANG_SECONDS, Exchange, exchange
-from tests.system.world import INLAND, World, breakable_demo, quiet_environment
+from tests.system.line import Exchange, exchange
+from tests.system.world import HANG_SECONDS, INLAND, World, breakable_demo, quiet_environment
 
 pytestmark = pytest.mark.system
 

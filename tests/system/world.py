@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from inland.demo.ports import HOST
 from inland.demo.supervisor import DemoOptions, demo
 
+HANG_SECONDS = 30.0
+"""When a wait counts as a hang."""
 READY_SECONDS = 60.0
 END_SECONDS = 30.0
 REGIONS = ("eu-central-1", "ap-south-1", "me-central-1")
@@ -125,6 +127,13 @@ def children(parent: psutil.Process, module: str) -> list[psutil.Process]:
             if module in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
     return found
+
+
+async def until(happened: Callable[[], Awaitable[bool]], seconds: float = HANG_SECONDS) -> None:
+    """Returns when another process has come that far. It tells nobody, so this looks."""
+    async with asyncio.timeout(seconds):
+        while not await happened():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 @contextmanager
