@@ -114,7 +114,10 @@ def page_config(control_plane: str, catalogue: Catalogue) -> dict[str, object]:
                 "id": region.id,
                 "name": region.name,
                 "country": region.country,
-                "jurisdiction": catalogue.jurisdiction(region.jurisdiction).name,
+                # In a sentence it has an article; as a label it has none.
+                "jurisdiction": catalogue.jurisdiction(region.jurisdiction).name.removeprefix(
+                    "the "
+                ),
             }
             for region in catalogue.regions
         ],

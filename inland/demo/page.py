@@ -10,8 +10,15 @@ from aiohttp import web
 import web_demo
 
 FOLDER = Path(web_demo.__file__).parent
-KINDS = frozenset({".html", ".js", ".css", ".svg", ".ico"})
-"""What of the folder is served; its Python and Markdown are not."""
+KINDS = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".ico": "image/x-icon",
+}
+"""What of the folder is served, and as what; its Python and Markdown are not. A machine's own table
+of types may call a script plain text, which a browser then does not run."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,6 +65,7 @@ def create_page(config: Mapping[str, object], connect: Sequence[str]) -> web.App
 
 def _file(path: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(path)
+        kind = f"{KINDS[path.suffix]}; charset=utf-8"
+        return web.FileResponse(path, headers={"Content-Type": kind})
 
     return serve

@@ -17,10 +17,22 @@ export class Conversation {
   #tools = new Map();
   /** @type {{item: HTMLElement, text: string}[]} typed, and not yet confirmed by the edge */
   #typed = [];
+  #atEnd = true;
   /** @type {HTMLElement|null} where timings go */
   #lastAnswer = null;
   /** @type {HTMLElement|null} timings that came before the first word of their answer */
   #early = null;
+
+  constructor() {
+    const box = this.#scroll;
+    box.addEventListener("scroll", () => {
+      this.#atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
+    });
+    // A telephone that is turned, or shows its keyboard: the last words stay in sight.
+    new ResizeObserver(() => {
+      if (this.#atEnd) box.scrollTop = box.scrollHeight;
+    }).observe(box);
+  }
 
   clear() {
     this.#list.replaceChildren();

@@ -25,9 +25,29 @@ export function toolCard({ name, arguments: given }) {
     done({ ok, output }) {
       badge.textContent = ok ? "Done" : "Failed";
       badge.className = `badge ${ok ? "allowed" : "refused"}`;
-      results.replaceChildren(...[rows(output)].filter((node) => node !== null));
+      results.replaceChildren(...[rows(news(output, given))].filter((node) => node !== null));
     },
   };
+}
+
+/**
+ * What a result tells that the call did not say already.
+ *
+ * @param {unknown} output
+ * @param {unknown} given
+ * @returns {unknown}
+ */
+function news(output, given) {
+  if (!isRecord(output) || !isRecord(given)) return output;
+  return Object.fromEntries(Object.entries(output).filter(([key, value]) => given[key] !== value));
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isRecord(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
