@@ -75,7 +75,13 @@ class Callers:
         try:
             async with asyncio.TaskGroup() as group:
                 dialling = [group.create_task(one(number)) for number in range(calls)]
-        except* (LegError, OfferError, aiohttp.ClientError, TimeoutError) as errors:
+        except* (
+            BenchError,
+            LegError,
+            OfferError,
+            aiohttp.ClientError,
+            TimeoutError,
+        ) as errors:
             raise BenchError(f"a call did not come about: {errors.exceptions[0]}") from None
         return {"connect_ms": percentile([task.result() * 1000 for task in dialling], 0.5)}
 

@@ -122,20 +122,34 @@ def answer(value: Mapping[str, Any]) -> None:
 
 
 async def serve_questions(respond: Callable[[Json], Awaitable[Json]]) -> None:
-    """Answer each question until standard input ends.
+    """Answer each question until standard input ends; an answer being made is then given up.
 
     A :class:`BenchError` of ``respond`` becomes the answer that the parent raises.
     """
     reader = asyncio.StreamReader()
+    questions: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     try:
-        while line := await reader.readline():
-            try:
-                answer(await respond(json.loads(line)))
-            except BenchError as error:
-                answer({"error": str(error)})
+        async with asyncio.TaskGroup() as group:
+            answering = group.create_task(_answer_all(questions, respond))
+            while line := await reader.readline():
+                questions.put_nowait(line)
+            answering.cancel()
+    except* Exception as errors:
+        raise errors.exceptions[0] from None  # the parent shows its words, not the group's
     finally:
         transport.close()
+
+
+async def _answer_all(
+    questions: asyncio.Queue[bytes], respond: Callable[[Json], Awaitable[Json]]
+) -> None:
+    while True:
+        question: Json = json.loads(await questions.get())
+        try:
+            answer(await respond(question))
+        except BenchError as error:
+            answer({"error": str(error)})

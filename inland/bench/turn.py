@@ -23,6 +23,8 @@ from inland.caller.meter import percentile
 TURN_SECONDS = 25.0
 """Longest that one turn may take: an utterance, the answer, and repeats of both."""
 OVERHEAD_SECONDS = 120.0
+PROGRESS_ANSWERS = 10
+"""Between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,11 @@ async def _measure(
         }
         async with bench_child("inland.bench.talkers", order, folder) as (talkers, voice):
             progress(f"{turns} answers, {calls} at once; each takes some seconds")
-            tally = await talkers.ask({"ask": "until", "answers": turns}, longest)
+            tally: Json = {"wire_ms": []}
+            while (done := len(tally["wire_ms"])) < turns:
+                goal = min(turns, done + PROGRESS_ANSWERS)
+                tally = await talkers.ask({"ask": "until", "answers": goal}, longest)
+                progress(f"  {len(tally['wire_ms'])} of {turns}")
     return figures_of(tally, engines, calls, voice)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from inland.bench import child
 from inland.bench.errors import BenchError
@@ -22,6 +23,8 @@ async def respond(question: child.Json) -> child.Json:
 async def serve(order: child.Json) -> None:
     child.answer({"order": order})
     await child.serve_questions(respond)
+    if "says" in order:
+        print(order["says"], file=sys.stderr)  # noqa: T201
     if order.get("stubborn"):
         await asyncio.Event().wait()
 

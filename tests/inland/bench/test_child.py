@@ -51,13 +51,14 @@ async def test_a_child_that_dies_is_reported_with_its_last_words(tmp_path: Path)
             await child.ask({"ask": "die"}, PATIENCE)
 
 
-async def test_a_child_that_is_silent_is_not_waited_for(
+async def test_a_child_that_is_silent_is_not_waited_for_and_still_ends_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inland.bench.child.STOP_SECONDS", 0.05)
-    async with bench_child(ECHO, {}, tmp_path) as (child, _):
+    monkeypatch.setattr("inland.bench.child.STOP_SECONDS", PATIENCE)
+    async with bench_child(ECHO, {"says": "goodbye"}, tmp_path) as (child, _):
         with pytest.raises(BenchError, match="did not answer within 0 s"):
             await child.ask({"ask": "silence"}, 0.05)
+    assert (tmp_path / f"{ECHO}.log").read_text() == "goodbye\n"
 
 
 async def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
