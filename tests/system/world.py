@@ -44,6 +44,8 @@ class World:
     pids: Mapping[str, int]
     children: Mapping[str, asyncio.subprocess.Process] = field(default_factory=dict)
     """The programs, when they are this process's own: see :func:`breakable_demo`."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """What a region's nodes show to the control plane, of a demo of this process's own."""
 
     @classmethod
     def parse(cls, line: str) -> Self:
@@ -184,6 +186,7 @@ async def breakable_demo(
                 data=running.files.data,
                 pids={child.name: child.process.pid for child in running.children},
                 children={child.name: child.process for child in running.children},
+                secrets=running.files.secrets,
             )
     assert [child.name for child in running.children if child.process.returncode != 0] == []
 
