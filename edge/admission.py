@@ -8,7 +8,7 @@ from typing import Protocol
 import jwt
 from pydantic import ValidationError
 
-from control_plane.contract import TOKEN_AUDIENCE, TOKEN_ISSUER, RouteClaims
+from control_plane.contract import TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_SECONDS, RouteClaims
 from edge.internal import Admitted
 from edge.problem import EdgeRefusal
 from edge.session.errors import ResumeRefused
@@ -20,8 +20,12 @@ MAX_TOKEN = 4096
 """Longest token that is looked at, characters."""
 LEEWAY_SECONDS = 5
 """Clock difference between control plane and edge that is forgiven."""
-CALL_CLASSES = (DataClass.AUDIO, DataClass.TRANSCRIPT, DataClass.VARIABLES)
-"""What a call cannot do without: each must be allowed here."""
+NEEDS: Mapping[DataClass, tuple[Operation, ...]] = {
+    DataClass.AUDIO: (Operation.PROCESS,),
+    DataClass.TRANSCRIPT: (Operation.PROCESS, Operation.STORE),
+    DataClass.VARIABLES: (Operation.PROCESS, Operation.STORE),
+}
+"""What a call cannot do without: each class, with what the node does with it."""
 UNRESTRICTED = TenantPolicy()
 """The law alone; the tenant's contract is already inside the token's list."""
 
@@ -46,12 +50,11 @@ def bearer(authorization: str | None) -> str:
 
 def verify_route_token(
     token: str, *, keys: VerificationKeys, now: float, region: str, catalogue: Catalogue
-) -> RouteClaims:
-    """The claims of a route token that allows a call here and now.
+) -> Admitted:
+    """The caller of a route token that allows a call here and now.
 
-    Nothing is asked of the control plane. The law is evaluated again with this node's own
-    catalogue: a signed list cannot widen what the law allows. Raises ``EdgeRefusal`` with code
-    ``bad_token``, ``token_expired``, ``wrong_policy`` or ``wrong_region``.
+    Nothing is asked of the control plane. Raises ``EdgeRefusal`` with code ``bad_token``,
+    ``token_expired``, ``wrong_policy`` or ``wrong_region``.
     """
     claims = _decode(token, keys, now)
     if claims.pol != catalogue.policy:
@@ -60,18 +63,16 @@ def verify_route_token(
             f"the token was made under policy {claims.pol}, this node runs {catalogue.policy}; "
             "deploy the same catalogue to both",
         )
-    for data_class in CALL_CLASSES:
-        listed = claims.reg.get(data_class.value, ())
-        lawful = allowed_set(
-            catalogue, claims.jur, UNRESTRICTED, data_class, Operation.PROCESS
-        ).allowed
-        if region not in listed or region not in lawful:
-            raise EdgeRefusal(
-                "wrong_region",
-                f"region {region} may not process this caller's {data_class.value}; "
-                f"allowed: {', '.join(r for r in listed if r in lawful) or 'none'}",
-            )
-    return claims
+    listed = {data_class: claims.reg.get(data_class.value, ()) for data_class in NEEDS}
+    return Admitted(
+        session_id=claims.sub,
+        tenant=claims.ten,
+        agent=claims.agent,
+        jurisdictions=claims.jur,
+        policy=claims.pol,
+        regions=_regions_here(listed, claims.jur, region, catalogue),
+        resumed=False,
+    )
 
 
 def verify_resume_token(
@@ -79,30 +80,53 @@ def verify_resume_token(
 ) -> Admitted:
     """The session that a resume token opens, if this region may still hold it.
 
-    The law is asked again: a policy that was tightened since ends the session's right to this
-    region. Raises ``EdgeRefusal`` (``bad_token``, ``token_expired``, ``wrong_region``).
+    A policy that was tightened since the token was made counts. Raises ``EdgeRefusal``
+    (``bad_token``, ``token_expired``, ``wrong_region``).
     """
     try:
         claims = tokens.verify(token)
     except ResumeRefused as refused:
         raise EdgeRefusal(refused.code, refused.detail) from refused
-    for data_class in CALL_CLASSES:
-        lawful = allowed_set(
-            catalogue, claims.jurisdictions, UNRESTRICTED, data_class, Operation.PROCESS
-        ).allowed
-        if region not in claims.allowed_regions or region not in lawful:
-            raise EdgeRefusal(
-                "wrong_region", f"region {region} may not hold this session's {data_class.value}"
-            )
+    listed = dict.fromkeys(NEEDS, claims.allowed_regions)
     return Admitted(
         session_id=claims.session_id,
         tenant=claims.tenant,
         agent=claims.agent,
         jurisdictions=claims.jurisdictions,
         policy=claims.policy,
-        regions={name.value: claims.allowed_regions for name in CALL_CLASSES},
+        regions=_regions_here(listed, claims.jurisdictions, region, catalogue),
         resumed=True,
     )
+
+
+def _regions_here(
+    listed: Mapping[DataClass, tuple[str, ...]],
+    jurisdictions: tuple[str, ...],
+    region: str,
+    catalogue: Catalogue,
+) -> dict[str, tuple[str, ...]]:
+    """The listed regions that the law allows too, per data class; ``region`` is one of each.
+
+    The law is evaluated again with this node's own catalogue: whatever a token lists, data is
+    tagged for, sealed for and sent to lawful regions only. Raises ``EdgeRefusal``
+    (``wrong_region``).
+    """
+    lawful: dict[str, tuple[str, ...]] = {}
+    for data_class, operations in NEEDS.items():
+        allowed = set(listed[data_class])
+        for operation in operations:
+            allowed &= set(
+                allowed_set(catalogue, jurisdictions, UNRESTRICTED, data_class, operation).allowed
+            )
+        kept = tuple(name for name in listed[data_class] if name in allowed)
+        if region not in kept:
+            raise EdgeRefusal(
+                "wrong_region",
+                f"region {region} may not hold this caller's {data_class.value}; "
+                f"allowed: {', '.join(kept) or 'none'}",
+            )
+        lawful[data_class.value] = kept
+    return lawful
 
 
 def _decode(token: str, keys: VerificationKeys, now: float) -> RouteClaims:
@@ -127,6 +151,8 @@ def _decode(token: str, keys: VerificationKeys, now: float) -> RouteClaims:
         raise EdgeRefusal("bad_token", "the token's signature or audience is wrong") from error
     except ValidationError as error:
         raise EdgeRefusal("bad_token", "the token lacks a claim or has one too many") from error
+    if claims.med != "webrtc" or claims.exp - claims.iat > TOKEN_SECONDS:
+        raise EdgeRefusal("bad_token", "the token is for another medium, or lives too long")
     if now > claims.exp + LEEWAY_SECONDS:
         raise EdgeRefusal("token_expired", "the token has expired; ask for a new route")
     if now < claims.nbf - LEEWAY_SECONDS:

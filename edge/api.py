@@ -148,17 +148,8 @@ class Signalling:
             return verify_resume_token(
                 token, tokens=gate.resume, region=region, catalogue=gate.catalogue
             )
-        claims = verify_route_token(
+        return verify_route_token(
             token, keys=gate.keys, now=now, region=region, catalogue=gate.catalogue
-        )
-        return Admitted(
-            session_id=claims.sub,
-            tenant=claims.ten,
-            agent=claims.agent,
-            jurisdictions=claims.jur,
-            policy=claims.pol,
-            regions=claims.reg,
-            resumed=False,
         )
 
     async def patch(self, request: web.Request) -> web.Response:

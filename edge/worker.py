@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from edge.admission import CALL_CLASSES
 from edge.call import Call, CallIdentity, ResumeGrant
 from edge.clock import Clock
 from edge.dialog.agent import AgentSpec
@@ -311,8 +310,8 @@ def common_regions(caller: Admitted) -> tuple[str, ...]:
 
     One tag covers a session's audio, words and variables, so it names only what all of them allow.
     """
-    lists = [caller.regions.get(name.value, ()) for name in CALL_CLASSES]
-    return tuple(region for region in lists[0] if all(region in others for others in lists))
+    first, *others = caller.regions.values()
+    return tuple(region for region in first if all(region in other for other in others))
 
 
 def _today(clock: Clock) -> dt.date:

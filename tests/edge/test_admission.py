@@ -60,10 +60,12 @@ def refusal(key: OneKey, token: str, region: str = "eu-central-1", now: float = 
 
 
 def test_good_token_opens_the_session_it_names(key: OneKey) -> None:
-    claims = verify_route_token(
+    caller = verify_route_token(
         key.sign(), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE
     )
-    assert (claims.sub, claims.ten, claims.jur) == ("s_" + "a" * 22, "demo-clinic", ("eea",))
+    assert caller.session_id == "s_" + "a" * 22
+    assert (caller.tenant, caller.jurisdictions) == ("demo-clinic", ("eea",))
+    assert not caller.resumed
 
 
 def test_token_of_another_region_is_refused(key: OneKey) -> None:
@@ -73,6 +75,15 @@ def test_token_of_another_region_is_refused(key: OneKey) -> None:
 def test_signed_list_cannot_widen_the_law(key: OneKey) -> None:
     everywhere = {name: [*EEA, "ap-south-1"] for name in ("audio", "transcript", "variables")}
     assert refusal(key, key.sign(reg=everywhere), region="ap-south-1") == "wrong_region"
+
+
+def test_what_is_listed_beyond_the_law_is_forgotten(key: OneKey) -> None:
+    """Nothing is tagged for, sealed for or sent to a region because a token names it."""
+    wide = {name: [*EEA, "ap-south-1"] for name in ("audio", "transcript", "variables", "odd")}
+    caller = verify_route_token(
+        key.sign(reg=wide), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE
+    )
+    assert caller.regions == {name: tuple(EEA) for name in ("audio", "transcript", "variables")}
 
 
 @pytest.mark.parametrize("missing", ["audio", "transcript", "variables"])
@@ -102,6 +113,8 @@ def test_expired_token_is_refused(key: OneKey) -> None:
         {"extra": 1},
         {"nbf": NOW + 600},
         {"exp": "soon"},
+        {"exp": NOW + 3600},
+        {"med": "sip"},
     ],
     ids=str,
 )

@@ -156,6 +156,22 @@ async def test_resume_token_for_a_region_the_law_excludes_is_refused(node: Node)
     assert await problem(response) == (403, "wrong_region")
 
 
+async def test_resume_after_a_tightened_law_keeps_only_lawful_regions(node: Node) -> None:
+    token, _ = node.gate.resume.issue(
+        session_id="s_" + "b" * 22,
+        tenant="demo-clinic",
+        agent="clinic-reception",
+        region="eu-central-1",
+        allowed_regions=("eu-central-1", "ap-south-1"),
+        policy="2020-01-01.1#000000000000",
+        jurisdictions=("eea",),
+        lifetime_s=60,
+    )
+    assert (await node.post(Authorization=f"Bearer {token}")).status == 201
+    regions = node.worker.orders[0]["caller"]["regions"]
+    assert all(listed == ["eu-central-1"] for listed in regions.values())
+
+
 async def test_bad_requests_are_refused_before_any_worker_sees_them(node: Node) -> None:
     table: list[tuple[Any, dict[str, str], tuple[int, str]]] = [
         ("x", {"Authorization": ""}, (401, "bad_token")),
