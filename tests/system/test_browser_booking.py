@@ -121,6 +121,7 @@ async def shoot(page: CallerPage, shots: Path, name: str) -> None:
 async def test_caller_books_an_appointment_by_voice(
     open_page: OpenPage, world: World, shots: Path
 ) -> None:
+    await world.empty_books()
     before = {region: await world.appointments(region) for region in world.clinics}
     caller = await open_page(viewport={"width": 1200, "height": 860})
     await shoot(caller, shots, "before-light")
@@ -178,6 +179,7 @@ async def in_other_dress(caller: CallerPage, shots: Path) -> None:
 async def test_booking_goes_on_where_it_was_when_the_edge_is_cut_off(
     open_page: OpenPage, world: World, shots: Path
 ) -> None:
+    await world.empty_books()
     before = await world.appointments("eu-central-1")
     caller = await open_page(viewport={"width": 1200, "height": 1000})
     await caller.page.click("#call")

@@ -13,11 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge.clock import SystemClock
 from inland.caller.errors import CallerError, ServiceError
 from inland.caller.options import CallOptions, Drill
 from inland.caller.records import AgentSaid
 from inland.caller.script import HangUp, Script, TypeIn
 from inland.caller.session import HeadlessCall
+from inland.caller.webrtc import WebRtcPeer
 from tests.system.line import Exchange, Line, exchange
 from tests.system.world import World, breakable_demo, until
 
@@ -102,6 +104,7 @@ async def resumed(callers: Exchange, edge: str, token: str) -> Line:
 
 async def test_killed_worker_costs_no_turn_and_doubles_no_booking(callers: Exchange) -> None:
     world = callers.world
+    await world.empty_books()
     before = await world.appointments(EU)
     edge, token = await callers.route("DE")
     line = await callers.dial(edge, token)
@@ -148,6 +151,7 @@ async def test_agent_speaks_again_soon_after_its_worker_was_killed(world: World)
 async def test_draining_node_tells_its_callers_and_ends_in_time(doomed: Exchange) -> None:
     line = await doomed.call("DE")
     await line.event("output_audio_buffer.started")
+    await half_a_call(doomed)
     family = doomed.world.edge(EU).children(recursive=True)
     assert family
     began = time.monotonic()
@@ -157,6 +161,17 @@ async def test_draining_node_tells_its_callers_and_ends_in_time(doomed: Exchange
     assert (await line.event("inland.call.ended"))["reason"] == "draining"
     assert doomed.world.faults() == []
     assert [child.pid for child in family if child.is_running()] == []
+
+
+async def half_a_call(callers: Exchange) -> None:
+    """A caller whose offer is answered, and who is never heard of again."""
+    edge, token = await callers.route("DE")
+    peer = WebRtcPeer("opus", callers.ticker, SystemClock())
+    try:
+        await callers.network.offer(edge, token, await peer.offer())
+    finally:
+        await peer.close()
+    assert await callers.world.active(EU) == 2
 
 
 async def test_resume_token_of_an_ended_conversation_is_gone(callers: Exchange) -> None:
@@ -184,7 +199,11 @@ async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> Non
     world = callers.world
     edge, token = await callers.route("DE")
     line = await callers.dial(edge, token)
-    await until_confirmation(line)
+    await line.event("output_audio_buffer.started")
+    for words in WISH:
+        line.type(words)
+        await line.event("output_audio_buffer.started")
+    await asks(line, "kerr")
     await callers.hang_up(line)
     await callers.idle(EU)
     secrets = (token, line.resume_token, token.rpartition(".")[2], line.resume_token[3:])

@@ -49,6 +49,7 @@ def of_kind(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("flite")
 async def test_each_region_books_for_its_own_callers_and_only_there(world: World) -> None:
+    await world.empty_books()
     before = {region: await world.appointments(region) for region in HOME.values()}
     async with asyncio.TaskGroup() as group:
         calls = {
