@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -12,6 +12,7 @@ from edge.clock import Clock
 from edge.conversation import Conversation
 from edge.dialog.conductor import Conductor
 from edge.events import Turn
+from edge.groups import first_error
 from edge.leg import Leg, LegError
 from edge.metrics import CallMetrics
 from edge.patience import PatientJournal
@@ -38,7 +39,7 @@ from edge.speech.speaker import Speaker
 ALIVE_SECONDS = 1.0
 """Period of ``inland.alive``: how a client tells a silent agent from a dead edge."""
 CLOSE_SECONDS = 5.0
-"""What ending a call may take before it is given up."""
+"""What each of a call's last steps may take before it is given up."""
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Call:
     ) -> None:
         self.identity = identity
         self._leg = leg
-        self._journal = journal
+        self._journal = PatientJournal(journal)
         self._listener = listener
         self._resume = resume
         self._history = history
@@ -104,12 +105,17 @@ class Call:
             conductor=conductor,
             listener=listener,
             speaker=speaker,
-            journal=PatientJournal(journal),
+            journal=self._journal,
             publish=leg.send,
             clock=clock,
             metrics=metrics,
             turns=history[-1].number if history else 0,
         )
+
+    @property
+    def connected(self) -> bool:
+        """Whether media has flowed."""
+        return self._answered_at is not None
 
     def end(self, reason: EndReason) -> None:
         """The call is to end, for this reason."""
@@ -123,6 +129,8 @@ class Call:
             reason = await self._serve()
         except LegError:
             reason = "lost"
+        except Exception as error:
+            self._failed(error)
         finally:
             await self._finish(reason)
         return reason
@@ -139,8 +147,8 @@ class Call:
                 group.create_task(self._guard(self._converse())),
                 group.create_task(self._guard(self._listener.run())),
                 group.create_task(self._guard(self._watch_leg())),
-                group.create_task(self._stay_alive()),
-                group.create_task(self._limit()),
+                group.create_task(self._guard(self._stay_alive())),
+                group.create_task(self._guard(self._limit())),
             ]
             try:
                 reason: EndReason = await self._ended
@@ -152,15 +160,12 @@ class Call:
     async def _connect(self) -> None:
         """Returns when the leg stands, or as soon as the call is to end: whoever hangs up, or
         drains the node, does not wait for a leg that may never come. Raises ``LegError``."""
-        lost: list[BaseException] = []
         try:
             async with asyncio.TaskGroup() as group:
                 connecting = group.create_task(self._leg.connected())
                 self._ended.add_done_callback(lambda _: connecting.cancel())
-        except* LegError as group_error:
-            lost.extend(group_error.exceptions)
-        if lost:
-            raise LegError(str(lost[0])) from lost[0]
+        except ExceptionGroup as errors:
+            raise first_error(errors) from errors
 
     def _wire(self) -> None:
         self._leg.on_audio = self._listener.feed
@@ -171,19 +176,25 @@ class Call:
         """Run a part of the call; its failure ends this call and no other."""
         try:
             await work
-        except StaleOwner:
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """End the call for an error.
+
+        This is the boundary between one call and the worker: a defect met by one caller must not
+        end everybody's call. The trace says where; it holds no speech.
+        """
+        cause = first_error(error)
+        extra = {"call": self.identity.call_id, "reason": type(cause).__name__}
+        if isinstance(cause, StaleOwner):
             self.end("taken_over")
-        except SessionError as error:
-            log.error(
-                "journal failed",
-                extra={"call": self.identity.call_id, "reason": type(error).__name__},
-            )
-            self.end("error")
-        except Exception:
-            # The boundary between one call and the worker: a defect met by one caller must not
-            # end everybody's call. The trace says where; it holds no speech.
-            log.exception("call failed", extra={"call": self.identity.call_id})
-            self.end("error")
+            return
+        if isinstance(cause, SessionError):
+            log.error("journal failed", extra=extra)
+        else:
+            log.error("call failed", extra=extra, exc_info=cause)
+        self.end("error")
 
     async def _converse(self) -> None:
         self.end(await self._conversation.run(resumed=self._history is not None))
@@ -221,16 +232,20 @@ class Call:
         self._leg.send(event("inland.state", state="ended", step="", expects=""))
         self._leg.send(event("inland.call.ended", reason=reason))
         self._listener.close()
+        await self._last("call not recorded", lambda: self._journal.finish(self._record(reason)))
+        await self._last("leg not closed", self._leg.close)
+        self._metrics.ended(reason)
+
+    async def _last(self, complaint: str, step: Callable[[], Awaitable[None]]) -> None:
+        """One of the last steps of a call; whatever it raises, the next one is done too."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._leg.close()
-                await self._journal.finish(self._record(reason))
-        except (TimeoutError, SessionError) as error:
-            log.warning(
-                "call not recorded",
-                extra={"call": self.identity.call_id, "reason": type(error).__name__},
-            )
-        self._metrics.ended(reason)
+                await step()
+        except StaleOwner:
+            return  # the session is another's to end, and the record is kept
+        except Exception as error:
+            reason = type(error).__name__
+            log.error(complaint, extra={"call": self.identity.call_id, "reason": reason})
 
     def _facts(self) -> SessionFacts:
         who = self.identity

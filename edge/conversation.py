@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Literal, TypeAlias, assert_never
 
 from edge.clock import Clock
@@ -31,17 +32,17 @@ from edge.events import (
     ToolRecord,
     ToolReturned,
     Turn,
-    TurnTimings,
 )
 from edge.exchange import Answer, Ear, Exchange, Memory, Mouth
 from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
+from edge.session.errors import OutOfStep
 from edge.speech.voice import VoiceError
 
 log = logging.getLogger(__name__)
 
 Publish = Callable[[Event], None]
-Ending: TypeAlias = Literal["completed", "handover"]
+Ending: TypeAlias = Literal["completed", "handover", "idle"]
 """How a dialog can end a call."""
 
 
@@ -92,7 +93,7 @@ class Conversation:
         return self._turns
 
     async def run(self, *, resumed: bool) -> Ending:
-        """Talk until the dialog ends it; returns why: ``completed`` or ``handover``."""
+        """Talk until the dialog ends it; returns why."""
         turn = self._turns + 1
         opening = self._conductor.resume(turn) if resumed else self._conductor.open(turn)
         await self._take_turn(opening, None)
@@ -247,8 +248,8 @@ class Conversation:
             case Handover(reason, _):
                 self._publish(event("inland.handover", reason=reason))
                 self._ending = "handover"
-            case HangUp():
-                self._ending = "completed"
+            case HangUp(reason):
+                self._ending = "idle" if reason == "idle" else "completed"
             case _:
                 assert_never(act)
 
@@ -276,12 +277,27 @@ class Conversation:
                     response={"id": exchange.response_id, "status": "in_progress"},
                 )
             )
-        if not exchange.answers or exchange.cut:
-            await self._floor.wait()  # a caller who is speaking finishes first
-            exchange.cut = False
-            exchange.answers.append(self._begin_answer(exchange, group))
-        exchange.protected = not act.interruptible
+        playing = exchange.playing is not None and not exchange.playing.done()
+        if not act.interruptible or not playing or exchange.cut:
+            await self._next_answer(exchange, group)
         exchange.answers[-1].say(act.text)
+        if not act.interruptible:
+            exchange.protected = True
+            await self._play_out(exchange)
+            exchange.protected = False
+
+    async def _next_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> None:
+        """Begin an answer, after the one before and after a caller who is speaking."""
+        await self._play_out(exchange)
+        await self._floor.wait()
+        exchange.cut = False
+        exchange.answers.append(self._begin_answer(exchange, group))
+
+    async def _play_out(self, exchange: Exchange) -> None:
+        """Returns when the newest answer was played or cut."""
+        if exchange.playing is not None:
+            exchange.answers[-1].finish()
+            await asyncio.wait([exchange.playing])
 
     def _begin_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> Answer:
         answer = self._speaker.begin()
@@ -307,7 +323,7 @@ class Conversation:
 
         answer.on_words = on_words
         answer.on_first_played = on_first_played
-        group.create_task(self._play(answer))
+        exchange.playing = group.create_task(self._play(answer))
         return answer
 
     def _listen(self, exchange: Exchange) -> None:
@@ -361,28 +377,24 @@ class Conversation:
     ) -> None:
         tools = tuple(exchange.tools)
         exchange.tools.clear()
+        started = self._clock.monotonic()
         number = self._turns + 1
         turn = Turn(number, caller, agent, interrupted, self._clock.wall(), tools)
-        started = self._clock.monotonic()
-        await self._journal.commit(turn, self._conductor.state())
-        self._metrics.commit(self._clock.monotonic() - started)
+        try:
+            await self._journal.commit(turn, self._conductor.state())
+        except OutOfStep:
+            # A write that was cancelled while it was under way has happened after all.
+            number += 1
+            await self._journal.commit(replace(turn, number=number), self._conductor.state())
         self._turns = number
+        self._metrics.commit(self._clock.monotonic() - started)
 
     # --- telling -----------------------------------------------------------------------------
 
     def _report_timings(self, exchange: Exchange, answer: Answer) -> None:
-        heard, words_at = exchange.heard, exchange.first_words_at
-        audio_at, played_at = answer.first_audio_at, answer.first_played_at
-        if heard is None or words_at is None or audio_at is None or played_at is None:
+        timings = exchange.timings(self._turns + 1, answer)
+        if timings is None:
             return
-        timings = TurnTimings(
-            turn=self._turns + 1,
-            endpoint=1000 * (heard.decided_at - heard.ended_at),
-            recognise=1000 * (heard.recognised_at - heard.decided_at),
-            think=1000 * (words_at - heard.recognised_at),
-            voice=1000 * (audio_at - words_at),
-            playout=1000 * (played_at - audio_at),
-        )
         self._metrics.turn(timings)
         self._publish(turn_timings(timings))
 

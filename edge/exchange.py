@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.events import Expectation, Heard, JsonValue, ToolCalled, ToolRecord, Turn
+from edge.events import Expectation, Heard, JsonValue, ToolCalled, ToolRecord, Turn, TurnTimings
 
 
 class Ear(Protocol):
@@ -57,6 +58,8 @@ class Exchange:
     heard: Heard | None
     response_id: str
     answers: list[Answer] = field(default_factory=list)
+    playing: asyncio.Task[None] | None = None
+    """Plays the newest answer."""
     tools: list[ToolRecord] = field(default_factory=list)
     calling: dict[str, ToolCalled] = field(default_factory=dict)
     first_words_at: float | None = None
@@ -77,3 +80,18 @@ class Exchange:
     def complete(self) -> bool:
         """Whether everything said was heard."""
         return all(answer.complete for answer in self.answers)
+
+    def timings(self, turn: int, answer: Answer) -> TurnTimings | None:
+        """Where the time until ``answer`` became audible went; None when nobody had spoken."""
+        heard, words_at = self.heard, self.first_words_at
+        audio_at, played_at = answer.first_audio_at, answer.first_played_at
+        if heard is None or words_at is None or audio_at is None or played_at is None:
+            return None
+        return TurnTimings(
+            turn=turn,
+            endpoint=1000 * (heard.decided_at - heard.ended_at),
+            recognise=1000 * (heard.recognised_at - heard.decided_at),
+            think=1000 * (words_at - heard.recognised_at),
+            voice=1000 * (audio_at - words_at),
+            playout=1000 * (played_at - audio_at),
+        )

@@ -17,6 +17,9 @@ from edge.events import JsonValue, Turn, TurnTimings
 MAX_TYPED = 500
 """Longest typed sentence, characters."""
 
+MAX_HISTORY = 40
+"""Entries of the journal that a resumed client is told; a data channel message is bounded."""
+
 Event: TypeAlias = Mapping[str, JsonValue]
 
 
@@ -57,7 +60,7 @@ def session_created(facts: SessionFacts) -> Event:
     """The first event of a call."""
     turns: list[JsonValue] = [
         {"number": turn.number, "caller": turn.caller, "agent": turn.agent}
-        for turn in facts.history
+        for turn in facts.history[-MAX_HISTORY:]
     ]
     return event(
         "session.created",

@@ -37,6 +37,11 @@ from edge.transport.webrtc.leg import WebRtcLeg
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 
+CONNECTING_SHARE = 0.25
+"""Part of a worker's places that calls may hold whose media has not flowed yet: whoever offers and
+never connects cannot fill it."""
+CONNECTING_LEAST = 4
+
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +72,11 @@ class Entry:
     session_id: str
     call: Call | None = None
     leg: WebRtcLeg | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether its media has flowed."""
+        return self.call is not None and self.call.connected
 
 
 class Worker:
@@ -109,11 +119,14 @@ class Worker:
     def _admit(self, caller: Admitted) -> str:
         if self._draining:
             raise EdgeRefusal("draining", "this node is draining; try the next candidate")
-        for entry in self._book.values():
-            if caller.resumed and entry.session_id == caller.session_id and entry.call:
-                entry.call.end("taken_over")
-        if len(self._book) >= self._rooms.settings.capacity:
+        capacity = self._rooms.settings.capacity
+        if len(self._book) >= capacity:
             raise EdgeRefusal("full", "this worker is full; try the next candidate")
+        waiting = [entry for entry in self._book.values() if not entry.connected]
+        if len(waiting) >= max(CONNECTING_LEAST, int(capacity * CONNECTING_SHARE)):
+            raise EdgeRefusal("full", "too many calls are connecting; try the next candidate")
+        if any(entry.session_id == caller.session_id for entry in waiting):
+            raise EdgeRefusal("not_ready", "this session is being connected already; wait for it")
         call_id = f"rtc_w{self._rooms.index}_{secrets.token_urlsafe(16)}"
         self._book[call_id] = Entry(caller.session_id)
         self._changed()
@@ -149,6 +162,10 @@ class Worker:
         except BaseException:
             await leg.close()
             raise
+        if self._draining:
+            await leg.close()
+            raise EdgeRefusal("draining", "this node is draining; try the next candidate")
+        self.end_session(caller.session_id)
         entry = self._book[call_id]
         entry.call, entry.leg = call, leg
         self._group.create_task(self._serve(call_id, call), name=call_id)
@@ -281,11 +298,21 @@ class Worker:
         )
         return ResumeGrant(token, expires_at)
 
+    def end_session(self, session_id: str) -> None:
+        """End the live calls of a session that was taken over; their journal refuses them anyway,
+        but only at their next entry."""
+        for entry in self._book.values():
+            if entry.session_id == session_id and entry.call is not None:
+                entry.call.end("taken_over")
+
     async def _serve(self, call_id: str, call: Call) -> None:
         log.info("call opened", extra={"call": call_id, "session": call.identity.session_id})
         try:
             reason = await call.run()
             log.info("call ended", extra={"call": call_id, "reason": reason})
+        except Exception:
+            # The last boundary: this task's group holds everybody's call.
+            log.exception("call broke", extra={"call": call_id})
         finally:
             self._leave(call_id)
 

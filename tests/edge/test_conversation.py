@@ -25,6 +25,7 @@ from edge.events import (
 from edge.grammar import Grammar, Words
 from edge.metrics import WorkerMetrics
 from edge.realtime import Event
+from edge.session.errors import OutOfStep
 from edge.speech.voice import VoiceError
 from tests.fakes.clock import FakeClock
 
@@ -108,7 +109,8 @@ class FakeMemory:
         self.kept: asyncio.Queue[Turn] = asyncio.Queue()
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
-        assert turn.number == len(self.turns) + 1, "a gap in the journal"
+        if turn.number != len(self.turns) + 1:
+            raise OutOfStep("a gap, or a turn that is there already")
         self.turns.append(turn)
         self.states.append(state)
         self.kept.put_nowait(turn)
@@ -282,6 +284,23 @@ async def test_notice_that_may_not_be_interrupted_is_played_to_its_end() -> None
     assert talk.memory.turns[0].agent == "this call is recorded"
 
 
+async def test_notice_stays_whole_although_a_question_follows_it() -> None:
+    acts = [Say("this call is recorded", interruptible=False), Say("how can I help")]
+    async with talking(ScriptedConductor(acts, [])) as (talk, _):
+        notice = await talk.mouth.answers.get()
+        notice.play(1)
+        talk.conversation.on_caller(SpeechStarted(100.0))
+        assert talk.mouth.answers.empty()
+        notice.play()
+        talk.conversation.on_caller(Heard("hello", True, 1.0, 99.0, 100.0, 100.0, 100.0))
+        question = await talk.mouth.answers.get()
+        question.play(2)
+        talk.conversation.on_caller(SpeechStarted(100.0))
+        done = await talk.until("response.done")
+        assert done["response"]["status"] == "cancelled"
+    assert talk.memory.turns[0].agent == "this call is recorded how can"
+
+
 async def test_running_tool_survives_barge_in_and_its_answer_waits_for_the_caller() -> None:
     conductor = ScriptedConductor(
         [Say("hello")],
@@ -345,6 +364,22 @@ async def test_call_goes_on_when_the_voice_fails() -> None:
         (await talk.mouth.answers.get()).play()
         await talk.until("response.done", 2)
     assert talk.memory.turns[-1].agent == "I am back"
+
+
+async def test_write_that_was_cancelled_half_way_does_not_cost_the_next_one() -> None:
+    async with talking(ScriptedConductor([Say("hello")])) as (talk, _):
+        talk.memory.turns.append(Turn(1, "", "", False, 0.0))  # it had happened after all
+        (await talk.mouth.answers.get()).play()
+        await talk.memory.kept.get()
+    assert [turn.number for turn in talk.memory.turns] == [1, 2]
+
+
+async def test_silent_caller_ends_the_call_as_idle() -> None:
+    conductor = ScriptedConductor([], [Say("goodbye"), HangUp("idle")])
+    conductor.silence_seconds = 0.01
+    async with talking(conductor) as (talk, task):
+        (await talk.mouth.answers.get()).play()
+        assert await task == "idle"
 
 
 async def test_cancelled_conversation_still_keeps_what_was_heard() -> None:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from edge.events import JsonValue, Turn
-from edge.patience import PAUSES, PatientJournal
+from edge.patience import COMMIT_PAUSES, PatientJournal
 from edge.session.errors import StaleOwner, StoreBusy
 from edge.session.journal import Journal
 
@@ -27,7 +27,7 @@ class FlakyJournal:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.patience.PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("edge.patience.COMMIT_PAUSES", (0.0, 0.0, 0.0))
 
 
 async def test_busy_store_is_tried_again() -> None:
@@ -37,7 +37,7 @@ async def test_busy_store_is_tried_again() -> None:
 
 
 async def test_store_that_stays_busy_is_given_up() -> None:
-    journal = FlakyJournal(*[StoreBusy("locked")] * (len(PAUSES) + 1))
+    journal = FlakyJournal(*[StoreBusy("locked")] * (len(COMMIT_PAUSES) + 1))
     with pytest.raises(StoreBusy):
         await PatientJournal(cast(Journal, journal)).commit(TURN, {})
 

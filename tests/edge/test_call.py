@@ -1,0 +1,199 @@
+"""A call ends with a reason, a record and nothing open, whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from edge.call import Call, CallIdentity, ResumeGrant
+from edge.events import Expectation, JsonValue, Say, Turn
+from edge.leg import LegEnd, LegError
+from edge.media.frames import Samples
+from edge.media.playout import Playout
+from edge.metrics import WorkerMetrics
+from edge.session.errors import StaleOwner, StoreBusy
+from edge.session.journal import Journal
+from edge.session.records import CallRecord
+from edge.speech.listener import Listener
+from edge.speech.speaker import Speaker
+from tests.edge.test_conversation import FakeEar, FakeMouth, ScriptedConductor
+from tests.fakes.clock import FakeClock
+
+WHO = CallIdentity(
+    call_id="rtc_w0_abc",
+    session_id="s_" + "a" * 22,
+    tenant="demo-clinic",
+    agent="clinic-reception",
+    language="en-US",
+    region="eu-central-1",
+    node="eu-central-1-a",
+    jurisdictions=("eea",),
+    policy="1#000000000000",
+)
+
+
+class FakeLeg:
+    kind = "webrtc"
+
+    def __init__(self) -> None:
+        self.playout = Playout(24_000)
+        self.on_audio: Callable[[Samples], None] = lambda samples: None
+        self.on_message: Callable[[Mapping[str, JsonValue]], None] = lambda message: None
+        self.sent: list[Mapping[str, JsonValue]] = []
+        self.connecting: Exception | None = None
+        self.closing: Exception | None = None
+        self.gone: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
+        self.closes = 0
+
+    async def connected(self) -> None:
+        if self.connecting is not None:
+            raise self.connecting
+
+    def send(self, event: Mapping[str, JsonValue]) -> None:
+        self.sent.append(event)
+
+    async def closed(self) -> LegEnd:
+        return await asyncio.shield(self.gone)
+
+    async def close(self) -> None:
+        self.closes += 1
+        if self.closing is not None:
+            raise self.closing
+
+
+class FakeListener(FakeEar):
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_event: Callable[..., None] = lambda event: None
+        self.closed = False
+
+    def feed(self, samples: Samples) -> None:
+        raise AssertionError("no audio in these tests")
+
+    def expect(self, expectation: Expectation) -> None:
+        super().expect(expectation)
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeJournal:
+    def __init__(self) -> None:
+        self.commits: list[Exception] = []
+        self.finishes: list[Exception] = []
+        self.records: list[CallRecord] = []
+
+    async def commit(self, turn: Turn, state: JsonValue) -> None:
+        if self.commits:
+            raise self.commits.pop(0)
+
+    async def finish(self, record: CallRecord) -> None:
+        if self.finishes:
+            raise self.finishes.pop(0)
+        self.records.append(record)
+
+
+class Stage:
+    """A call and everything it touches."""
+
+    def __init__(self, **options: Any) -> None:
+        self.leg = FakeLeg()
+        self.listener = FakeListener()
+        self.mouth = FakeMouth()
+        self.journal = FakeJournal()
+        self.call = Call(
+            WHO,
+            leg=self.leg,
+            journal=cast(Journal, self.journal),
+            conductor=ScriptedConductor([Say("good morning")]),
+            listener=cast(Listener, self.listener),
+            speaker=cast(Speaker, self.mouth),
+            resume=ResumeGrant("rs_token", 1_790_086_400),
+            history=None,
+            clock=FakeClock(),
+            metrics=WorkerMetrics(0).for_call(),
+            max_seconds=3600,
+            **options,
+        )
+
+    def reason_told(self) -> object:
+        return self.leg.sent[-1]["reason"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.patience.COMMIT_PAUSES", (0.0,))
+    monkeypatch.setattr("edge.patience.FINISH_PAUSES", (0.0, 0.0))
+
+
+async def test_hang_up_is_told_recorded_and_closes_everything() -> None:
+    stage = Stage()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        (await stage.mouth.answers.get()).play()
+        stage.leg.on_message({"type": "inland.hangup"})
+    assert running.result() == stage.reason_told() == "hangup"
+    assert [record.reason for record in stage.journal.records] == ["hangup"]
+    assert stage.leg.closes == 1
+    assert stage.listener.closed
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [("hangup", "hangup"), ("closed", "lost"), ("lost", "lost"), ("failed", "lost")],
+)
+async def test_only_a_goodbye_ends_the_conversation(gone: LegEnd, reason: str) -> None:
+    stage = Stage()
+    stage.leg.gone.set_result(gone)
+    assert await stage.call.run() == reason
+    assert stage.journal.records[0].ends_session == (reason == "hangup")
+
+
+async def test_leg_that_never_connects_is_lost() -> None:
+    stage = Stage()
+    stage.leg.connecting = LegError("no answer")
+    assert await stage.call.run() == "lost"
+    assert stage.leg.closes == 1
+
+
+async def test_defect_of_the_transport_ends_this_call_and_no_other() -> None:
+    """Whatever a far end makes the libraries raise, the worker's task group does not see it."""
+    stage = Stage()
+    stage.leg.connecting = ValueError("InvalidVersion")
+    stage.leg.closing = RuntimeError("half closed")
+    assert await stage.call.run() == "error"
+    assert [record.reason for record in stage.journal.records] == ["error"]
+
+
+async def test_session_taken_over_ends_the_call_quietly() -> None:
+    stage = Stage()
+    stage.journal.commits = [StaleOwner("another node")]
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        (await stage.mouth.answers.get()).play()
+    assert running.result() == "taken_over"
+
+
+async def test_record_is_written_although_the_store_is_busy_for_a_while() -> None:
+    stage = Stage()
+    stage.journal.finishes = [StoreBusy("locked"), StoreBusy("locked")]
+    stage.leg.gone.set_result("hangup")
+    await stage.call.run()
+    assert len(stage.journal.records) == 1
+
+
+async def test_call_that_is_ended_while_it_connects_does_not_wait() -> None:
+    stage = Stage()
+    never = asyncio.Event()
+    stage.leg.connected = never.wait  # type: ignore[method-assign, assignment]
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        await asyncio.sleep(0)
+        stage.call.end("draining")
+    assert running.result() == "draining"
