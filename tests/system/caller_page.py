@@ -60,6 +60,14 @@ class CallerPage:
         """What one side (``agent``, ``caller``) said, as it stands on the page."""
         return await self.page.locator(f".message.{side} .words").all_inner_texts()
 
+    async def heard(self) -> list[tuple[str, bool]]:
+        """The caller's words as they stand on the page, and whether they were understood."""
+        found = []
+        for message in await self.page.locator(".message.caller").all():
+            words = await message.locator(".words").inner_text()
+            found.append((words, await message.locator(".aside-note").count() == 0))
+        return found
+
     async def say(self, text: str) -> None:
         """Speak into the page's microphone; returns when the words have left."""
         await asyncio.sleep(PAUSE_SECONDS)  # as a person: never on the agent's last word

@@ -37,6 +37,8 @@ pytestmark = [
 CHROMIUM = Path("/usr/bin/chromium")
 RESUMED_SECONDS = 15.0
 """A bound on a hang: three seconds of silence and a connection are the rule."""
+MISHEARD = 2
+"""Utterances of a booking that may have to be repeated."""
 AUDIBLE = 0.01
 """Root mean square of sound that nobody calls silence; speech is about 0.1."""
 RECORDED = {
@@ -137,14 +139,20 @@ async def test_caller_books_an_appointment_by_voice(
     before_yes = await caller.answers()
     await caller.say("yes")
     await expect(caller.page.locator(".tool .badge")).to_have_text("Done")
-    said = await caller.question(before_yes)
-    assert "booked" in said.lower()
+    booked_words = await caller.question(before_yes)
+    assert "booked" in booked_words.lower()
     await shoot(caller, shots, "booked-light")
     await caller.say("no thank you")
     await caller.phase("ended")
     await shoot(caller, shots, "ended-light")
 
-    assert await caller.words("caller") == caller.said, "everything was understood as it was said"
+    heard = await caller.heard()
+    assert len(heard) == len(caller.said), "each thing said has its place on the page"
+    wrong = [words for words, understood in heard if not understood]
+    # A recogniser may mishear and ask again; it may not take what nobody said for understood.
+    assert len(wrong) <= MISHEARD, wrong
+    for spoken, (words, understood) in zip(caller.said, heard, strict=True):
+        assert words == spoken or not understood
     agent = await caller.words("agent")
     assert agent[0].startswith("Clinic reception.")
     assert agent[-1].endswith("Goodbye.")
@@ -155,7 +163,7 @@ async def test_caller_books_an_appointment_by_voice(
     }
     (row,) = booked.pop("ap-south-1")
     assert (row["department"], row["time"], row["name"]) == ("general practice", "09:30", "Smith")
-    assert row["reference"] in re.sub(r"\D", "", said)
+    assert row["reference"] in re.sub(r"\D", "", booked_words)
     assert list(booked.values()) == [[], []]
 
 
