@@ -16,7 +16,7 @@
  */
 
 import { InlandError } from "./sdk/errors.js";
-import { RESUMABLE, Translator, sessionOf, typed } from "./sdk/events.js";
+import { Patience, Translator, sessionOf, typed } from "./sdk/events.js";
 import { Leg, hangUp } from "./sdk/leg.js";
 import { silence, whenLost } from "./sdk/microphone.js";
 import { place } from "./sdk/placement.js";
@@ -50,6 +50,7 @@ export class InlandCall extends EventTarget {
   #session = null;
   #resumeToken = "";
   #muted = false;
+  #patience = new Patience();
 
   /**
    * @param {{silenceMs?: number, giveUpMs?: number}} [bounds] `silenceMs`: an edge without a sign
@@ -236,7 +237,7 @@ export class InlandCall extends EventTarget {
     }
     if (event.type === "inland.call.ended") {
       const reason = String(event.reason ?? "completed");
-      if (RESUMABLE.has(reason) && this.#phase === "live") {
+      if (this.#phase === "live" && this.#patience.resumable(reason, performance.now())) {
         void this.reconnect(reason, { leaving: reason === "draining" });
       } else {
         this.#end(reason);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { InlandError, problemOf, verdicts } from "../../web_demo/sdk/errors.js";
-import { Translator, sessionOf, typed } from "../../web_demo/sdk/events.js";
+import { Patience, Translator, sessionOf, typed } from "../../web_demo/sdk/events.js";
 import { inOrder, pause, pauseBefore, resume } from "../../web_demo/sdk/resume.js";
 import { Watchdog } from "../../web_demo/sdk/watchdog.js";
 
@@ -214,5 +214,23 @@ describe("errors", () => {
       verdicts(given).map(({ region, allowed }) => [region, allowed]),
       [["a", false], ["b", true]],
     );
+  });
+});
+
+describe("after a leg has ended", () => {
+  test("an edge that failed is outlived once, not when it fails again at once", () => {
+    const patience = new Patience();
+    assert.equal(patience.resumable("error", 1_000), true);
+    assert.equal(patience.resumable("error", 2_000), false);
+    assert.equal(patience.resumable("error", 40_000), true);
+  });
+
+  test("a draining or lost edge is always left, an ended conversation never", () => {
+    const patience = new Patience();
+    assert.equal(patience.resumable("draining", 0), true);
+    assert.equal(patience.resumable("lost", 0), true);
+    for (const over of ["completed", "hangup", "idle", "handover", "taken_over"]) {
+      assert.equal(patience.resumable(over, 0), false);
+    }
   });
 });

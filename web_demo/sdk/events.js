@@ -5,7 +5,27 @@ import { InlandError, text } from "./errors.js";
  */
 
 /** Reasons after which the conversation can go on elsewhere, with the resume token. */
-export const RESUMABLE = new Set(["draining", "lost"]);
+const RESUMABLE = new Set(["draining", "lost"]);
+
+/** An edge that fails again so soon, in milliseconds, has met something a resume does not cure. */
+const ERROR_APART_MS = 30_000;
+
+/** Decides whether an ended leg is worth a resume. One per call. */
+export class Patience {
+  #failedAt = -Infinity;
+
+  /**
+   * @param {string} reason of `inland.call.ended`
+   * @param {number} now milliseconds, monotonic
+   * @returns {boolean} whether to resume
+   */
+  resumable(reason, now) {
+    if (reason !== "error") return RESUMABLE.has(reason);
+    const apart = now - this.#failedAt;
+    this.#failedAt = now;
+    return apart > ERROR_APART_MS;
+  }
+}
 
 const STAGES = ["endpoint", "recognise", "think", "voice", "playout", "total"];
 
