@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from edge.logs import JsonFormatter
+from edge.logs import JsonFormatter, short
 
 
 def line(record: logging.LogRecord) -> dict[str, object]:
@@ -43,3 +43,10 @@ def test_text_of_an_exception_stays_out_and_its_place_stays_in() -> None:
 
 def test_messages_of_other_libraries_are_reduced_to_their_name() -> None:
     assert line(record("aiortc", "peer 10.0.0.1 said hello"))["message"] == "aiortc"
+
+
+def test_a_call_is_named_in_logs_without_its_id() -> None:
+    call_id = "rtc_w1_aaaaaaaaaaaaaaaaaaaaaa"
+    assert short(call_id) == short(call_id) != short(call_id + "b")
+    assert len(short(call_id)) == 12
+    assert short(call_id) not in call_id
