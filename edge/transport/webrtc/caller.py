@@ -17,6 +17,7 @@ from edge.media.playout import Playout
 from edge.media.ticker import Ticker
 from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import LABEL, EventChannel
+from edge.transport.webrtc.closing import attempt, attempt_now
 from edge.transport.webrtc.codec import Codec, CodecName
 from edge.transport.webrtc.errors import OfferError
 from edge.transport.webrtc.leg import CONNECT_TIMEOUT
@@ -153,14 +154,16 @@ class CallerPeer:
     async def close(self) -> None:
         """Hang up and free everything. Idempotent."""
         if self._media is not None:
-            self._media.goodbye()
+            attempt_now(self._media.goodbye)
         self._end("closed")
-        self._events.close()
-        if self._peer is not None:
-            await self._peer.close()
-        if self._media is not None:
-            self._media.close()
-        self._mux.close()
+        attempt_now(self._events.close)
+        try:
+            if self._peer is not None:
+                await attempt(self._peer.close)
+        finally:
+            if self._media is not None:
+                attempt_now(self._media.close)
+            self._mux.close()
 
     def _open(self) -> tuple[Peer, MediaStream]:
         if self._peer is None or self._media is None:

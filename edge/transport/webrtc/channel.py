@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from secrets import token_hex
@@ -12,6 +13,9 @@ from aiortc.exceptions import InvalidStateError
 
 from edge.clock import Clock
 from edge.events import JsonValue
+from edge.transport.webrtc.budget import Budget
+
+logger = logging.getLogger(__name__)
 
 LABEL = "oai-events"
 
@@ -20,6 +24,11 @@ MAX_BACKLOG = 64
 
 MAX_EVENT_BYTES = 16 * 1024
 MAX_EVENTS_PER_SECOND = 20
+
+FLOOD_EVENTS = 200
+FLOOD_SECONDS = 10.0
+"""So many refused events within so many seconds are a flood. The rates above bound what is answered
+and delivered; only this bounds the work of refusing."""
 
 MAX_BUFFERED = 256 * 1024
 """Bytes that a far end may leave unread; events beyond are dropped."""
@@ -49,6 +58,8 @@ class EventChannel:
 
     ``on_message`` gets every well-formed JSON object that arrives within the bounds; anything else
     is answered with an ``error`` event, at most :data:`MAX_EVENTS_PER_SECOND` times a second.
+    ``on_flood`` is called once when :data:`FLOOD_EVENTS` were refused within :data:`FLOOD_SECONDS`;
+    nothing is read after that.
     """
 
     def __init__(
@@ -61,11 +72,14 @@ class EventChannel:
         strict: bool = True,
     ) -> None:
         self.dropped = 0
+        self.on_flood: Callable[[], None] = _nothing
         self._clock = clock
         self._on_message = on_message
         self._max_bytes = max_bytes
-        self._incoming = TokenBucket(max_rate, clock.monotonic())
-        self._errors = TokenBucket(max_rate, clock.monotonic())
+        self._incoming = Budget(max_rate, max_rate)
+        self._errors = Budget(max_rate, max_rate)
+        self._refused: deque[float] = deque(maxlen=FLOOD_EVENTS)
+        self._flooded = False
         self._strict = strict
         self._backlog: deque[str] = deque()
         self._channel: DataChannel | None = None
@@ -86,8 +100,15 @@ class EventChannel:
             channel.on("open", self._flush)
 
     def send(self, event: Mapping[str, JsonValue]) -> None:
-        """Send, or keep until the channel opens. Never blocks; beyond the bounds, drops."""
-        text = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+        """Send, or keep until the channel opens. Never blocks; beyond the bounds, drops.
+
+        An event that is no JSON is a mistake of ours; it is dropped too, and logged.
+        """
+        try:
+            text = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            self._drop(error)
+            return
         if self._channel is None or self._channel.readyState == "connecting":
             if len(self._backlog) < MAX_BACKLOG:
                 self._backlog.append(text)
@@ -116,9 +137,18 @@ class EventChannel:
         except (InvalidStateError, ValueError):
             # Closed meanwhile, or longer than the far end takes.
             self.dropped += 1
+        except Exception as error:
+            # A boundary: what a library makes of a channel that the far end controls.
+            self._drop(error)
+
+    def _drop(self, error: Exception) -> None:
+        self.dropped += 1
+        logger.error("an event could not be sent", extra={"code": type(error).__name__})
 
     def _received(self, message: str | bytes) -> None:
-        if self._strict and not self._incoming.take(self._clock.monotonic()):
+        if self._flooded:
+            return
+        if self._strict and not self._incoming.take(1, self._clock.monotonic()):
             self._refuse("rate_limited", "too many events")
             return
         size = len(message) if isinstance(message, bytes) else len(message.encode())
@@ -136,24 +166,17 @@ class EventChannel:
         self._on_message(event)
 
     def _refuse(self, code: str, message: str) -> None:
-        if self._strict and self._errors.take(self._clock.monotonic()):
+        if not self._strict:
+            return
+        now = self._clock.monotonic()
+        self._refused.append(now)
+        if len(self._refused) == FLOOD_EVENTS and now - self._refused[0] <= FLOOD_SECONDS:
+            self._flooded = True
+            self.on_flood()
+        elif self._errors.take(1, now):
             error = {"type": "invalid_request_error", "code": code, "message": message}
             self.send({"type": "error", "event_id": f"evt_{token_hex(8)}", "error": error})
 
 
-class TokenBucket:
-    """At most ``rate`` per second, with a burst of one second's worth."""
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
-        self._tokens = rate
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed at ``now`` seconds."""
-        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+def _nothing() -> None:
+    pass

@@ -17,7 +17,7 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 from aiortc import RTCIceGatherer
 
-from edge.transport.webrtc.udpmux import Address, UdpMux
+from edge.transport.webrtc.udpmux import MAX_ADDRESSES, Address, UdpMux
 
 _ICE_CHARACTERS = string.ascii_letters + string.digits
 _UFRAG_LENGTH = 16
@@ -41,7 +41,7 @@ class MuxConnection(Connection):
     """One call's ICE agent. Takes part in the mux as ``Muxed``.
 
     ``on_packet`` gets every other datagram from an address of the call, ``on_heard`` is called for
-    each authenticated STUN message.
+    each authenticated STUN message; ``admits_check`` says whether one more request is handled.
     """
 
     def __init__(self, mux: UdpMux, advertised: Address, *, controlling: bool) -> None:
@@ -50,6 +50,7 @@ class MuxConnection(Connection):
         self.on_packet: Callable[[bytes], None] = _ignore_packet
         self.on_heard: Callable[[], None] = _ignore
         self.on_consent: Callable[[], None] = _ignore
+        self.admits_check: Callable[[], bool] = _always
         self._mux = mux
         self._advertised = advertised
         self._protocol: StunProtocol | None = None
@@ -105,12 +106,22 @@ class MuxConnection(Connection):
         if self._protocol is None or self._closing:
             return
         self.on_heard()
+        if data[0] == 0 and not (self.admits_check() and self._has_room(address)):
+            return
         if data[0] == 1 and address == self.remote_address:
             self.on_consent()
         self._protocol.datagram_received(data, address)
 
     def packet_received(self, data: bytes) -> None:
         self.on_packet(data)
+
+    def _has_room(self, address: Address) -> bool:
+        """Whether aioice may check ``address``: each new one is a pair that it keeps for good.
+
+        The port counts the addresses that a call has; those of other calls are counted here only.
+        """
+        known = self._remote_candidates
+        return len(known) < MAX_ADDRESSES or any((c.host, c.port) == address for c in known)
 
     # --- what the peer calls -------------------------------------------------------------------
 
@@ -168,6 +179,10 @@ class _MuxTransport(asyncio.DatagramTransport):
 
 def _ignore() -> None:
     pass
+
+
+def _always() -> bool:
+    return True
 
 
 def _ignore_packet(data: bytes) -> None:

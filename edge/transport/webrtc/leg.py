@@ -13,11 +13,12 @@ from edge.media.playout import Playout
 from edge.media.ticker import Ticker
 from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import EventChannel
+from edge.transport.webrtc.closing import attempt, attempt_now
 from edge.transport.webrtc.media import MediaStream
 from edge.transport.webrtc.peer import Peer
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds for ICE and DTLS together."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds for ICE and DTLS together. An offer that nobody follows up holds a place that long."""
 
 
 class WebRtcLeg:
@@ -54,8 +55,10 @@ class WebRtcLeg:
         )
         self._media.sends = self._direction in ("sendrecv", "sendonly")
         self._media.receives = self._direction in ("sendrecv", "recvonly")
-        self._media.on_fault = lambda: self._end("failed")
+        # The peer then drops what goes on arriving until somebody closes the leg.
+        self._media.on_fault = peer.fail
         self._events = EventChannel(clock, self._message)
+        self._events.on_flood = peer.fail
         peer.on_channel = self._events.attach
         peer.on_end = self._end
         self._ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
@@ -75,15 +78,17 @@ class WebRtcLeg:
     async def connected(self) -> None:
         """Connects; see ``Leg``. Raises ``LegError``, after which the leg is over."""
         async with self._connecting:
-            if self._peer.connected:
-                return
             if self._ended.done():
                 raise LegError("the leg is over")
+            if self._peer.connected:
+                return
             try:
                 await self._peer.connect(self._offer, self._setup, self._timeout)
             except LegError:
                 self._end("failed")
                 raise
+            if self._ended.done():
+                raise LegError("the leg is over")
             self._media.start(self._ticker)
 
     def send(self, event: Mapping[str, JsonValue]) -> None:
@@ -107,17 +112,17 @@ class WebRtcLeg:
         return await asyncio.shield(self._ended)
 
     async def close(self) -> None:
-        """Say goodbye and free everything. Idempotent."""
+        """Say goodbye and free everything. Idempotent. Raises nothing but ``CancelledError``."""
         if self._closed:
             return
         self._closed = True
-        self._media.goodbye()
+        attempt_now(self._media.goodbye)
         self._end("closed")
-        self._events.close()
+        attempt_now(self._events.close)
         try:
-            await self._peer.close()
+            await attempt(self._peer.close)
         finally:
-            self._media.close()
+            attempt_now(self._media.close)
             self._on_closed()
 
     def _message(self, event: Mapping[str, JsonValue]) -> None:

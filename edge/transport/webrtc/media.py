@@ -27,7 +27,8 @@ class MediaStream:
 
     ``sends`` and ``receives`` follow the agreed direction. Frames at ``rate`` Hz go to
     ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding;
-    ``on_fault`` is called when one of the callbacks raised.
+    ``on_fault`` is called when one of the callbacks raised, and when audio keeps coming faster than
+    time.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class MediaStream:
     def close(self) -> None:
         """Stop, and free the codecs."""
         self.stop()
-        self.sender.close()
-        self.receiver.close()
+        try:
+            self.sender.close()
+        finally:
+            self.receiver.close()
 
     def goodbye(self) -> None:
         """Tell the far end that our stream ends."""
@@ -110,6 +113,14 @@ class MediaStream:
             except Exception:
                 # As in ``tick``: here it would otherwise end nothing and repeat with each packet.
                 self._fail()
+                return
+            if self.receiver.flooded:
+                logger.warning(
+                    "a call ended because its audio came faster than time",
+                    extra={"count": self.receiver.excess},
+                )
+                self.stop()
+                self.on_fault()
 
     def _fail(self) -> None:
         logger.exception("a call's media ended by a fault in its callbacks")

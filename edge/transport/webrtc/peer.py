@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -24,20 +25,23 @@ from aiortc import (
     RTCDataChannel,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
-    RTCDtlsTransport,
     RTCIceParameters,
     RTCIceTransport,
-    RTCSctpTransport,
 )
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from edge.clock import Clock
 from edge.leg import LegEnd, LegError
 from edge.transport.webrtc import rtp
+from edge.transport.webrtc.association import Dtls, Sctp
+from edge.transport.webrtc.budget import Budget
+from edge.transport.webrtc.closing import attempt
 from edge.transport.webrtc.ice import MuxConnection, MuxGatherer
 from edge.transport.webrtc.sdp import DataSection, Description, Fingerprint, Setup
 from edge.transport.webrtc.sdp_text import Local
 from edge.transport.webrtc.udpmux import Address, UdpMux
+
+logger = logging.getLogger(__name__)
 
 LOST_AFTER = 5.0
 """Seconds without any authenticated packet until the peer is given up."""
@@ -54,9 +58,22 @@ ASK_AFTER = 1.5
 MAX_SOURCES = 8
 """SSRCs of one peer; each costs SRTP state."""
 
+RTP_PER_SECOND = 200
+RTP_BURST = 400
+"""Authenticated RTP packets: four times the usual 20 ms ones. A lasting excess ends the peer."""
 
-MAX_CHANNELS = 16
-"""Data channels and SCTP streams of one peer."""
+UNPROVEN_PER_SECOND = 250
+UNPROVEN_BURST = 500
+"""RTP packets that are decrypted, and DTLS records that are read. It is above the rate of proven
+ones: whoever forges a caller's address can crowd it out, as on any network, but never end it."""
+
+RTCP_PER_SECOND = 50
+RTCP_BURST = 100
+"""Compound RTCP packets; the usual is one a second (RFC 3550 section 6.2)."""
+
+CHECKS_PER_SECOND = 50
+CHECKS_BURST = 100
+"""Signed STUN requests: ICE paces them at 20 (RFC 8445 section 14.2). Each is answered."""
 
 
 class Peer:
@@ -89,14 +106,26 @@ class Peer:
         self._connection.on_packet = self._packet
         self._connection.on_heard = self._heard
         self._connection.on_consent = self._consented
+        self._connection.admits_check = self._admits_check
         self._ice = RTCIceTransport(MuxGatherer(self._connection))
-        self._dtls = _Dtls(self._ice, [certificate])
+        self._dtls = Dtls(self._ice, [certificate])
         self._dtls.on("statechange", self._dtls_changed)
-        self.sctp = _Sctp(self._dtls, on_heard=self._heard, on_closed=self._sctp_closed)
+        self.sctp = Sctp(
+            self._dtls,
+            clock,
+            on_heard=self._heard,
+            on_closed=self._sctp_closed,
+            on_flood=self.fail,
+        )
         self.sctp.on("datachannel", lambda channel: self.on_channel(channel))
         self._srtp_in: Any = None
         self._srtp_out: Any = None
         self._sources: set[int] = set()
+        self._unproven_rtp = Budget(UNPROVEN_PER_SECOND, UNPROVEN_BURST)
+        self._rtp = Budget(RTP_PER_SECOND, RTP_BURST)
+        self._rtcp = Budget(RTCP_PER_SECOND, RTCP_BURST)
+        self._records = Budget(UNPROVEN_PER_SECOND, UNPROVEN_BURST)
+        self._checks = Budget(CHECKS_PER_SECOND, CHECKS_BURST)
         self._connected = False
         self._closing = False
         self._ended = False
@@ -146,13 +175,23 @@ class Peer:
     async def connect(self, remote: Description, setup: Setup, timeout: float) -> None:
         """ICE, DTLS, then SCTP if a data section was agreed. ``setup`` is our DTLS role.
 
-        Raises ``LegError`` when the far end did not get that far in ``timeout`` seconds.
+        Raises ``LegError`` when the far end did not get that far in ``timeout`` seconds, or did
+        something that a library did not expect.
         """
         try:
             async with self._handshake, asyncio.timeout(timeout):
                 await self._connect(remote, setup)
+        except LegError:
+            raise
         except TimeoutError:
             raise LegError(f"no connection within {timeout:g} s") from None
+        except Exception as error:
+            # The boundary of four libraries that read what a stranger sends. What they raise cannot
+            # be listed (a certificate of X.509 version 2 is a ValueError deep inside), and it must
+            # end this call only. Its text may hold what the stranger sent.
+            logger.warning("a handshake failed", extra={"code": type(error).__name__})
+            self._end("failed")
+            raise LegError("the handshake failed") from None
 
     async def _connect(self, remote: Description, setup: Setup) -> None:
         if self._closing:
@@ -209,42 +248,61 @@ class Peer:
             self._ask_at = now + CONSENT_INTERVAL * (0.8 + secrets.randbelow(401) / 1000)
             self._connection.ask_consent()
 
+    def fail(self) -> None:
+        """The far end floods, or its call cannot go on: it is heard no more, and ``failed``."""
+        self._end("failed")
+
     async def close(self) -> None:
-        """Say goodbye, end what aiortc runs and leave the port. Idempotent."""
+        """Say goodbye, end what aiortc runs and leave the port. Idempotent.
+
+        Raises nothing but ``CancelledError``, and the port is left even then.
+        """
         if self._closing:
             return
         self._closing = True
-        # aiortc's ICE monitor never ends when it is stopped before its first step.
-        await asyncio.sleep(0)
-        await self.sctp.stop()
-        reader = self._dtls._task
-        await self._dtls.stop()
-        await self._ice.stop()
-        async with self._handshake:
-            # A handshake that was going on has noticed by now; it may have started the reader.
-            reader = self._dtls._task or reader
-        if reader is not None:
-            await asyncio.gather(reader, return_exceptions=True)
-        await self._connection.close()
-        self._dtls.remove_all_listeners()
-        self.sctp.remove_all_listeners()
-        self._srtp_in = self._srtp_out = None
+        try:
+            # aiortc's ICE monitor never ends when it is stopped before its first step.
+            await asyncio.sleep(0)
+            await attempt(self.sctp.stop)
+            reader = self._dtls._task
+            await attempt(self._dtls.stop)
+            await attempt(self._ice.stop)
+            async with self._handshake:
+                # A handshake that was going on has noticed by now; it may have started the reader.
+                reader = self._dtls._task or reader
+            if reader is not None:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+            await attempt(self._connection.close)
+        finally:
+            self._mux.remove(self._connection)
+            self._dtls.remove_all_listeners()
+            self.sctp.remove_all_listeners()
+            self._srtp_in = self._srtp_out = None
 
     # --- what arrives --------------------------------------------------------------------------
 
     def _packet(self, data: bytes) -> None:
+        if self._ended:
+            return
         first = data[0]
         if 128 <= first < 192:
             if self._srtp_in is not None and len(data) >= 12 and not self._closing:
                 self._media(data)
         elif 20 <= first < 64:
-            self._connection.queue_packet(data)
+            if self._records.take(1, self._clock.monotonic()):
+                self._connection.queue_packet(data)
+            else:
+                self.refused += 1
 
     def _media(self, data: bytes) -> None:
+        now = self._clock.monotonic()
         is_rtcp = 192 <= data[1] < 224
         source = int.from_bytes(data[4:8] if is_rtcp else data[8:12])
         known = source in self._sources
-        if not known and len(self._sources) >= MAX_SOURCES:
+        if (not known and len(self._sources) >= MAX_SOURCES) or not (
+            self._rtcp if is_rtcp else self._unproven_rtp
+        ).take(1, now):
             self.refused += 1
             return
         try:
@@ -254,11 +312,18 @@ class Peer:
             return
         if not known:
             self._sources.add(source)
-        self._heard_at = self._clock.monotonic()
+        self._heard_at = now
         if is_rtcp:
             self.on_rtcp(plain)
+        elif not self._rtp.take(1, now):
+            self.refused += 1
+            if self._rtp.flooded:
+                self.fail()
         elif (packet := rtp.parse(plain)) is not None:
             self.on_rtp(packet)
+
+    def _admits_check(self) -> bool:
+        return self._checks.take(1, self._clock.monotonic())
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
@@ -282,56 +347,6 @@ class Peer:
         if not self._ended:
             self._ended = True
             self.on_end(reason)
-
-
-class _Dtls(RTCDtlsTransport):
-    """aiortc's DTLS, quiet once it is closed.
-
-    SCTP's timers send from tasks that nobody awaits; an error there would only reach the log.
-    """
-
-    async def _send_data(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionError):
-            await super()._send_data(data)
-
-
-class _Sctp(RTCSctpTransport):
-    """aiortc's SCTP with bounds: bad packets are dropped, a flood ends the association."""
-
-    def __init__(
-        self,
-        transport: RTCDtlsTransport,
-        *,
-        on_heard: Callable[[], None],
-        on_closed: Callable[[], None],
-    ) -> None:
-        super().__init__(transport)
-        self._on_heard = on_heard
-        self._on_closed = on_closed
-        self._established = False
-
-    async def _handle_data(self, data: bytes) -> None:
-        self._on_heard()
-        try:
-            await super()._handle_data(data)
-        except Exception:
-            # aiortc asserts what a peer must not send. The peer is authenticated, so it harms only
-            # itself; its call must not die of it, and neither may the DTLS reader.
-            return
-        if (
-            self._advertised_rwnd < 0
-            or len(self._data_channels) > MAX_CHANNELS
-            or len(self._inbound_streams) > MAX_CHANNELS
-        ):
-            await self.stop()
-
-    def _set_state(self, state: RTCSctpTransport.State) -> None:
-        super()._set_state(state)
-        if state == self.State.ESTABLISHED:
-            self._established = True
-        elif state == self.State.CLOSED and self._established:
-            self._established = False
-            self._on_closed()
 
 
 def _ignore(_: Any) -> None:

@@ -8,7 +8,7 @@ from typing import assert_never
 import numpy as np
 
 from edge.media.frames import Samples, frame_samples
-from edge.media.opus import OpusFault
+from edge.media.opus import MAX_PACKET_MS, OpusFault
 from edge.media.reorder import (
     Conceal,
     Counts,
@@ -19,14 +19,24 @@ from edge.media.reorder import (
     Restart,
     Silence,
 )
+from edge.transport.webrtc.budget import Budget
 from edge.transport.webrtc.codec import Codec, make_decoder
 from edge.transport.webrtc.rtp import Reception, RtpPacket
+
+PACE = 1.5
+"""Seconds of audio that may be heard per second of the clock. A caller cannot speak faster than
+time; the rest is for clocks that drift and for what a network held back."""
+
+BURST = 2.0
+"""Seconds of audio that may be heard at once, after the network held them back."""
 
 
 class AudioReceiver:
     """Decodes one caller's audio to frames at ``rate`` Hz, whatever the packets' length.
 
-    ``on_frame`` is called inline, in order. A payload that the codec refuses is concealed.
+    ``on_frame`` is called inline, in order. A payload that the codec refuses is concealed. Audio
+    beyond :data:`PACE` and :data:`BURST`, the gaps that its timestamps claim included, is dropped
+    before it is decoded and counted in ``excess``; ``flooded`` says that this has gone on for long.
     """
 
     def __init__(self, codec: Codec, rate: int, on_frame: Callable[[Samples], None]) -> None:
@@ -40,18 +50,37 @@ class AudioReceiver:
         self._decoder = make_decoder(codec, rate)
         self._order = ReorderBuffer(codec.clock_rate)
         self._rest: Samples = np.zeros(0, np.int16)
+        self._longest = codec.clock_rate * MAX_PACKET_MS // 1000
+        self._pace = Budget(PACE, BURST)
+
+    @property
+    def excess(self) -> int:
+        """Pieces of audio dropped because they came faster than time."""
+        return self._pace.refused
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the far end keeps sending faster than time: its call should end."""
+        return self._pace.flooded
 
     @property
     def counts(self) -> Counts:
         return self._order.counts
 
     def packet(self, packet: RtpPacket, now: float) -> None:
-        """Take a packet; ones of another payload type, and empty ones, are ignored."""
+        """Take a packet; ones of another payload type, and empty ones, are ignored.
+
+        One that is longer than 120 ms is refused: for Opus it cannot be (RFC 6716 section 3.2.5),
+        and nobody sends such PCMU.
+        """
         if packet.payload_type != self.codec.payload_type or not packet.payload:
             return
         try:
             duration = self.codec.duration(packet.payload)
         except OpusFault:
+            self.refused += 1
+            return
+        if duration > self._longest:
             self.refused += 1
             return
         if packet.ssrc != self.ssrc:
@@ -60,18 +89,20 @@ class AudioReceiver:
         self.reception.add(packet.sequence, packet.timestamp, now)
         ordered = Packet(packet.ssrc, packet.sequence, packet.timestamp, packet.payload, duration)
         for item in self._order.push(ordered, now):
-            self._play(item)
+            self._play(item, now)
 
     def tick(self, now: float) -> None:
         """Let 20 ms pass: silence is heard while nothing arrives."""
         for item in self._order.poll(now):
-            self._play(item)
+            self._play(item, now)
 
     def close(self) -> None:
         """Free the decoder. Nothing may be received after that."""
         self._decoder.close()
 
-    def _play(self, item: Item) -> None:
+    def _play(self, item: Item, now: float) -> None:
+        if not self._pace.take(self._seconds(item), now):
+            return
         match item:
             case Play(payload):
                 self._emit(self._decode(payload))
@@ -83,6 +114,18 @@ class AudioReceiver:
                 self._decoder.reset()
             case _:
                 assert_never(item)
+
+    def _seconds(self, item: Item) -> float:
+        match item:
+            case Play(payload):
+                units = self.codec.duration(payload)
+            case Conceal(units, _) | Silence(units):
+                pass
+            case Restart():
+                units = 0
+            case _:
+                assert_never(item)
+        return units / self.codec.clock_rate
 
     def _decode(self, payload: bytes) -> Samples:
         try:

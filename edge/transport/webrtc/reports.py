@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from aiortc.rtp import (
     RtcpByePacket,
     RtcpPacket,
@@ -61,10 +63,14 @@ class Reporter:
         return bytes(receiver) + bytes(self._name()) + bytes(bye)
 
     def received(self, data: bytes, now: float, wall: float) -> None:
-        """Take a compound packet; one that does not parse is ignored."""
+        """Take a compound packet; one that does not parse is ignored.
+
+        Nothing is kept of it but three numbers, whatever it holds.
+        """
         try:
             packets = RtcpPacket.parse(data)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, struct.error):
+            # aiortc checks the lengths of some packets only.
             return
         for packet in packets:
             if isinstance(packet, RtcpSrPacket) and packet.ssrc == self._receiver.ssrc:

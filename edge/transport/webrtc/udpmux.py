@@ -67,10 +67,12 @@ class Muxed(Protocol):
 
 @dataclass(slots=True)
 class MuxCounts:
-    """What happened on the port. ``dropped`` includes everything unknown or unsigned."""
+    """What happened on the port. ``dropped`` includes everything unknown or unsigned, and what a
+    library stumbled over (``faults``)."""
 
     received: int = 0
     dropped: int = 0
+    faults: int = 0
     unsent: int = 0
 
 
@@ -190,11 +192,15 @@ class UdpMux:
         try:
             if not self._deliver(data, address):
                 self.counts.dropped += 1
-        except Exception:
+        except Exception as error:
             # The last line: one datagram must not take the port of a whole worker down, whatever
-            # a library makes of it.
+            # a library makes of it. Its text may hold what the datagram said, and who sends many
+            # must not fill the log: the first is written, the second, the fourth, and so on.
             self.counts.dropped += 1
-            logger.exception("a datagram was dropped because handling it failed")
+            self.counts.faults = count = self.counts.faults + 1
+            if count & (count - 1) == 0:
+                extra = {"code": type(error).__name__, "count": count}
+                logger.error("a datagram was dropped because handling it failed", extra=extra)
 
     def _readable(self) -> None:
         for _ in range(_BATCH):

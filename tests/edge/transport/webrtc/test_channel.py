@@ -14,7 +14,6 @@ from edge.transport.webrtc.channel import (
     MAX_BUFFERED,
     MAX_EVENT_BYTES,
     EventChannel,
-    TokenBucket,
 )
 from tests.edge.transport.webrtc.ears import Inbox
 from tests.fakes.clock import FakeClock
@@ -155,11 +154,3 @@ def test_after_close_nothing_is_delivered(
     events.close()
     channel.emit("message", '{"type":"a"}')
     assert inbox.events == []
-
-
-def test_a_bucket_refills_with_time_and_never_beyond_its_size() -> None:
-    bucket = TokenBucket(2, now=0.0)
-    assert [bucket.take(0.0) for _ in range(3)] == [True, True, False]
-    assert bucket.take(0.5)
-    assert not bucket.take(0.5)
-    assert [bucket.take(100.0) for _ in range(3)] == [True, True, False]
