@@ -9,6 +9,8 @@ from aiortc.exceptions import InvalidStateError
 from pyee.base import EventEmitter
 
 from edge.transport.webrtc.channel import (
+    FLOOD_EVENTS,
+    FLOOD_SECONDS,
     LABEL,
     MAX_BACKLOG,
     MAX_BUFFERED,
@@ -154,3 +156,30 @@ def test_after_close_nothing_is_delivered(
     events.close()
     channel.emit("message", '{"type":"a"}')
     assert inbox.events == []
+
+
+def test_a_flood_is_reported_once_and_not_read_any_further(
+    events: EventChannel, channel: FakeDataChannel, inbox: Inbox, clock: FakeClock
+) -> None:
+    floods: list[None] = []
+    events.on_flood = lambda: floods.append(None)
+    for _ in range(20 + FLOOD_EVENTS - 1):
+        channel.emit("message", '{"type":"a"}')
+    assert floods == []
+    for _ in range(FLOOD_EVENTS):
+        channel.emit("message", '{"type":"a"}')
+    assert floods == [None]
+    clock.advance(100.0)
+    channel.emit("message", '{"type":"a"}')
+    assert len(inbox.events) == 20
+
+
+def test_refusals_spread_over_time_are_no_flood(
+    events: EventChannel, channel: FakeDataChannel, clock: FakeClock
+) -> None:
+    floods: list[None] = []
+    events.on_flood = lambda: floods.append(None)
+    for _ in range(FLOOD_EVENTS * 3):
+        channel.emit("message", "{")
+        clock.advance(FLOOD_SECONDS / FLOOD_EVENTS * 1.1)
+    assert floods == []

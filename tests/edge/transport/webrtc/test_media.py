@@ -237,7 +237,16 @@ def test_the_last_report_says_goodbye() -> None:
     assert last.sources == [sender.ssrc]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\xc8\x00", b"\x81\xc9\x00\x07" + bytes(8), bytes(64)])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\xc8\x00",
+        b"\x81\xc9\x00\x07" + bytes(8),
+        bytes(64),
+        b"\x9f\xc8\x00\x01" + bytes(4),
+    ],
+)
 def test_a_report_that_does_not_parse_is_ignored(data: bytes) -> None:
     reporter, *_ = pair()
     reporter.received(data, 0.0, 0.0)

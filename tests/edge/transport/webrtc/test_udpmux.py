@@ -248,6 +248,23 @@ def test_a_fault_in_handling_is_logged_without_the_address_and_does_not_escape(
     assert mux.counts.dropped == 1
     assert "a datagram was dropped" in caplog.text
     assert ALICE[0] not in caplog.text
+    assert "a bug" not in caplog.text
+
+
+def test_a_thousand_faults_are_ten_lines_in_the_log(
+    mux: UdpMux, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = joined(mux, "aaaa")
+    mux.received(request(a), ALICE)
+
+    def broken(data: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    a.packet_received = broken  # type: ignore[method-assign]
+    for _ in range(1000):
+        mux.received(RTP, ALICE)
+    assert mux.counts.faults == 1000
+    assert [vars(record)["count"] for record in caplog.records] == [1 << n for n in range(10)]
 
 
 def test_the_local_ufrag_is_the_first_half_of_the_username() -> None:
