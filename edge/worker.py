@@ -17,6 +17,7 @@ from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.internal import Admitted, CallOpened, OpenCall
 from edge.leg import Leg
+from edge.memory import give_back
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
@@ -141,6 +142,7 @@ class Worker:
             self._idle.clear()
         else:
             self._idle.set()
+            give_back()
         self._rooms.metrics.active.labels(str(self._rooms.index)).set(len(self._book))
         self.on_change()
 

@@ -55,6 +55,12 @@ class SphinxSettings:
     densities: int = 2
     """Gaussians per frame and codebook that are scored (``topn``); the engine's four cost a third
     more and heard about as well."""
+    beam: float = 1e-60
+    """How much worse than the best a path may be and still be followed (``beam``, ``pbeam``). With
+    the engine's own 1e-48 a quiet first word, or one cut short by the detector, sometimes lost the
+    right sentence for good, and another came out with a very bad score; 1e-60 costs 5 % more."""
+    word_beam: float = 1e-40
+    """The same at the end of a word (``wbeam``)."""
     word_penalty: float = 0.05
     """``wip``: without a penalty, one spelt letter is heard as two."""
     threshold: float = -0.2
@@ -213,7 +219,13 @@ class _Decoders:
     def __init__(self, model: Path, sounds: Pronunciations, settings: SphinxSettings) -> None:
         self._sounds = sounds
         self._settings = settings
-        self._grammar = self._decoder(model, wip=settings.word_penalty)
+        self._grammar = self._decoder(
+            model,
+            wip=settings.word_penalty,
+            beam=settings.beam,
+            pbeam=settings.beam,
+            wbeam=settings.word_beam,
+        )
         self._phones = self._decoder(model, allphone_ci=True)
         self._phones.add_allphone_file("phones", None)
         self._phones.activate_search("phones")
