@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
-from prometheus_client import generate_latest
+from pydantic import ValidationError
 
 from edge.admission import bearer, verify_resume_token, verify_route_token
 from edge.clock import Clock
 from edge.internal import Admitted, CallOpened, OpenCall
 from edge.jwks import KeyCache
-from edge.node_metrics import merge_expositions
-from edge.pool import WorkerPool, WorkerSlot
+from edge.logs import short
+from edge.node_metrics import NodeMetrics
+from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
+from edge.ratelimit import Buckets
 from edge.session.resume import PREFIX as RESUME_PREFIX
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
+from edge.slot import WorkerAway, WorkerSlot
 from regions.models import Catalogue
 
 MAX_BODY = 64 * 1024
 """Longest request body, bytes."""
 BODY_SECONDS = 5.0
 """What a body may take to arrive."""
+OPEN_SECONDS = 3.0
+"""What a worker may take to answer an offer before another one is asked."""
+TAKEN_OVER_SECONDS = 1.0
+"""What the other workers may take to hear that a session went on elsewhere."""
+OFFERS_PER_SECOND = 1.0
+OFFERS_BURST = 5
+"""Offers of one session: whoever holds one token cannot keep a node busy with it."""
+MAX_SESSIONS = 16_384
+"""Sessions whose offers are counted."""
 CALLS = "/v1/realtime/calls"
+CALL = CALLS + r"/{call_id:rtc_w[0-9]{1,3}_[A-Za-z0-9_-]{22}}"
+"""A call's resource. Nothing else reaches a worker: what a worker makes is what matches."""
 SDP = "application/sdp"
 SDP_FRAGMENT = "application/trickle-ice-sdpfrag"
 CORS = {
@@ -64,12 +76,13 @@ def create_app(gate: Gate) -> web.Application:
     for path in (CALLS, "/whip"):
         app.router.add_route("OPTIONS", path, signalling.options)
         app.router.add_route("POST", path, signalling.open)
-    resource = CALLS + "/{call_id}"
-    app.router.add_route("OPTIONS", resource, signalling.options)
-    app.router.add_route("PATCH", resource, signalling.patch)
-    app.router.add_route("DELETE", resource, signalling.hang_up)
-    app.router.add_route("POST", resource + "/drill", signalling.drill)
-    app.router.add_route("OPTIONS", resource + "/drill", signalling.options)
+    app.router.add_route("PATCH", CALL, signalling.patch)
+    app.router.add_route("DELETE", CALL, signalling.hang_up)
+    app.router.add_route("POST", CALL + "/drill", signalling.drill)
+    below = CALLS + "/{anything:(?s:.*)}"
+    app.router.add_route("OPTIONS", below, signalling.options)
+    for method in ("POST", "PATCH", "DELETE"):
+        app.router.add_route(method, below, signalling.unknown)
     app.router.add_route("GET", "/healthz", signalling.healthz)
     app.router.add_route("GET", "/readyz", signalling.readyz)
     app.router.add_route("GET", "/metrics", signalling.metrics)
@@ -114,31 +127,69 @@ class Signalling:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self._metrics = NodeMetrics(gate.pool, gate.clock)
+        self._offers = Buckets(
+            gate.clock, per_second=OFFERS_PER_SECOND, burst=OFFERS_BURST, limit=MAX_SESSIONS
+        )
 
     async def options(self, request: web.Request) -> web.Response:
         """CORS preflight, and what may be posted (RFC 9725, section 4.2)."""
         return web.Response(status=204, headers={"Accept-Post": SDP})
 
     async def open(self, request: web.Request) -> web.Response:
-        """Open or resume a call."""
-        offer = await _offer(request)
+        """Open or resume a call. Strangers are sent away before their body is read."""
         caller = self._admit(bearer(request.headers.get("Authorization")))
         if self._gate.draining:
             raise EdgeRefusal("draining", "this node is draining; try the next candidate")
-        slot = self._gate.pool.least_loaded()
-        slot.opening += 1
-        try:
-            body = OpenCall(caller=caller, offer=offer).model_dump_json()
-            answer = await _ask(slot, "POST", "/calls", body)
-        finally:
-            slot.opening = max(0, slot.opening - 1)
-        opened = CallOpened.model_validate_json(answer)
+        if not self._offers.take(caller.session_id):
+            raise EdgeRefusal("rate_limited", "this session offers too often; wait a second")
+        offer = await _offer(request)
+        slot, opened = await self._open(caller, offer)
+        if caller.resumed:
+            await self._tell_others(slot, caller.session_id)
         return web.Response(
             status=201,
             text=opened.answer,
             content_type=SDP,
             headers={"Location": f"{CALLS}/{opened.call_id}", "ETag": f'"{opened.call_id[-8:]}"'},
         )
+
+    async def _open(self, caller: Admitted, offer: str) -> tuple[WorkerSlot, CallOpened]:
+        """Ask the least loaded worker, and another one if it does not answer."""
+        pool = self._gate.pool
+        first = pool.least_loaded()
+        try:
+            return first, await self._offer_to(first, caller, offer)
+        except WorkerAway as away:
+            log.warning("worker did not take an offer", extra={"worker": first.index})
+            try:
+                second = pool.least_loaded(but=first)
+            except EdgeRefusal:
+                raise away from None  # the caller learns what happened, not that nobody is left
+            return second, await self._offer_to(second, caller, offer)
+
+    async def _offer_to(self, slot: WorkerSlot, caller: Admitted, offer: str) -> CallOpened:
+        until = self._gate.clock.monotonic() + OPEN_SECONDS
+        body = OpenCall(caller=caller, offer=offer, until=until).model_dump_json()
+        slot.opening += 1
+        try:
+            answer = await slot.ask("POST", "calls", body=body, seconds=OPEN_SECONDS)
+        finally:
+            slot.opening -= 1
+        try:
+            return CallOpened.model_validate_json(answer)
+        except ValidationError as error:
+            raise EdgeRefusal("not_ready", "the call's worker failed; try again") from error
+
+    async def _tell_others(self, keeper: WorkerSlot, session_id: str) -> None:
+        """End the session's older legs on the other workers: two agents must not talk on.
+
+        Best effort: the journal refuses an older leg anyway, at its next entry.
+        """
+        async with asyncio.TaskGroup() as group:
+            for slot in self._gate.pool.serving:
+                if slot is not keeper:
+                    group.create_task(_taken_over(slot, session_id))
 
     def _admit(self, token: str) -> Admitted:
         gate = self._gate
@@ -156,16 +207,20 @@ class Signalling:
         """Trickle ICE (RFC 8840): accepted; candidates are learned from the packets themselves."""
         if request.content_type != SDP_FRAGMENT:
             raise EdgeRefusal("unsupported_media_type", f"send {SDP_FRAGMENT}")
-        fragment = await _body(request)
-        slot = self._gate.pool.of_call(request.match_info["call_id"])
-        await _ask(slot, "PATCH", f"/calls/{request.match_info['call_id']}", fragment)
+        call_id = request.match_info["call_id"]
+        slot = self._gate.pool.of_call(call_id)
+        await slot.ask("PATCH", "calls", call_id, body=await _body(request))
         return web.Response(status=204)
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """End the call."""
         call_id = request.match_info["call_id"]
-        await _ask(self._gate.pool.of_call(call_id), "DELETE", f"/calls/{call_id}", "")
+        await self._gate.pool.of_call(call_id).ask("DELETE", "calls", call_id)
         return web.Response(status=200)
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        """No worker makes such ids."""
+        raise EdgeRefusal("unknown_call", "there is no such call; see the answer's Location")
 
     async def drill(self, request: web.Request) -> web.Response:
         """Kill the worker of the caller's own call, where drills are switched on."""
@@ -176,8 +231,8 @@ class Signalling:
         slot = self._gate.pool.of_call(call_id)
         if not caller.resumed or slot.process is None:
             raise EdgeRefusal("bad_token", "a drill needs the session's resume token")
-        await _ask(slot, "GET", f"/calls/{call_id}/session/{caller.session_id}", "")
-        log.warning("drill: worker killed", extra={"worker": slot.index, "call": call_id})
+        await slot.ask("GET", "calls", call_id, "session", caller.session_id, expect=204)
+        log.warning("drill: worker killed", extra={"worker": slot.index, "call": short(call_id)})
         slot.process.kill()
         return web.Response(status=202)
 
@@ -206,15 +261,17 @@ class Signalling:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The metrics of every worker, merged."""
-        texts = []
-        for slot in self._gate.pool.slots:
-            if slot.status is not None:
-                try:
-                    texts.append((await _ask(slot, "GET", "/metrics", "")).decode())
-                except EdgeRefusal:
-                    continue
-        body = generate_latest(merge_expositions(texts))
+        body = await self._metrics.read()
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+async def _taken_over(slot: WorkerSlot, session_id: str) -> None:
+    try:
+        await slot.ask("DELETE", "sessions", session_id, seconds=TAKEN_OVER_SECONDS)
+    except EdgeRefusal as refusal:
+        log.warning(
+            "worker not told of a takeover", extra={"worker": slot.index, "code": refusal.code}
+        )
 
 
 async def _body(request: web.Request) -> str:
@@ -252,20 +309,3 @@ async def _offer(request: web.Request) -> str:
     if not isinstance(sdp, str):
         raise EdgeRefusal("bad_sdp", "the form has no text field 'sdp'")
     return sdp
-
-
-async def _ask(slot: WorkerSlot, method: str, path: str, body: str) -> bytes:
-    """Pass a request to a worker; its refusals become ours."""
-    try:
-        async with slot.client.request(method, f"http://worker{path}", data=body.encode()) as got:
-            answer = await got.read()
-            status = got.status
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise EdgeRefusal("not_ready", "the call's worker went away; reconnect") from error
-    if status < 300:
-        return answer
-    try:
-        problem = json.loads(answer)
-        raise EdgeRefusal(problem["code"], problem["detail"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise EdgeRefusal("not_ready", "the call's worker failed; try again") from error

@@ -29,6 +29,8 @@ class OpenCall(Wire):
 
     caller: Admitted
     offer: str
+    until: float
+    """When the dispatcher gives up and asks another worker, by the machine's monotonic clock."""
 
 
 class CallOpened(Wire):
@@ -45,7 +47,8 @@ class WorkerFailed(Wire):
 
 
 class WorkerStatus(Wire):
-    """One line of a worker's standard output: it is ready, and how busy it is."""
+    """One line of a worker's standard output: it is ready, and how busy it is. One comes at each
+    change and each second."""
 
     pid: int
     media_port: int

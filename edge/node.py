@@ -66,7 +66,7 @@ class Node:
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = KeyCache(settings.control_planes)
+        keys = KeyCache(settings.control_planes, self._clock)
         region_key = LocalKeyFile.open(settings.key_path, settings.region)
         resume = ResumeTokens(region_key.subkey("resume"), self._clock)
         directory = Path(tempfile.mkdtemp(prefix="inland-"))
@@ -76,7 +76,7 @@ class Node:
             models=settings.models,
             languages=self._languages,
         )
-        pool = WorkerPool(settings, directory, directory / "voice.sock")
+        pool = WorkerPool(settings, directory, directory / "voice.sock", clock=self._clock)
         gate = Gate(settings, catalogue, pool, keys, resume, self._clock)
         beater = Beater(
             node=settings.node,

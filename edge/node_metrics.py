@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
+from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector, CollectorRegistry
+
+from edge.clock import Clock
+from edge.pool import WorkerPool
+from edge.problem import EdgeRefusal
+
+KEEP_SECONDS = 1.0
+"""How long an exposition is good for: anybody may ask, and gathering one is work."""
+ASK_SECONDS = 1.0
+
+
+class NodeMetrics:
+    """The node's exposition, gathered at most once a second, and whenever calls came or went."""
+
+    def __init__(self, pool: WorkerPool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._gathering = asyncio.Lock()
+        self._body = b""
+        self._calls: object = None
+        self._until = 0.0
+
+    async def read(self) -> bytes:
+        """The metrics of every serving worker, in Prometheus' text format."""
+        async with self._gathering:
+            calls = tuple(slot.status and slot.status.calls for slot in self._pool.slots)
+            now = self._clock.monotonic()
+            if calls != self._calls or now >= self._until:
+                self._body = await self._gather()
+                self._calls, self._until = calls, now + KEEP_SECONDS
+            return self._body
+
+    async def _gather(self) -> bytes:
+        texts = []
+        for slot in self._pool.serving:
+            try:
+                texts.append((await slot.ask("GET", "metrics", seconds=ASK_SECONDS)).decode())
+            except EdgeRefusal:
+                continue
+        return generate_latest(merge_expositions(texts))
 
 
 class _Merged(Collector):

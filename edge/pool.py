@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 from pydantic import ValidationError
 
+from edge.clock import Clock, SystemClock
 from edge.internal import SOCKET_FORMAT, WorkerFailed, WorkerStatus
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
+from edge.slot import WorkerSlot
 
 START_SECONDS = 20.0
 """What a worker may take to become ready before it is replaced."""
-REQUEST_SECONDS = 15.0
+STALE_SECONDS = 3.0
+"""A worker speaks each second. One that was silent for this long is given no call."""
+HUNG_SECONDS = 10.0
+"""One that was silent for this long is killed and replaced."""
+CHECK_SECONDS = 1.0
+STOP_SECONDS = 10.0
+"""What a worker may take to end after its standard input did: more than its own drain."""
+COMMAND = (sys.executable, "-m", "edge.worker_main")
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Pauses before a worker that keeps dying is started again."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class WorkerSlot:
-    """One worker's place: its process may be replaced, its index stays."""
-
-    index: int
-    socket: Path
-    client: aiohttp.ClientSession
-    process: asyncio.subprocess.Process | None = None
-    status: WorkerStatus | None = None
-    opening: int = 0
-    """Calls sent to it that it has not reported yet."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def load(self) -> int:
-        """Calls it has or is about to have."""
-        return (self.status.active if self.status else 0) + self.opening
-
-    @property
-    def free(self) -> int:
-        """Calls it can still take; 0 when it is not ready."""
-        return max(0, self.status.capacity - self.load) if self.status else 0
 
 
 class WorkerPoolError(Exception):
@@ -59,9 +45,21 @@ class WorkerPool:
     :meth:`run` belongs in a task group; it keeps every slot filled until :meth:`stop`.
     """
 
-    def __init__(self, settings: NodeSettings, directory: Path, voice_socket: Path) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        directory: Path,
+        voice_socket: Path,
+        *,
+        clock: Clock | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self._settings = settings
         self._voice_socket = voice_socket
+        self._clock = clock or SystemClock()
+        self._command = command
+        self._checked = self._clock.monotonic()
+        self._started = False
         self._stopping = False
         self._failure = ""
         self.slots = [
@@ -73,44 +71,58 @@ class WorkerPool:
     def _slot(index: int, socket: Path) -> WorkerSlot:
         client = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(path=str(socket), limit=0),
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
             trust_env=False,
         )
         return WorkerSlot(index, socket, client)
 
     @property
+    def serving(self) -> list[WorkerSlot]:
+        """The workers that spoke lately."""
+        now = self._clock.monotonic()
+        return [
+            slot
+            for slot in self.slots
+            if slot.status is not None and now - slot.heard <= STALE_SECONDS
+        ]
+
+    @property
     def active(self) -> int:
-        """Calls of the node."""
-        return sum(slot.load for slot in self.slots)
+        """Calls of the serving workers."""
+        return sum(slot.load for slot in self.serving)
 
     @property
     def capacity(self) -> int:
-        """Calls the ready workers can hold."""
-        return sum(slot.status.capacity for slot in self.slots if slot.status)
+        """Calls the serving workers can hold."""
+        return sum(slot.status.capacity for slot in self.serving if slot.status)
 
     @property
     def ready(self) -> bool:
-        """Whether every worker is ready."""
-        return all(slot.status is not None for slot in self.slots)
+        """Whether every worker came up once, and one of them can be given a call now."""
+        return self._started and bool(self.serving)
 
-    def least_loaded(self) -> WorkerSlot:
-        """The worker with the fewest calls. Raises ``EdgeRefusal`` (``full``, ``not_ready``)."""
-        ready = [slot for slot in self.slots if slot.status is not None]
-        if not ready:
-            raise EdgeRefusal("not_ready", "the node's workers are starting; try again in a second")
-        slot = min(ready, key=lambda slot: slot.load)
+    def least_loaded(self, but: WorkerSlot | None = None) -> WorkerSlot:
+        """The serving worker with the fewest calls, other than ``but``.
+
+        Raises ``EdgeRefusal`` (``full``, ``not_ready``).
+        """
+        serving = [slot for slot in self.serving if slot is not but]
+        if not serving:
+            raise EdgeRefusal("not_ready", "no worker of this node answers; try again in a second")
+        slot = min(serving, key=lambda slot: slot.load)
         if slot.free == 0:
             raise EdgeRefusal("full", "every worker of this node is full; try the next candidate")
         return slot
 
     def of_call(self, call_id: str) -> WorkerSlot:
-        """The worker that a call id names. Raises ``EdgeRefusal`` (``unknown_call``)."""
-        prefix, _, rest = call_id.partition("_w")
-        index, _, _ = rest.partition("_")
-        if prefix == "rtc" and index.isascii() and index.isdigit() and len(index) <= 3:
-            for slot in self.slots:
-                if slot.index == int(index) and slot.status is not None:
-                    return slot
+        """The worker that says it has the call.
+
+        Raises ``EdgeRefusal``: ``unknown_call``, or ``not_ready`` when that worker is silent.
+        """
+        for slot in self.slots:
+            if slot.status is not None and call_id in slot.status.calls:
+                if slot not in self.serving:
+                    raise EdgeRefusal("not_ready", "the call's worker does not answer; reconnect")
+                return slot
         raise EdgeRefusal("unknown_call", "there is no such call on this node; it may have ended")
 
     async def run(self) -> None:
@@ -118,6 +130,7 @@ class WorkerPool:
         async with asyncio.TaskGroup() as group:
             for slot in self.slots:
                 group.create_task(self._keep(slot))
+            group.create_task(self._watch())
 
     async def until_ready(self) -> None:
         """Returns once every worker is ready. Raises ``WorkerPoolError`` when one cannot be."""
@@ -127,6 +140,28 @@ class WorkerPool:
                     raise WorkerPoolError(self._failure)
                 slot.changed.clear()
                 await slot.changed.wait()
+        self._started = True
+
+    async def _watch(self) -> None:
+        self._checked = self._clock.monotonic()
+        while not self._stopping or any(_alive(slot) for slot in self.slots):
+            await asyncio.sleep(CHECK_SECONDS)
+            self.kill_hung()
+
+    def kill_hung(self) -> None:
+        """Kill the workers that were silent for too long; :meth:`run` replaces them."""
+        now = self._clock.monotonic()
+        # When this process itself was stopped for a while, what the workers said is still unread.
+        awake = min(now - self._checked, 2 * CHECK_SECONDS)
+        self._checked = now
+        for slot in self.slots:
+            if slot.status is None or slot.process is None:
+                continue
+            slot.silent += awake
+            if slot.silent > HUNG_SECONDS:
+                log.error("worker hung", extra={"worker": slot.index, "pid": slot.process.pid})
+                slot.silent = 0.0
+                _kill(slot.process)
 
     async def _keep(self, slot: WorkerSlot) -> None:
         deaths = 0
@@ -140,13 +175,13 @@ class WorkerPool:
 
     async def _live(self, slot: WorkerSlot) -> bool:
         """One life of one worker; returns whether it ever became ready."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "edge.worker_main",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            )
+        except OSError as error:  # no memory or no process to be had: later, perhaps
+            log.error("worker not started", extra={"worker": slot.index, "code": error.errno})
+            return False
         slot.process = process
         if process.stdin is None or process.stdout is None:  # both were asked for
             raise RuntimeError("a worker without pipes")
@@ -162,17 +197,15 @@ class WorkerPool:
             lived = await self._follow(slot, process.stdout)
         finally:
             slot.status = None
-            slot.opening = 0
             slot.changed.set()
-            process.stdin.close()
-            if process.returncode is None and not lived:
-                process.kill()
-            await process.wait()
+            if not lived:
+                _kill(process)
+            await _end(process, STOP_SECONDS)
         return lived
 
     async def _follow(self, slot: WorkerSlot, lines: asyncio.StreamReader) -> bool:
         """Read a worker's status lines until it closes them."""
-        lived = False
+        lived = complained = False
         while True:
             try:
                 async with asyncio.timeout(None if lived else START_SECONDS):
@@ -180,26 +213,24 @@ class WorkerPool:
             except TimeoutError:
                 log.error("worker not ready in time", extra={"worker": slot.index})
                 return False
+            except ValueError:  # longer than the reader's buffer, which it has emptied
+                line = b"\n"
             if not line:
                 return lived
-            status = self._read(slot, line)
-            if status is None:
+            status = _status(line)
+            if status is not None:
+                slot.status = status
+                slot.heard = self._clock.monotonic()
+                slot.silent = 0.0
+                lived = True
+                slot.changed.set()
+            elif not lived:
+                self._failure = _failure(line)
+                log.error("worker cannot work", extra={"worker": slot.index})
                 return False
-            slot.status = status
-            lived = True
-            slot.changed.set()
-
-    def _read(self, slot: WorkerSlot, line: bytes) -> WorkerStatus | None:
-        try:
-            return WorkerStatus.model_validate_json(line)
-        except ValidationError:
-            pass
-        try:
-            self._failure = WorkerFailed.model_validate_json(line).failed
-        except ValidationError:
-            self._failure = "a worker printed something that is not its status"
-        log.error("worker cannot work", extra={"worker": slot.index})
-        return None
+            elif not complained:
+                complained = True
+                log.warning("worker printed what is no status", extra={"worker": slot.index})
 
     async def drain(self, seconds: float) -> None:
         """Let the calls end; those that have not after ``seconds`` are ended by their worker."""
@@ -214,18 +245,50 @@ class WorkerPool:
             log.info("drain deadline passed", extra={"count": self.active})
 
     async def stop(self) -> None:
-        """End the workers: each ends its calls and closes by a deadline of its own."""
+        """End the workers: each ends its calls and closes by a deadline of its own.
+
+        Their standard input says so. A signal would not do: they ignore those that a service
+        manager or a terminal sends to all processes at once, because calls drain after it.
+        """
         self._stopping = True
+        async with asyncio.TaskGroup() as group:
+            for slot in self.slots:
+                if slot.process is not None:
+                    group.create_task(_end(slot.process, STOP_SECONDS))
         for slot in self.slots:
-            process = slot.process
-            if process is not None and process.returncode is None:
-                process.terminate()
-        for slot in self.slots:
-            process = slot.process
-            if process is not None and process.returncode is None:
-                try:
-                    async with asyncio.timeout(10):
-                        await process.wait()
-                except TimeoutError:
-                    process.kill()
             await slot.client.close()
+
+
+def _status(line: bytes) -> WorkerStatus | None:
+    try:
+        return WorkerStatus.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _failure(line: bytes) -> str:
+    try:
+        return WorkerFailed.model_validate_json(line).failed
+    except ValidationError:
+        return "a worker printed something that is not its status"
+
+
+def _alive(slot: WorkerSlot) -> bool:
+    return slot.process is not None and slot.process.returncode is None
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+async def _end(process: asyncio.subprocess.Process, seconds: float) -> None:
+    """Close a worker's standard input and wait until it ended, by force after ``seconds``."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(seconds):
+            await process.wait()
+    except TimeoutError:
+        _kill(process)
+        await process.wait()

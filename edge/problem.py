@@ -23,6 +23,7 @@ TITLES = {
     "body_too_large": "The body is too large",
     "unsupported_media_type": "Unsupported media type",
     "too_slow": "The request took too long to arrive",
+    "rate_limited": "Too many requests",
     "full": "The node is full",
     "draining": "The node is draining",
     "not_ready": "The node is not ready",
@@ -46,6 +47,7 @@ STATUS = {
     "session_ended": 410,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "rate_limited": 429,
     "full": 503,
     "draining": 503,
     "not_ready": 503,
@@ -73,7 +75,7 @@ class EdgeRefusal(Exception):
 
     def response(self) -> web.Response:
         """The refusal as an HTTP response."""
-        headers = {"Retry-After": "1"} if self.status == 503 else {}
+        headers = {"Retry-After": "1"} if self.status in (429, 503) else {}
         return web.Response(
             status=self.status,
             text=self.problem().model_dump_json(exclude_defaults=True),

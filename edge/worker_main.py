@@ -1,4 +1,7 @@
-"""The worker process: its start order on standard input, its status on standard output."""
+"""The worker process: its start order on standard input, its status on standard output.
+
+It reports at each change and each second: a worker that is silent counts as hung.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported anywhere
 
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -22,11 +26,12 @@ from pydantic import ValidationError
 from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
-from edge.logs import configure_logging
+from edge.logs import configure_logging, log_loop_errors
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
 from edge.outbound import Pool
 from edge.problem import EdgeRefusal
+from edge.process import keep_private
 from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
@@ -45,6 +50,7 @@ from regions.strict_yaml import ConfigError
 DRAIN_SECONDS = 8.0
 """What ending every call at once may take."""
 
+REPORT_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 CANNOT_START = (ConfigError, RecognizerError, SessionError, WebRtcError)
 """What an operator has to mend before a worker can work."""
@@ -53,25 +59,44 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def work(index: int, socket: Path, voice_socket: Path, settings: NodeSettings) -> None:
-    """Serve until standard input ends (the dispatcher is gone) or SIGTERM."""
+class StatusLines:
+    """Lines to the dispatcher that never block: one that does not read must not silence calls.
+
+    While an earlier line is stuck, newer ones are dropped; the next second brings another.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._rest = b""
+
+    def write(self, line: str) -> None:
+        """Write a line, or what is left of an earlier one."""
+        self._rest = self._rest or line.encode() + b"\n"
+        with contextlib.suppress(OSError):  # full, or the dispatcher died: standard input tells
+            self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+
+
+async def work(
+    index: int, socket: Path, voice_socket: Path, settings: NodeSettings, lines: StatusLines
+) -> None:
+    """Serve until standard input ends: the dispatcher closed it, or is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's; the dispatcher decides
+    log_loop_errors(loop)
     loop.add_reader(sys.stdin.fileno(), _parent_gone, stop)
     async with AsyncExitStack() as closing:
         rooms, ticker = await _open_rooms(index, voice_socket, settings, closing)
         async with asyncio.TaskGroup() as calls:
             worker = Worker(rooms, calls)
-            runner = web.AppRunner(_app(worker, rooms), access_log=None)
+            runner = web.AppRunner(
+                _app(worker, rooms),
+                access_log=None,
+                handler_cancellation=True,  # who gave up asking has asked another worker
+            )
             await runner.setup()
             await web.UnixSite(runner, str(socket)).start()
             closing.push_async_callback(runner.cleanup)
-            background = [
-                calls.create_task(ticker.run()),
-                calls.create_task(_sweep(rooms.store, rooms.clock)),
-            ]
 
             def report() -> None:
                 status = WorkerStatus(
@@ -81,11 +106,14 @@ async def work(index: int, socket: Path, voice_socket: Path, settings: NodeSetti
                     capacity=settings.capacity,
                     calls=worker.calls,
                 )
-                sys.stdout.write(status.model_dump_json() + "\n")
-                sys.stdout.flush()
+                lines.write(status.model_dump_json())
 
             worker.on_change = report
-            report()
+            background = [
+                calls.create_task(ticker.run()),
+                calls.create_task(_sweep(rooms.store, rooms.clock)),
+                calls.create_task(_repeat(report)),
+            ]
             await stop.wait()
             try:
                 async with asyncio.timeout(DRAIN_SECONDS):
@@ -95,6 +123,13 @@ async def work(index: int, socket: Path, voice_socket: Path, settings: NodeSetti
                 os._exit(1)  # the dispatcher must not wait for a call that does not end
             for task in background:
                 task.cancel()
+
+
+async def _repeat(report: Callable[[], None]) -> None:
+    """Report now and every second, from the loop that also holds the calls."""
+    while True:
+        report()
+        await asyncio.sleep(REPORT_SECONDS)
 
 
 async def _sweep(store: SessionStore, clock: Clock) -> None:
@@ -169,6 +204,8 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
             order = OpenCall.model_validate_json(await request.read())
         except ValidationError as error:
             raise EdgeRefusal("bad_request", "the dispatcher sent an unknown order") from error
+        if rooms.clock.monotonic() > order.until:  # this process was stopped, or is far too slow
+            raise EdgeRefusal("not_ready", "the worker was too slow; try again")
         opened = await worker.open(order)
         return web.Response(text=opened.model_dump_json(), content_type="application/json")
 
@@ -198,11 +235,16 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(rooms.metrics.registry))
 
+    async def end_session(request: web.Request) -> web.Response:
+        worker.end_session(request.match_info["session_id"])
+        return web.Response(status=204)
+
     app = web.Application(client_max_size=1 << 20, middlewares=[_refusals])
     app.router.add_post("/calls", open_call)
     app.router.add_patch("/calls/{call_id}", patch)
     app.router.add_delete("/calls/{call_id}", hang_up)
     app.router.add_get("/calls/{call_id}/session/{session_id}", whose)
+    app.router.add_delete("/sessions/{session_id}", end_session)
     app.router.add_get("/metrics", metrics)
     return app
 
@@ -217,17 +259,30 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def main() -> int:
     """Read the order, work, leave."""
+    keep_private()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A service manager or a terminal signals every process of a node at once, and the calls
+        # here must outlive that: the dispatcher drains, then closes our standard input. A handler
+        # and not SIG_IGN, which children would inherit.
+        signal.signal(number, lambda number, frame: None)
+    lines = StatusLines(_private_stdout())
     order = json.loads(sys.stdin.buffer.raw.readline())  # type: ignore[union-attr]
     settings = NodeSettings.model_validate(order["settings"])
     configure_logging(settings.log_level, node=settings.node, worker=order["index"])
+    sockets = Path(order["socket"]), Path(order["voice_socket"])
     try:
-        asyncio.run(
-            work(order["index"], Path(order["socket"]), Path(order["voice_socket"]), settings)
-        )
+        asyncio.run(work(order["index"], *sockets, settings, lines))
     except CANNOT_START as error:
-        print(WorkerFailed(failed=str(error)).model_dump_json(), flush=True)  # noqa: T201
+        lines.write(WorkerFailed(failed=str(error)).model_dump_json())
         return 1
     return 0
+
+
+def _private_stdout() -> int:
+    """A descriptor of standard output for the status alone; what others print goes to the log."""
+    status = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return status
 
 
 if __name__ == "__main__":

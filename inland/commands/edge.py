@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edge.dialog.build import check_agent
     from edge.logs import configure_logging
     from edge.node import Node, NodeError, first_error
+    from edge.process import keep_private
     from edge.session.errors import SessionError
     from edge.settings import NodeSettings, SecretError, load_settings
     from regions.strict_yaml import ConfigError
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
         return 0
+    keep_private()
     configure_logging(settings.log_level, node=settings.node)
 
     def announce() -> None:
@@ -85,8 +87,11 @@ async def _serve(node: Node) -> None:
     import asyncio
     import signal
 
+    from edge.logs import log_loop_errors
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_loop_errors(loop)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     await node.serve(stop)

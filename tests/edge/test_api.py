@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from edge.api import CALLS, MAX_BODY, Gate, create_app
 from edge.internal import WorkerStatus
@@ -26,75 +28,185 @@ from tests.edge.test_admission import CATALOGUE, NOW, OneKey
 from tests.fakes.clock import FakeClock
 
 SDP = {"Content-Type": "application/sdp"}
+SESSION = "s_" + "b" * 22
+MINE = "rtc_w0_" + "a" * 22
+OTHER = "rtc_w1_" + "b" * 22
 
 
 @dataclass
 class FakeWorker:
     """A worker that takes every call, or refuses as told."""
 
+    index: int
     refusal: EdgeRefusal | None = None
+    hangs: bool = False
     orders: list[dict[str, Any]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    taken_over: list[str] = field(default_factory=list)
+    whose: list[str] = field(default_factory=list)
+    whose_status: int = 204
+    gathered: int = 0
+    other: list[str] = field(default_factory=list)
 
     def app(self) -> web.Application:
         async def calls(request: web.Request) -> web.Response:
             self.orders.append(await request.json())
+            await self._answer()
             if self.refusal:
                 return self.refusal.response()
-            return web.json_response({"call_id": "rtc_w0_abcdefgh", "answer": "v=0\r\n"})
+            call_id = (MINE, OTHER)[self.index]
+            return web.json_response({"call_id": call_id, "answer": "v=0\r\n"})
 
         async def delete(request: web.Request) -> web.Response:
             self.ended.append(request.match_info["id"])
             return web.Response(status=204)
 
+        async def whose(request: web.Request) -> web.Response:
+            self.whose.append(request.match_info["session"])
+            return web.Response(status=self.whose_status)
+
+        async def session(request: web.Request) -> web.Response:
+            self.taken_over.append(request.match_info["session"])
+            await self._answer()
+            return web.Response(status=204)
+
         async def metrics(request: web.Request) -> web.Response:
-            return web.Response(text='inland_calls_active{worker="0"} 3.0\n')
+            self.gathered += 1
+            return web.Response(text=f'inland_calls_active{{worker="{self.index}"}} 3.0\n')
+
+        async def anything(request: web.Request) -> web.Response:
+            self.other.append(request.path)
+            return web.Response()
 
         app = web.Application()
         app.router.add_post("/calls", calls)
         app.router.add_delete("/calls/{id}", delete)
+        app.router.add_get("/calls/{id}/session/{session}", whose)
+        app.router.add_delete("/sessions/{session}", session)
         app.router.add_get("/metrics", metrics)
+        app.router.add_route("*", "/{anything:.*}", anything)
         return app
+
+    async def _answer(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+
+
+@dataclass
+class Victim:
+    """A process that a drill may kill."""
+
+    pid: int = 1
+    killed: bool = False
+
+    def kill(self) -> None:
+        self.killed = True
 
 
 @dataclass
 class Node:
     client: TestClient[web.Request, web.Application]
-    worker: FakeWorker
+    workers: list[FakeWorker]
     gate: Gate
     key: OneKey
+    clock: FakeClock
+    posts: int = 0
+
+    @property
+    def worker(self) -> FakeWorker:
+        return self.workers[0]
+
+    def status(self, index: int = 0, active: int = 0, *calls: str) -> None:
+        """The worker reports."""
+        slot = self.gate.pool.slots[index]
+        slot.status = WorkerStatus(pid=1, media_port=1, active=active, capacity=2, calls=calls)
+        slot.heard = self.clock.monotonic()
+
+    def victim(self) -> Victim:
+        """Gives worker 0 a process."""
+        victim = Victim()
+        self.gate.pool.slots[0].process = cast(asyncio.subprocess.Process, victim)
+        return victim
+
+    def resume_token(self, session: str = SESSION, **changes: Any) -> str:
+        facts: dict[str, Any] = {
+            "session_id": session,
+            "tenant": "demo-clinic",
+            "agent": "clinic-reception",
+            "region": "eu-central-1",
+            "allowed_regions": ("eu-central-1",),
+            "policy": CATALOGUE.policy,
+            "jurisdictions": ("eea",),
+            "lifetime_s": 60,
+        }
+        token, _ = self.gate.resume.issue(**facts | changes)
+        return token
 
     async def post(self, body: Any = "v=0\r\n", path: str = CALLS, **headers: str) -> Any:
-        defaults = {"Authorization": f"Bearer {self.key.sign()}", **SDP}
+        """Offer; with a session of its own unless a header says otherwise."""
+        self.posts += 1
+        session = f"s_{self.posts:022d}"
+        defaults = {"Authorization": f"Bearer {self.key.sign(sub=session)}", **SDP}
         return await self.client.post(path, data=body, headers=defaults | headers)
 
+    async def resume(self, token: str) -> Any:
+        return await self.post(Authorization=f"Bearer {token}")
 
-@pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[Node]:
+
+@asynccontextmanager
+async def serving(folder: Path, workers: int, **changes: Any) -> AsyncIterator[Node]:
     settings = NodeSettings(
         node="eu-central-1-a",
         region="eu-central-1",
-        data=tmp_path,
-        agents=tmp_path,
+        data=folder,
+        agents=folder,
+        workers=workers,
         control_planes=("http://127.0.0.1:1",),
+        **changes,
     )
-    pool = WorkerPool(settings, tmp_path, tmp_path / "voice.sock")
-    pool.slots[0].status = WorkerStatus(pid=1, media_port=1, active=0, capacity=2)
+    clock = FakeClock(wall=NOW)
+    pool = WorkerPool(settings, folder, folder / "voice.sock", clock=clock)
     key = OneKey()
     keys = KeyCache(settings.control_planes)
     keys._keys = {"k1": key.public}
     keys.loaded.set()
-    clock = FakeClock(wall=NOW)
-    secret = LocalKeyFile.open(tmp_path / "region.key", "eu-central-1").subkey("resume")
+    secret = LocalKeyFile.open(folder / "region.key", "eu-central-1").subkey("resume")
     gate = Gate(settings, load_catalogue(), pool, keys, ResumeTokens(secret, clock), clock)
-    worker = FakeWorker()
-    runner = web.AppRunner(worker.app())
-    await runner.setup()
-    await web.UnixSite(runner, str(pool.slots[0].socket)).start()
-    async with TestClient(TestServer(create_app(gate))) as client:
-        yield Node(client, worker, gate, key)
-    await pool.stop()
-    await runner.cleanup()
+    fakes = [FakeWorker(index) for index in range(workers)]
+    async with AsyncExitStack() as closing:
+        for fake, slot in zip(fakes, pool.slots, strict=True):
+            runner = web.AppRunner(fake.app(), handler_cancellation=True, shutdown_timeout=0.1)
+            await runner.setup()
+            closing.push_async_callback(runner.cleanup)
+            await web.UnixSite(runner, str(slot.socket)).start()
+        client = await closing.enter_async_context(TestClient(TestServer(create_app(gate))))
+        node = Node(client, fakes, gate, key, clock)
+        for index in range(workers):
+            node.status(index)
+        await pool.until_ready()
+        yield node
+        for slot in pool.slots:
+            slot.process = None
+        await pool.stop()
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    async with serving(tmp_path, 1) as node:
+        yield node
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Node]:
+    async with serving(tmp_path, 2) as node:
+        yield node
+
+
+@pytest.fixture
+async def drilled(tmp_path: Path) -> AsyncIterator[Node]:
+    async with serving(tmp_path, 1, drills=True) as node:
+        node.status(0, 1, MINE)
+        yield node
 
 
 async def problem(response: aiohttp.ClientResponse) -> tuple[int, str]:
@@ -106,9 +218,9 @@ async def problem(response: aiohttp.ClientResponse) -> tuple[int, str]:
 
 
 async def test_offer_is_answered_with_location_and_sdp(node: Node) -> None:
-    response = await node.post()
+    response = await node.post(Authorization=f"Bearer {node.key.sign()}")
     assert response.status == 201
-    assert response.headers["Location"] == f"{CALLS}/rtc_w0_abcdefgh"
+    assert response.headers["Location"] == f"{CALLS}/{MINE}"
     assert response.content_type == "application/sdp"
     assert node.worker.orders[0]["caller"]["session_id"] == "s_" + "a" * 22
     assert node.worker.orders[0]["caller"]["resumed"] is False
@@ -127,47 +239,22 @@ async def test_whip_is_an_alias_and_forms_are_understood(node: Node) -> None:
 
 
 async def test_resume_token_takes_the_session_over(node: Node) -> None:
-    token, _ = node.gate.resume.issue(
-        session_id="s_" + "b" * 22,
-        tenant="demo-clinic",
-        agent="clinic-reception",
-        region="eu-central-1",
-        allowed_regions=("eu-central-1",),
-        policy=CATALOGUE.policy,
-        jurisdictions=("eea",),
-        lifetime_s=60,
-    )
-    assert (await node.post(Authorization=f"Bearer {token}")).status == 201
+    token = node.resume_token()
+    assert (await node.resume(token)).status == 201
     assert node.worker.orders[0]["caller"]["resumed"] is True
 
 
 async def test_resume_token_for_a_region_the_law_excludes_is_refused(node: Node) -> None:
-    token, _ = node.gate.resume.issue(
-        session_id="s_" + "b" * 22,
-        tenant="demo-clinic",
-        agent="clinic-reception",
-        region="eu-central-1",
-        allowed_regions=("eu-central-1",),
-        policy=CATALOGUE.policy,
-        jurisdictions=("in",),
-        lifetime_s=60,
-    )
-    response = await node.post(Authorization=f"Bearer {token}")
+    token = node.resume_token(jurisdictions=("in",))
+    response = await node.resume(token)
     assert await problem(response) == (403, "wrong_region")
 
 
 async def test_resume_after_a_tightened_law_keeps_only_lawful_regions(node: Node) -> None:
-    token, _ = node.gate.resume.issue(
-        session_id="s_" + "b" * 22,
-        tenant="demo-clinic",
-        agent="clinic-reception",
-        region="eu-central-1",
-        allowed_regions=("eu-central-1", "ap-south-1"),
-        policy="2020-01-01.1#000000000000",
-        jurisdictions=("eea",),
-        lifetime_s=60,
+    token = node.resume_token(
+        allowed_regions=("eu-central-1", "ap-south-1"), policy="2020-01-01.1#000000000000"
     )
-    assert (await node.post(Authorization=f"Bearer {token}")).status == 201
+    assert (await node.resume(token)).status == 201
     regions = node.worker.orders[0]["caller"]["regions"]
     assert all(listed == ["eu-central-1"] for listed in regions.values())
 
@@ -196,34 +283,164 @@ async def test_workers_refusal_reaches_the_caller(node: Node) -> None:
     assert node.gate.pool.slots[0].opening == 0
 
 
-async def test_full_draining_and_starting_nodes_send_callers_on(node: Node) -> None:
-    slot = node.gate.pool.slots[0]
-    slot.status = WorkerStatus(pid=1, media_port=1, active=2, capacity=2)
+async def test_full_draining_and_silent_nodes_send_callers_on(node: Node) -> None:
+    node.status(0, 2)
     full = await node.post()
     assert await problem(full) == (503, "full")
     assert full.headers["Retry-After"] == "1"
-    slot.status = None
+    node.status()
+    assert (await node.client.get("/readyz")).status == 200
+    node.clock.advance(3.1)
     assert await problem(await node.post()) == (503, "not_ready")
-    slot.status = WorkerStatus(pid=1, media_port=1, active=0, capacity=2)
+    assert (await node.client.get("/readyz")).status == 503
+    node.gate.pool.slots[0].status = None
+    assert await problem(await node.post()) == (503, "not_ready")
+    node.status()
     node.gate.draining = True
     assert await problem(await node.post()) == (503, "draining")
     assert (await node.client.get("/readyz")).status == 503
     assert node.worker.orders == []
 
 
-async def test_hang_up_reaches_the_worker_that_the_id_names(node: Node) -> None:
-    assert (await node.client.delete(f"{CALLS}/rtc_w0_abcdefgh")).status == 200
-    assert node.worker.ended == ["rtc_w0_abcdefgh"]
+async def test_offer_that_a_worker_does_not_answer_goes_to_another_one(
+    pair: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.api.OPEN_SECONDS", 0.1)
+    pair.worker.hangs = True
+    response = await pair.post()
+    assert response.headers["Location"] == f"{CALLS}/{OTHER}"
+    first, second = (worker.orders[0] for worker in pair.workers)
+    assert first["caller"] == second["caller"]
+    assert first["until"] == pytest.approx(pair.clock.monotonic() + 0.1)
+    assert [slot.opening for slot in pair.gate.pool.slots] == [0, 0]
+    pair.workers[1].hangs = True
+    assert await problem(await pair.post()) == (503, "not_ready")
+    assert len(pair.worker.orders) + len(pair.workers[1].orders) == 4, "once more, not for ever"
 
 
-@pytest.mark.parametrize("call_id", ["x", "rtc_w9_abc", "rtc_wx_abc", "rtc_w²_a", "rtc_w0001_a"])
-async def test_unknown_call_is_not_found(node: Node, call_id: str) -> None:
-    assert await problem(await node.client.delete(f"{CALLS}/{call_id}")) == (404, "unknown_call")
+async def test_refusal_of_a_worker_is_no_reason_to_ask_another(pair: Node) -> None:
+    pair.worker.refusal = EdgeRefusal("unknown_agent", "no such agent here")
+    assert await problem(await pair.post()) == (404, "unknown_agent")
+    assert pair.workers[1].orders == []
+
+
+async def test_other_workers_hear_that_a_session_was_resumed(pair: Node) -> None:
+    assert (await pair.resume(pair.resume_token())).status == 201
+    assert [worker.taken_over for worker in pair.workers] == [[], [SESSION]]
+    assert (await pair.post()).status == 201
+    assert [worker.taken_over for worker in pair.workers] == [[], [SESSION]], "a new call"
+
+
+async def test_resume_that_was_refused_ends_nothing(pair: Node) -> None:
+    pair.worker.refusal = EdgeRefusal("session_ended", "over")
+    assert await problem(await pair.resume(pair.resume_token())) == (410, "session_ended")
+    assert pair.workers[1].taken_over == []
+
+
+async def test_worker_that_cannot_be_told_does_not_cost_the_answer(
+    pair: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.api.TAKEN_OVER_SECONDS", 0.05)
+    pair.workers[1].hangs = True
+    assert (await pair.resume(pair.resume_token())).status == 201
+    assert pair.workers[1].taken_over == [SESSION]
+
+
+async def test_one_token_cannot_flood_the_node(node: Node) -> None:
+    token = node.resume_token()
+    assert [(await node.resume(token)).status for _ in range(5)] == [201] * 5
+    limited = await node.resume(token)
+    assert await problem(limited) == (429, "rate_limited")
+    assert limited.headers["Retry-After"] == "1"
+    assert (await node.resume(node.resume_token("s_" + "c" * 22))).status == 201
+    node.clock.advance(1.0)
+    node.status()
+    assert (await node.resume(token)).status == 201
+    assert await problem(await node.resume(token)) == (429, "rate_limited")
+    assert len(node.worker.orders) == 7
+
+
+async def test_body_of_a_stranger_is_not_waited_for(node: Node) -> None:
+    never = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"v=0"
+        await never.wait()
+
+    async with asyncio.timeout(4):  # under BODY_SECONDS
+        response = await node.post(slow(), Authorization="Bearer nonsense")
+        assert await problem(response) == (401, "bad_token")
+
+
+async def test_hang_up_reaches_the_worker_that_has_the_call(pair: Node) -> None:
+    pair.status(1, 1, OTHER)
+    assert (await pair.client.delete(f"{CALLS}/{OTHER}")).status == 200
+    assert [worker.ended for worker in pair.workers] == [[], [OTHER]]
+
+
+ODD_IDS = [
+    "x",
+    "rtc_w0_abc",
+    "rtc_wx_" + "a" * 22,
+    "rtc_w%C2%B2_" + "a" * 22,
+    "rtc_w%D9%A1_" + "a" * 22,  # a digit, but not ours
+    "rtc_w0001_" + "a" * 22,
+    "rtc_w0_" + "a" * 23,
+    "rtc_w0_" + "a" * 21 + "%2F",
+    "rtc_w0_x%2F..%2F..%2Fmetrics%3F",
+    "rtc_w0_" + "a" * 22 + "%0A",
+    "..%2f..%2fmetrics",
+]
+
+
+@pytest.mark.parametrize("call_id", [*ODD_IDS, "rtc_w0_" + "c" * 22, "rtc_w9_" + "a" * 22])
+async def test_id_that_no_worker_has_reaches_none(drilled: Node, call_id: str) -> None:
+    victim = drilled.victim()
+    url = URL(f"{CALLS}/{call_id}", encoded=True)
+    drill = URL(f"{CALLS}/{call_id}/drill", encoded=True)
+    fragment = {"Content-Type": "application/trickle-ice-sdpfrag"}
+    resume = {"Authorization": f"Bearer {drilled.resume_token()}"}
+    client = drilled.client
+    assert await problem(await client.delete(url)) == (404, "unknown_call")
+    assert await problem(await client.patch(url, headers=fragment)) == (404, "unknown_call")
+    assert await problem(await client.post(drill, headers=resume)) == (404, "unknown_call")
+    worker = drilled.worker
+    assert (worker.ended, worker.whose, worker.other, worker.gathered) == ([], [], [], 0)
+    assert not victim.killed
 
 
 async def test_drill_needs_to_be_switched_on(node: Node) -> None:
-    response = await node.client.post(f"{CALLS}/rtc_w0_abcdefgh/drill")
+    node.status(0, 1, MINE)
+    response = await node.client.post(f"{CALLS}/{MINE}/drill")
     assert await problem(response) == (403, "drills_off")
+
+
+async def test_drill_kills_the_worker_of_the_callers_own_call(drilled: Node) -> None:
+    victim = drilled.victim()
+    headers = {"Authorization": f"Bearer {drilled.resume_token()}"}
+    assert (await drilled.client.post(f"{CALLS}/{MINE}/drill", headers=headers)).status == 202
+    assert victim.killed
+    assert drilled.worker.whose == [SESSION]
+
+
+@pytest.mark.parametrize("status", [200, 202, 301, 404, 500])
+async def test_drill_needs_the_workers_exact_word_that_the_call_is_the_callers(
+    drilled: Node, status: int
+) -> None:
+    victim = drilled.victim()
+    drilled.worker.whose_status = status
+    headers = {"Authorization": f"Bearer {drilled.resume_token()}"}
+    response = await drilled.client.post(f"{CALLS}/{MINE}/drill", headers=headers)
+    assert await problem(response) == (503, "not_ready")
+    assert not victim.killed
+
+
+async def test_drill_is_not_for_route_tokens(drilled: Node) -> None:
+    victim = drilled.victim()
+    headers = {"Authorization": f"Bearer {drilled.key.sign()}"}
+    response = await drilled.client.post(f"{CALLS}/{MINE}/drill", headers=headers)
+    assert await problem(response) == (401, "bad_token")
+    assert not victim.killed
 
 
 async def test_preflight_says_what_may_be_posted(node: Node) -> None:
@@ -244,9 +461,22 @@ async def test_slow_body_is_given_up(node: Node, monkeypatch: pytest.MonkeyPatch
     assert await problem(response) == (408, "too_slow")
 
 
-async def test_metrics_of_the_workers_are_merged(node: Node) -> None:
-    response = await node.client.get("/metrics")
-    assert 'inland_calls_active{worker="0"} 3.0' in await response.text()
+async def test_metrics_of_the_workers_are_merged(pair: Node) -> None:
+    text = await (await pair.client.get("/metrics")).text()
+    assert 'inland_calls_active{worker="0"} 3.0' in text
+    assert 'inland_calls_active{worker="1"} 3.0' in text
+
+
+async def test_metrics_are_gathered_at_most_once_a_second_unless_calls_change(node: Node) -> None:
+    async def read() -> int:
+        assert (await node.client.get("/metrics")).status == 200
+        return node.worker.gathered
+
+    assert [await read() for _ in range(3)] == [1, 1, 1]
+    node.clock.advance(1.0)
+    assert [await read() for _ in range(2)] == [2, 2]
+    node.status(0, 1, MINE)
+    assert [await read() for _ in range(2)] == [3, 3]
 
 
 async def test_unknown_paths_and_methods_are_problems_too(node: Node) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 from edge.logs import JsonFormatter, short
 
@@ -50,3 +52,62 @@ def test_a_call_is_named_in_logs_without_its_id() -> None:
     assert short(call_id) == short(call_id) != short(call_id + "b")
     assert len(short(call_id)) == 12
     assert short(call_id) not in call_id
+
+
+def test_group_of_errors_is_followed_by_what_is_inside() -> None:
+    try:
+        try:
+            raise ValueError("the caller said my secret")
+        except ValueError as error:
+            raise ExceptionGroup("secret", [ExceptionGroup("secret", [error])]) from None
+    except ExceptionGroup as group:
+        made = record("edge.call", "call failed")
+        made.exc_info = (type(group), group, group.__traceback__)
+    text = line(made)
+    assert text["exception"] == "ExceptionGroup"
+    assert '"ValueError"' in json.dumps(text["inside"])
+    assert "secret" not in json.dumps(text)
+
+
+UNCAUGHT = """
+import asyncio, sys, threading
+from edge.logs import configure_logging, log_loop_errors
+configure_logging("info", node="n1")
+
+def broken():
+    raise ValueError("my secret")
+
+class Leaving:
+    def __del__(self):
+        broken()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    log_loop_errors(loop)
+    loop.call_soon(broken)
+    await asyncio.sleep(0)
+    thread = threading.Thread(target=broken)
+    thread.start()
+    thread.join()
+    Leaving()
+    broken()
+
+asyncio.run(main())
+"""
+
+
+def test_error_that_nobody_caught_is_a_line_of_json_without_its_text() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=False, timeout=60
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["message"] for line in lines] == [
+        "an error of the loop",
+        "a thread broke",
+        "an error had nowhere to go",
+        "nobody caught this",
+    ]
+    assert {line["exception"] for line in lines} == {"ValueError"}
+    assert all("broken" in json.dumps(line["where"]) for line in lines)
+    assert "secret" not in done.stderr
+    assert done.returncode == 1
