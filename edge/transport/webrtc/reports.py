@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 from aiortc.rtp import (
     RtcpByePacket,
     RtcpPacket,
@@ -69,8 +67,7 @@ class Reporter:
         """
         try:
             packets = RtcpPacket.parse(data)
-        except (ValueError, IndexError, struct.error):
-            # aiortc checks the lengths of some packets only.
+        except (ValueError, IndexError):
             return
         for packet in packets:
             if isinstance(packet, RtcpSrPacket) and packet.ssrc == self._receiver.ssrc:

@@ -174,8 +174,28 @@ async def test_a_step_of_closing_that_fails_keeps_no_other_from_freeing(
         setattr(owner, name, broken_now if path[0] != "_peer" else breaking(original))
         await one.leg.close()
         assert await one.leg.closed() == "closed"
+        assert one.leg._peer.sctp.state == "closed"  # its timers are stopped
     await assert_all_is_free(endpoint, before)
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("step", ["_dtls.stop", "_ice.stop", "_connection.close"])
+async def test_a_peer_closes_although_a_step_did_nothing_but_fail(
+    endpoint: WebRtcEndpoint, ticker: Ticker, step: str
+) -> None:
+    before = asyncio.all_tasks()
+    async with call(endpoint, ticker) as one:
+        part, name = step.split(".")
+        owner: Any = getattr(one.leg._peer, part)
+        original = getattr(owner, name)
+        fails_first = iter([breaking()])
+
+        async def once() -> None:
+            await next(fails_first, original)()
+
+        setattr(owner, name, once)
+        await one.leg._peer.close()
+    await assert_all_is_free(endpoint, before)
 
 
 async def test_a_close_that_is_cancelled_leaves_the_port(
