@@ -140,7 +140,7 @@ class Peer:
     @property
     def connected(self) -> bool:
         """Whether media can flow."""
-        return self._connected and not self._ended
+        return self._connected and not self._ended and not self._closing
 
     async def local(self, setup: Setup, ssrc: int) -> Local:
         """What our side of the SDP says."""

@@ -172,6 +172,8 @@ async def test_a_step_of_closing_that_fails_keeps_no_other_from_freeing(
             raise ValueError(SECRET)
 
         setattr(owner, name, broken_now if path[0] != "_peer" else breaking(original))
+        if path[0] == "_peer":
+            await one.leg._peer.close()
         await one.leg.close()
         assert await one.leg.closed() == "closed"
         assert one.leg._peer.sctp.state == "closed"  # its timers are stopped
