@@ -14,6 +14,7 @@ from edge.dialog.conductor import Conductor
 from edge.events import Turn
 from edge.groups import first_error
 from edge.leg import Leg, LegError
+from edge.logs import short
 from edge.metrics import CallMetrics
 from edge.patience import PatientJournal
 from edge.realtime import (
@@ -186,7 +187,7 @@ class Call:
         end everybody's call. The trace says where; it holds no speech.
         """
         cause = first_error(error)
-        extra = {"call": self.identity.call_id, "reason": type(cause).__name__}
+        extra = {"call": short(self.identity.call_id), "reason": type(cause).__name__}
         if isinstance(cause, StaleOwner):
             self.end("taken_over")
             return
@@ -245,7 +246,7 @@ class Call:
             return  # the session is another's to end, and the record is kept
         except Exception as error:
             reason = type(error).__name__
-            log.error(complaint, extra={"call": self.identity.call_id, "reason": reason})
+            log.error(complaint, extra={"call": short(self.identity.call_id), "reason": reason})
 
     def _facts(self) -> SessionFacts:
         who = self.identity

@@ -16,6 +16,7 @@ from aiohttp import web
 from edge.api import Gate, create_app
 from edge.beat import Beater, NodeLoad
 from edge.clock import SystemClock
+from edge.groups import first_error
 from edge.jwks import KeyCache
 from edge.pool import WorkerPool, WorkerPoolError
 from edge.session.keys import LocalKeyFile
@@ -149,11 +150,3 @@ class Node:
             stopped.cancel()
             if stop.is_set():
                 waiting.cancel()
-
-
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error inside nested groups."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -17,6 +17,7 @@ from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.internal import Admitted, CallOpened, OpenCall
 from edge.leg import Leg
+from edge.logs import short
 from edge.memory import give_back
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
@@ -308,13 +309,13 @@ class Worker:
                 entry.call.end("taken_over")
 
     async def _serve(self, call_id: str, call: Call) -> None:
-        log.info("call opened", extra={"call": call_id, "session": call.identity.session_id})
+        log.info("call opened", extra={"call": short(call_id), "session": call.identity.session_id})
         try:
             reason = await call.run()
-            log.info("call ended", extra={"call": call_id, "reason": reason})
+            log.info("call ended", extra={"call": short(call_id), "reason": reason})
         except Exception:
             # The last boundary: this task's group holds everybody's call.
-            log.exception("call broke", extra={"call": call_id})
+            log.exception("call broke", extra={"call": short(call_id)})
         finally:
             self._leave(call_id)
 

@@ -39,8 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from edge.dialog.agent import load_agents
     from edge.dialog.build import check_agent
+    from edge.groups import first_error
     from edge.logs import configure_logging
-    from edge.node import Node, NodeError, first_error
+    from edge.node import Node, NodeError
     from edge.process import keep_private
     from edge.session.errors import SessionError
     from edge.settings import NodeSettings, SecretError, load_settings
