@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -393,8 +394,18 @@ ODD_IDS = [
 ]
 
 
-@pytest.mark.parametrize("call_id", [*ODD_IDS, "rtc_w0_" + "c" * 22, "rtc_w9_" + "a" * 22])
+@pytest.mark.parametrize("call_id", ODD_IDS)
+async def test_id_that_no_worker_makes_reaches_none(drilled: Node, call_id: str) -> None:
+    drilled.status(0, 2, MINE, unquote(call_id))  # even if one claimed to have it
+    await reaches_no_worker(drilled, call_id)
+
+
+@pytest.mark.parametrize("call_id", ["rtc_w0_" + "c" * 22, "rtc_w9_" + "a" * 22])
 async def test_id_that_no_worker_has_reaches_none(drilled: Node, call_id: str) -> None:
+    await reaches_no_worker(drilled, call_id)
+
+
+async def reaches_no_worker(drilled: Node, call_id: str) -> None:
     victim = drilled.victim()
     url = URL(f"{CALLS}/{call_id}", encoded=True)
     drill = URL(f"{CALLS}/{call_id}/drill", encoded=True)

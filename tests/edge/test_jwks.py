@@ -112,7 +112,7 @@ ODD = {
     "odd members": key_set({"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": 7}),
     "odd id": key_set({"kty": "OKP", "crv": "Ed25519", "kid": 7, "x": "AAAA"}),
     "deep": b"[" * 60_000,
-    "huge": b" " * (MAX_BYTES + 1),
+    "huge": key_set(listed(OneKey(), "k9")) + b" " * MAX_BYTES,
     "no text": b"\xff\xfe\x00",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.internal import WorkerStatus
-from edge.pool import HUNG_SECONDS, STALE_SECONDS, WorkerPool, WorkerPoolError
+from edge.pool import CHECK_SECONDS, HUNG_SECONDS, STALE_SECONDS, WorkerPool, WorkerPoolError
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.slot import WorkerSlot
@@ -136,7 +136,18 @@ async def test_dispatcher_that_was_stopped_itself_blames_no_worker(tmp_path: Pat
         pool.kill_hung()
         process = pool.slots[0].process
         assert process is not None and process.returncode is None
-        assert pool.slots[0].silent < HUNG_SECONDS
+        assert pool.slots[0].silent == 2 * CHECK_SECONDS
+
+
+async def test_worker_that_speaks_again_is_not_hung(tmp_path: Path) -> None:
+    async with pool_of(tmp_path, 1) as pool:
+        slot, lines = pool.slots[0], asyncio.StreamReader()
+        slot.silent = HUNG_SECONDS
+        lines.feed_data(b'{"pid": 1, "media_port": 1, "active": 0, "capacity": 2}\n')
+        lines.feed_eof()
+        assert await pool._follow(slot, lines)
+        assert slot.silent == 0.0
+        assert pool.serving == [slot]
 
 
 async def test_workers_are_ended_by_their_standard_input_and_not_by_a_signal(
