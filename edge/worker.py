@@ -39,7 +39,7 @@ from edge.transport.webrtc.leg import WebRtcLeg
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 
-CONNECTING_SHARE = 0.25
+CONNECTING_SHARE = 0.6
 """Part of a worker's places that calls may hold whose media has not flowed yet: whoever offers and
 never connects cannot fill it."""
 CONNECTING_LEAST = 4

@@ -59,18 +59,31 @@ class Addresses:
 
 
 async def run_demo(options: DemoOptions) -> int:
-    """Run until a signal, or until a program of the demo ends by itself; the exit status."""
+    """Run until a signal, or until no program of the demo is left; the exit status."""
     stop = asyncio.Event()
+    started = asyncio.Event()
     loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def on_signal() -> None:
+        stop.set()
+        if main is not None and not started.is_set():
+            started.set()  # once: a second Ctrl-C must not disturb the way out
+            main.cancel()
+
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, on_signal)
     say = _narrator(options)
     data = options.data or Path(tempfile.mkdtemp(prefix="inland-demo-"))
     status = 0
     try:
         async with demo(options, data, say) as running:
+            started.set()
             await _serve(running, options, stop, say)
             say("draining …")
+    except asyncio.CancelledError:
+        if main is not None:
+            main.uncancel()
     except PortBusy as error:
         print(f"inland demo: {error}", file=sys.stderr)
         status = 2
@@ -119,17 +132,28 @@ async def _serve(
         }
         print(json.dumps(facts), flush=True)
     say(f"\n  Open  {page}\n")
-    say("  or call from a shell:  inland call --from DE --script booking")
+    command = Path(sys.executable).with_name("inland")
+    say(f"  or call from a shell:  {command} call --from DE --script booking{_where(addresses)}")
     say("  Ctrl-C ends the demo.\n")
     async with asyncio.TaskGroup() as group:
-        waiting: list[asyncio.Task[object]] = [group.create_task(stop.wait())]
-        waiting += [group.create_task(child.process.wait()) for child in running.children]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
+        stopped = group.create_task(stop.wait())
+        lives = {group.create_task(child.process.wait()): child for child in running.children}
+        while lives and not stopped.done():
+            done, _ = await asyncio.wait({stopped, *lives}, return_when=asyncio.FIRST_COMPLETED)
+            for child in [lives.pop(task) for task in done if task in lives]:
+                if not stopped.done():  # a part may fail: the others show what that means
+                    print(f"inland demo: {child.last_words()}", file=sys.stderr, flush=True)
+        stopped.cancel()
+        for task in lives:
             task.cancel()
-    dead = [child for child in running.children if child.process.returncode is not None]
-    if dead and not stop.is_set():
-        raise DemoError(dead[0].last_words())
+    if not lives and not stop.is_set():
+        raise DemoError("every program of the demo has ended")
+
+
+def _where(addresses: Addresses) -> str:
+    """What a caller must be told when the control plane is not where it usually is."""
+    usual = addresses.control == DemoOptions().control_port
+    return "" if usual else f" --control-plane http://{HOST}:{addresses.control}"
 
 
 @asynccontextmanager

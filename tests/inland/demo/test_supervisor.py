@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,25 @@ def test_ctrl_c_ends_everything_and_leaves_no_folder_and_no_process() -> None:
     finally:
         assert_ends(process, family, signal.SIGINT)
     assert data is not None and not data.exists()
+
+
+def test_part_that_dies_leaves_the_others_running() -> None:
+    """Whoever kills an edge to see what happens must not lose the demo with it."""
+    process = start("--json", "--regions", f"{EU},ap-south-1", "--workers", "1")
+    family: list[psutil.Process] = []
+    try:
+        world = World.parse(first_line(process))
+        doomed = psutil.Process(world.pids["edge ap-south-1"])
+        orphans = [doomed, *doomed.children(recursive=True)]
+        everyone = psutil.Process(process.pid).children(recursive=True)
+        family = [each for each in everyone if each not in orphans]
+        doomed.kill()
+        psutil.wait_procs([doomed], timeout=30)
+        with urllib.request.urlopen(world.edges[EU] + "/readyz", timeout=30) as ready:
+            assert ready.status == 200
+        assert process.poll() is None
+    finally:
+        assert_ends(process, family, signal.SIGINT)
 
 
 def test_ctrl_c_while_it_starts_ends_everything_as_well(tmp_path: Path) -> None:
