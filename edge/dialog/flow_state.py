@@ -97,7 +97,8 @@ def _fits(state: FlowState, spec: AgentSpec) -> bool:
         return not needs_intent and not state.values and not state.offers
     try:
         intent = spec.flow.intent(state.intent)
-        if state.mode == "slot" and state.slot is None:
+        # An intent without slots asks for none; one whose tool runs has asked for all.
+        if state.mode == "slot" and state.slot is None and intent.slots and state.running is None:
             return False
         if state.slot is not None:
             intent.slot(state.slot)
