@@ -122,7 +122,8 @@ class Terminal:
         self._said = ""
 
     def _tool(self, record: Tool) -> None:
-        arguments = _compact(record.arguments)
+        # A tool that a dead edge had called comes back without the call.
+        arguments = "" if record.arguments is None else _compact(record.arguments)
         verdict = "→" if record.ok else "failed →"
         text = f"{record.name}{arguments} {verdict} {_compact(record.output)}"
         self._line(record.t, "tool", text)
