@@ -295,7 +295,12 @@ def test_a_state_that_does_not_fit_the_agent_starts_afresh(state: JsonValue) -> 
 def test_state_of_an_intent_without_slots_keeps_its_running_tool() -> None:
     """An edge that dies while it looks up the prices must not forget that it was asked."""
     spec = agent("clinic-reception")
-    running = {"call_id": "s:2:1", "tool": "opening_hours", "arguments": {"topic": "prices"}}
+    topic: dict[str, JsonValue] = {"topic": "prices"}
+    running: dict[str, JsonValue] = {
+        "call_id": "s:2:1",
+        "tool": "opening_hours",
+        "arguments": topic,
+    }
     found = read_state({"mode": "slot", "intent": "prices", "running": running}, spec)
     assert found.intent == "prices"
     assert found.running is not None
