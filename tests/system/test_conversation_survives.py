@@ -222,3 +222,16 @@ async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> Non
 def told(record: dict[str, object]) -> list[object]:
     """The values of a log record but those that the installation chose."""
     return [value for name, value in record.items() if name not in ("at", "logger", "node")]
+
+
+async def test_resume_that_is_refused_leaves_the_live_call_alone(callers: Exchange) -> None:
+    edge, token = await callers.route("DE")
+    line = await callers.dial(edge, token)
+    await line.event("output_audio_buffer.started")
+    headers = {"Authorization": f"Bearer {line.resume_token}", "Content-Type": "application/sdp"}
+    url = f"{edge}/v1/realtime/calls"
+    async with callers.http.post(url, data="garbage", headers=headers) as refused:
+        assert refused.status == 400
+    line.type("what are your opening hours")
+    assert "monday" in (await asks(line, "monday")).lower()
+    await callers.drop(line)
