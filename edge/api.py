@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -54,6 +55,7 @@ CORS = {
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -274,14 +276,19 @@ async def _taken_over(slot: WorkerSlot, session_id: str) -> None:
         )
 
 
-async def _body(request: web.Request) -> str:
+async def _in_time(reading: Awaitable[T]) -> T:
+    """What is read of a body, which must not trickle in. Raises ``EdgeRefusal`` (``too_slow``)."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await request.read()
+            return await reading
     except TimeoutError as error:
         raise EdgeRefusal(
             "too_slow", f"the body must arrive within {BODY_SECONDS:.0f} s"
         ) from error
+
+
+async def _body(request: web.Request) -> str:
+    body = await _in_time(request.read())
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -295,12 +302,7 @@ async def _offer(request: web.Request) -> str:
     if request.content_type != "multipart/form-data":
         raise EdgeRefusal("unsupported_media_type", f"send the offer as {SDP}")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            form = await request.post()
-    except TimeoutError as error:
-        raise EdgeRefusal(
-            "too_slow", f"the body must arrive within {BODY_SECONDS:.0f} s"
-        ) from error
+        form = await _in_time(request.post())
     except ValueError as error:
         raise EdgeRefusal("bad_request", "the form is malformed") from error
     sdp = form.get("sdp")

@@ -24,7 +24,6 @@ from edge.events import (
     Handover,
     HangUp,
     Heard,
-    JsonValue,
     Partial,
     Say,
     SpeechStarted,
@@ -401,8 +400,7 @@ class Conversation:
     def _set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
-            expects: JsonValue = self._step
-            self._publish(event("inland.state", state=state, step=self._step, expects=expects))
+            self._publish(event("inland.state", state=state, step=self._step, expects=self._step))
 
     def _now_ms(self, at: float) -> int:
         return max(0, int((at - self._began_at) * 1000))

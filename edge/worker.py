@@ -118,9 +118,12 @@ class Worker:
             raise
         return CallOpened(call_id=call_id, answer=answer)
 
-    def _admit(self, caller: Admitted) -> str:
+    def _refuse_when_draining(self) -> None:
         if self._draining:
             raise EdgeRefusal("draining", "this node is draining; try the next candidate")
+
+    def _admit(self, caller: Admitted) -> str:
+        self._refuse_when_draining()
         capacity = self._rooms.settings.capacity
         if len(self._book) >= capacity:
             raise EdgeRefusal("full", "this worker is full; try the next candidate")
@@ -162,12 +165,10 @@ class Worker:
         try:
             journal, history = await self._journal(caller)
             call = self._build(call_id, caller, spec, leg, journal, history)
+            self._refuse_when_draining()
         except BaseException:
             await leg.close()
             raise
-        if self._draining:
-            await leg.close()
-            raise EdgeRefusal("draining", "this node is draining; try the next candidate")
         self.end_session(caller.session_id)
         entry = self._book[call_id]
         entry.call, entry.leg = call, leg
