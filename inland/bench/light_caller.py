@@ -13,8 +13,9 @@ from aiortc import RTCCertificate
 from edge.clock import Clock
 from edge.leg import LegError
 from edge.media.frames import FRAME_MS
-from edge.transport.webrtc import rtp, sdp, sdp_text
-from edge.transport.webrtc.codec import OPUS_CLOCK, Codec
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.codec import OPUS_CLOCK, Codec
+from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.peer import Peer
 from edge.transport.webrtc.udpmux import UdpMux
 from inland.bench.serving import HOST

@@ -9,9 +9,9 @@ from edge.events import JsonValue
 from edge.leg import LegError
 from edge.media.frames import Samples
 from edge.media.ticker import Ticker
+from edge.transport.rtp.packet import RtpPacket
 from edge.transport.webrtc.caller import CallerPeer
 from edge.transport.webrtc.errors import OfferError
-from edge.transport.webrtc.rtp import RtpPacket
 from inland.caller.options import Codec
 from inland.caller.peer import PeerStats
 

@@ -19,7 +19,7 @@ from aiortc.rtcsctptransport import Chunk, SackChunk
 from OpenSSL import SSL
 
 from edge.clock import Clock
-from edge.transport.webrtc.budget import Budget
+from edge.transport.rtp.budget import Budget
 
 MAX_CHANNELS = 16
 """Data channels and SCTP streams of one peer at a time."""

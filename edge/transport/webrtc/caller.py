@@ -15,15 +15,15 @@ from edge.leg import LegEnd, LegError
 from edge.media.frames import Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
+from edge.transport.rtp.codec import Codec, CodecName
+from edge.transport.rtp.packet import RtpPacket
+from edge.transport.rtp.stream import MediaStream
 from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import LABEL, EventChannel
 from edge.transport.webrtc.closing import attempt, attempt_now
-from edge.transport.webrtc.codec import Codec, CodecName
 from edge.transport.webrtc.errors import OfferError
 from edge.transport.webrtc.leg import CONNECT_TIMEOUT
-from edge.transport.webrtc.media import MediaStream
 from edge.transport.webrtc.peer import Peer
-from edge.transport.webrtc.rtp import RtpPacket
 from edge.transport.webrtc.udpmux import UdpMux
 
 HEAR_RATE = 24_000

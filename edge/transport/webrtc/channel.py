@@ -13,7 +13,7 @@ from aiortc.exceptions import InvalidStateError
 
 from edge.clock import Clock
 from edge.events import JsonValue
-from edge.transport.webrtc.budget import Budget
+from edge.transport.rtp.budget import Budget
 
 logger = logging.getLogger(__name__)
 

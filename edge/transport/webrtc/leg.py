@@ -11,10 +11,10 @@ from edge.leg import LegEnd, LegError
 from edge.media.frames import LISTEN_RATE, Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
+from edge.transport.rtp.stream import MediaStream
 from edge.transport.webrtc import sdp, sdp_text
 from edge.transport.webrtc.channel import EventChannel
 from edge.transport.webrtc.closing import attempt, attempt_now
-from edge.transport.webrtc.media import MediaStream
 from edge.transport.webrtc.peer import Peer
 
 CONNECT_TIMEOUT = 5.0

@@ -32,9 +32,9 @@ from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from edge.clock import Clock
 from edge.leg import LegEnd, LegError
-from edge.transport.webrtc import rtp
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.budget import Budget
 from edge.transport.webrtc.association import Dtls, Sctp
-from edge.transport.webrtc.budget import Budget
 from edge.transport.webrtc.closing import attempt
 from edge.transport.webrtc.ice import MuxConnection, MuxGatherer
 from edge.transport.webrtc.sdp import DataSection, Description, Fingerprint, Setup

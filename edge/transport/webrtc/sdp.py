@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from edge.transport.webrtc.codec import Codec
+from edge.transport.rtp.codec import Codec
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError
 
 MAX_BYTES = 64 * 1024

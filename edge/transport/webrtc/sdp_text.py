@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.transport.webrtc.codec import Codec
+from edge.transport.rtp.codec import Codec
 from edge.transport.webrtc.sdp import Description, Direction, Fingerprint, Section, Setup
 
 MAX_MESSAGE = 16 * 1024

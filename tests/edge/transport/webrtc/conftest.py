@@ -13,7 +13,7 @@ from edge.media.ticker import Ticker
 from edge.transport.webrtc.caller import CallerPeer
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.leg import WebRtcLeg
-from tests.edge.transport.webrtc.ears import Ear, Inbox
+from tests.edge.transport.rtp.ears import Ear, Inbox
 
 LOOPBACK = "127.0.0.1"
 

@@ -13,13 +13,13 @@ from edge.clock import SystemClock
 from edge.leg import Leg, LegError
 from edge.media.playout import Mark
 from edge.media.ticker import Ticker
+from edge.transport.rtp.sender import TRAILING_FRAMES
 from edge.transport.webrtc.caller import CallerPeer
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import OfferError
-from edge.transport.webrtc.sender import TRAILING_FRAMES
 from tests.edge.media.tones import loudness, pitch, tone
+from tests.edge.transport.rtp.ears import PATIENCE
 from tests.edge.transport.webrtc.conftest import LOOPBACK, Call, call
-from tests.edge.transport.webrtc.ears import PATIENCE
 from tests.edge.transport.webrtc.relay import Relay
 from tests.fakes.clock import FakeClock
 

@@ -17,7 +17,7 @@ from edge.transport.webrtc.channel import (
     MAX_EVENT_BYTES,
     EventChannel,
 )
-from tests.edge.transport.webrtc.ears import Inbox
+from tests.edge.transport.rtp.ears import Inbox
 from tests.fakes.clock import FakeClock
 
 

@@ -20,8 +20,8 @@ from edge.transport.webrtc.errors import (
     PortInUse,
 )
 from edge.transport.webrtc.peer import MAX_SOURCES
+from tests.edge.transport.rtp.ears import PATIENCE
 from tests.edge.transport.webrtc.conftest import LOOPBACK, call
-from tests.edge.transport.webrtc.ears import PATIENCE
 from tests.fakes.clock import FakeClock
 
 

@@ -22,15 +22,16 @@ from aiortc.rtcsctptransport import (
 from edge.media.frames import Samples
 from edge.media.opus import MAX_PACKET_MS
 from edge.media.ticker import Ticker
-from edge.transport.webrtc import association, peer, rtp
-from edge.transport.webrtc.codec import Codec, make_decoder
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.codec import Codec, make_decoder
+from edge.transport.rtp.packet import RtpPacket
+from edge.transport.rtp.receiver import BURST, PACE, AudioReceiver
+from edge.transport.webrtc import association, peer
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.ice import MuxConnection
-from edge.transport.webrtc.receiver import BURST, PACE, AudioReceiver
-from edge.transport.webrtc.rtp import RtpPacket
 from edge.transport.webrtc.udpmux import MAX_ADDRESSES, UdpMux
+from tests.edge.transport.rtp.ears import PATIENCE
 from tests.edge.transport.webrtc.conftest import LOOPBACK, Call, call
-from tests.edge.transport.webrtc.ears import PATIENCE
 from tests.fakes.clock import FakeClock
 
 OPUS = Codec("opus", 111)

@@ -21,8 +21,8 @@ from edge.transport.webrtc import caller as caller_module
 from edge.transport.webrtc.caller import CallerPeer
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.leg import WebRtcLeg
+from tests.edge.transport.rtp.ears import PATIENCE
 from tests.edge.transport.webrtc.conftest import LOOPBACK, call
-from tests.edge.transport.webrtc.ears import PATIENCE
 
 V3 = bytes.fromhex("a003020102")
 V2 = bytes.fromhex("a003020101")

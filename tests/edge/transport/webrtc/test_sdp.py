@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.transport.rtp.codec import Codec
 from edge.transport.webrtc import sdp, sdp_text
-from edge.transport.webrtc.codec import Codec
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError
 from edge.transport.webrtc.sdp import DataSection, Fingerprint, parse_answer, parse_offer
 from edge.transport.webrtc.sdp_text import Local

@@ -22,8 +22,8 @@ from edge.media.ticker import Ticker
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.leg import WebRtcLeg
 from tests.edge.media.tones import loudness, pitch, tone
+from tests.edge.transport.rtp.ears import PATIENCE, Ear, Inbox
 from tests.edge.transport.webrtc.conftest import LOOPBACK
-from tests.edge.transport.webrtc.ears import PATIENCE, Ear, Inbox
 
 
 @pytest.fixture(autouse=True)

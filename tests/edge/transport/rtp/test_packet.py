@@ -8,8 +8,8 @@ from aiortc.rtp import RtpPacket as StockPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.transport.webrtc import rtp
-from edge.transport.webrtc.rtp import Reception, RtpPacket
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.packet import Reception, RtpPacket
 
 
 def test_a_packed_packet_is_read_by_another_implementation() -> None:

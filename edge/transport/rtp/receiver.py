@@ -19,9 +19,9 @@ from edge.media.reorder import (
     Restart,
     Silence,
 )
-from edge.transport.webrtc.budget import Budget
-from edge.transport.webrtc.codec import Codec, make_decoder
-from edge.transport.webrtc.rtp import Reception, RtpPacket
+from edge.transport.rtp.budget import Budget
+from edge.transport.rtp.codec import Codec, make_decoder
+from edge.transport.rtp.packet import Reception, RtpPacket
 
 PACE = 1.5
 """Seconds of audio that may be heard per second of the clock. A caller cannot speak faster than

@@ -14,8 +14,8 @@ from aiortc.rtp import (
     clamp_packets_lost,
 )
 
-from edge.transport.webrtc.receiver import AudioReceiver
-from edge.transport.webrtc.sender import AudioSender
+from edge.transport.rtp.receiver import AudioReceiver
+from edge.transport.rtp.sender import AudioSender
 
 _NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""

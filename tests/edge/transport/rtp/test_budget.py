@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.transport.webrtc.budget import FLOOD_AFTER, Budget
+from edge.transport.rtp.budget import FLOOD_AFTER, Budget
 
 
 def test_a_budget_refills_with_time_and_never_beyond_its_burst() -> None:

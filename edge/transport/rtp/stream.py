@@ -5,25 +5,48 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from typing import Protocol
 
 from edge.clock import Clock
 from edge.media.frames import Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
-from edge.transport.webrtc.codec import Codec
-from edge.transport.webrtc.peer import Peer
-from edge.transport.webrtc.receiver import AudioReceiver
-from edge.transport.webrtc.reports import Reporter
-from edge.transport.webrtc.rtp import RtpPacket
-from edge.transport.webrtc.sender import AudioSender
+from edge.transport.rtp.codec import Codec
+from edge.transport.rtp.packet import RtpPacket
+from edge.transport.rtp.receiver import AudioReceiver
+from edge.transport.rtp.reports import Reporter
+from edge.transport.rtp.sender import AudioSender
 
 logger = logging.getLogger(__name__)
 
 TICKS_PER_SECOND = 50
 
 
+class Carrier(Protocol):
+    """Takes packets to one far end and brings its packets, whichever way they go.
+
+    ``on_rtp`` and ``on_rtcp`` are called inline, with packets that were authenticated where the
+    leg is encrypted.
+    """
+
+    on_rtp: Callable[[RtpPacket], None]
+    on_rtcp: Callable[[bytes], None]
+
+    def send_rtp(self, packet: bytes) -> bool:
+        """Send one RTP packet; whether the network took it. Never blocks, never raises."""
+        ...
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send one compound RTCP packet; never blocks, never raises."""
+        ...
+
+    def watch(self) -> None:
+        """Called once a second: the place to notice that the far end is gone."""
+        ...
+
+
 class MediaStream:
-    """Joins a :class:`Peer`, a sender and a receiver to the shared ticker.
+    """Joins a :class:`Carrier`, a sender and a receiver to the shared ticker.
 
     ``sends`` and ``receives`` follow the agreed direction. Frames at ``rate`` Hz go to
     ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding;
@@ -33,7 +56,7 @@ class MediaStream:
 
     def __init__(
         self,
-        peer: Peer,
+        carrier: Carrier,
         codec: Codec,
         playout: Playout,
         rate: int,
@@ -49,14 +72,14 @@ class MediaStream:
         self.receives = True
         self.on_packet: Callable[[RtpPacket, float], None] = _ignore
         self.on_fault: Callable[[], None] = _nothing
-        self._peer = peer
+        self._carrier = carrier
         self._clock = clock
         self._unsubscribe: Callable[[], None] = _nothing
         self._running = False
         # Reports of many calls must not fall into one tick.
         self._count = secrets.randbelow(TICKS_PER_SECOND)
-        peer.on_rtp = self._received
-        peer.on_rtcp = self._report_received
+        carrier.on_rtp = self._received
+        carrier.on_rtcp = self._report_received
 
     def start(self, ticker: Ticker) -> None:
         """Media flows from now on."""
@@ -79,7 +102,7 @@ class MediaStream:
 
     def goodbye(self) -> None:
         """Tell the far end that our stream ends."""
-        self._peer.send_rtcp(self.reporter.goodbye(self._clock.monotonic()))
+        self._carrier.send_rtcp(self.reporter.goodbye(self._clock.monotonic()))
 
     def tick(self) -> None:
         """One step of 20 ms."""
@@ -95,14 +118,14 @@ class MediaStream:
     def _step(self) -> None:
         packet = self.sender.tick()
         if packet is not None and self.sends:
-            self._peer.send_rtp(packet)
+            self._carrier.send_rtp(packet)
         now = self._clock.monotonic()
         if self.receives:
             self.receiver.tick(now)
         self._count += 1
         if self._count % TICKS_PER_SECOND == 0 and self._running:
-            self._peer.send_rtcp(self.reporter.report(now, self._clock.wall()))
-            self._peer.watch()
+            self._carrier.send_rtcp(self.reporter.report(now, self._clock.wall()))
+            self._carrier.watch()
 
     def _received(self, packet: RtpPacket) -> None:
         if self._running and self.receives:

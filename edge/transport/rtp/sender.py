@@ -8,8 +8,8 @@ import numpy as np
 
 from edge.media.frames import FRAME_MS
 from edge.media.playout import Playout
-from edge.transport.webrtc import rtp
-from edge.transport.webrtc.codec import Codec, make_encoder
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.codec import Codec, make_encoder
 
 TRAILING_FRAMES = 5
 """Frames of silence after speech, so that the far decoder fades instead of guessing."""

@@ -8,14 +8,14 @@ from aiortc.rtp import RtcpByePacket, RtcpPacket, RtcpRrPacket, RtcpSdesPacket, 
 
 from edge.media.frames import Samples
 from edge.media.playout import Playout
-from edge.transport.webrtc import rtp
-from edge.transport.webrtc.codec import Codec, UlawDecoder, make_encoder
-from edge.transport.webrtc.receiver import AudioReceiver
-from edge.transport.webrtc.reports import Reporter, ntp
-from edge.transport.webrtc.rtp import RtpPacket
-from edge.transport.webrtc.sender import TRAILING_FRAMES, AudioSender
+from edge.transport.rtp import packet as rtp
+from edge.transport.rtp.codec import Codec, UlawDecoder, make_encoder
+from edge.transport.rtp.packet import RtpPacket
+from edge.transport.rtp.receiver import AudioReceiver
+from edge.transport.rtp.reports import Reporter, ntp
+from edge.transport.rtp.sender import TRAILING_FRAMES, AudioSender
 from tests.edge.media.tones import loudness, pitch, tone
-from tests.edge.transport.webrtc.ears import Ear
+from tests.edge.transport.rtp.ears import Ear
 
 OPUS = Codec("opus", 111)
 PCMU = Codec("pcmu", 0)
