@@ -1,0 +1,1 @@
+"""Sockets and name resolution under the user agent, and the tasks that serve it."""
