@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Samples: TypeAlias = npt.NDArray[np.int16]
 """Mono PCM, shape ``(n,)``, dtype int16, C-contiguous."""
+
+Band: TypeAlias = Literal["wide", "narrow"]
+"""What the audio held before it came to ``LISTEN_RATE``: speech up to 7 kHz and more (Opus, G.722),
+or a telephone's 300 to 3,400 Hz (G.711, sampled at 8 kHz)."""
 
 LISTEN_RATE = 16_000
 """Hz: what every recogniser and detector hears."""

@@ -10,8 +10,8 @@ import pytest
 
 from edge.call import Call, CallIdentity, ResumeGrant
 from edge.events import Expectation, JsonValue, Say, Turn
-from edge.leg import LegEnd, LegError
-from edge.media.frames import Samples
+from edge.leg import LegEnd, LegError, TransferRequest, TransferResult
+from edge.media.frames import Band, Samples
 from edge.media.playout import Playout
 from edge.metrics import WorkerMetrics
 from edge.session.errors import StaleOwner, StoreBusy
@@ -37,8 +37,15 @@ WHO = CallIdentity(
 
 class FakeLeg:
     kind = "webrtc"
+    band: Band = "wide"
+    can_transfer = False
 
     def __init__(self) -> None:
+        self.on_digit: Callable[[str], None] = lambda digit: None
+        self.transfers: list[TransferRequest] = []
+        self.transferred: asyncio.Future[TransferResult] = (
+            asyncio.get_running_loop().create_future()
+        )
         self.playout = Playout(24_000)
         self.on_audio: Callable[[Samples], None] = lambda samples: None
         self.on_message: Callable[[Mapping[str, JsonValue]], None] = lambda message: None
@@ -54,6 +61,10 @@ class FakeLeg:
 
     def send(self, event: Mapping[str, JsonValue]) -> None:
         self.sent.append(event)
+
+    async def transfer(self, request: TransferRequest) -> TransferResult:
+        self.transfers.append(request)
+        return await asyncio.shield(self.transferred)
 
     async def closed(self) -> LegEnd:
         return await asyncio.shield(self.gone)

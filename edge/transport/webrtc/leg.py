@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from edge.clock import Clock
 from edge.events import JsonValue
-from edge.leg import LegEnd, LegError
-from edge.media.frames import LISTEN_RATE, Samples
+from edge.leg import LegEnd, LegError, TransferRequest, TransferResult
+from edge.media.frames import LISTEN_RATE, Band, Samples
 from edge.media.playout import Playout
 from edge.media.ticker import Ticker
 from edge.transport.rtp.stream import MediaStream
@@ -28,6 +28,7 @@ class WebRtcLeg:
     """
 
     kind = "webrtc"
+    can_transfer = False
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class WebRtcLeg:
         self.playout = Playout(offer.codec.playout_rate)
         self.on_audio: Callable[[Samples], None] = _ignore
         self.on_message: Callable[[Mapping[str, JsonValue]], None] = _ignore
+        self.on_digit: Callable[[str], None] = _ignore
         self.codec = offer.codec
         self._peer = peer
         self._offer = offer
@@ -64,6 +66,11 @@ class WebRtcLeg:
         self._ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
         self._connecting = asyncio.Lock()
         self._closed = False
+
+    @property
+    def band(self) -> Band:
+        """See ``Leg``."""
+        return "narrow" if self.codec.name == "pcmu" else "wide"
 
     @property
     def media(self) -> MediaStream:
@@ -106,6 +113,10 @@ class WebRtcLeg:
     def hangup(self) -> None:
         """The far end said goodbye by signalling: ``closed`` returns ``hangup``."""
         self._end("hangup")
+
+    async def transfer(self, request: TransferRequest) -> TransferResult:
+        """A browser has nobody to give its caller to; see ``Leg``."""
+        return TransferResult(False, 501, "Not Implemented")
 
     async def closed(self) -> LegEnd:
         """The reason for the end; see ``Leg``."""
