@@ -23,6 +23,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
+from edge.call_builder import Rooms
 from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
@@ -44,7 +45,8 @@ from edge.speech.recognizer import RecognizerError
 from edge.speech.voices.client import VoiceClient
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
-from edge.worker import Rooms, Worker
+from edge.transport.webrtc.leg import WebRtcLeg
+from edge.worker import Worker
 from regions.strict_yaml import ConfigError
 
 DRAIN_SECONDS = 8.0
@@ -212,8 +214,9 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
     async def patch(request: web.Request) -> web.Response:
         leg = worker.entry(request.match_info["call_id"]).leg
         try:
-            if leg is not None:
-                leg.patch(await request.text())
+            if not isinstance(leg, WebRtcLeg):
+                raise EdgeRefusal("bad_request", "this is no WebRTC call")
+            leg.patch(await request.text())
         except IceRestartUnsupported as error:
             raise EdgeRefusal("ice_restart_unsupported", str(error)) from error
         except OfferError as error:

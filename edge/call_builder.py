@@ -1,0 +1,225 @@
+"""One call put together: its journal, its conductor, its ears and its mouth around a leg."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from edge.call import Call, CallIdentity, ResumeGrant
+from edge.clock import Clock
+from edge.dialog.agent import AgentSpec
+from edge.dialog.build import build_conductor
+from edge.dialog.conductor import Conductor
+from edge.internal import Admitted
+from edge.leg import Leg
+from edge.metrics import WorkerMetrics
+from edge.outbound import Outbound, Pool
+from edge.problem import EdgeRefusal
+from edge.session.errors import RegionRefused, SessionError, SessionExists, UnknownSession
+from edge.session.journal import History, Journal
+from edge.session.keys import KeyProvider
+from edge.session.resume import ResumeTokens
+from edge.session.store import SessionStore
+from edge.settings import NodeSettings
+from edge.speech.activity import SpeechDetector
+from edge.speech.listener import Listener, ListenSettings
+from edge.speech.recognizer import Recognizer
+from edge.speech.speaker import Speaker
+from edge.speech.voice import Voice
+from edge.transport.webrtc.endpoint import WebRtcEndpoint
+from regions.models import DataClass
+from regions.tag import ResidencyTag
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Rooms:
+    """What the calls of a worker share."""
+
+    settings: NodeSettings
+    index: int
+    clock: Clock
+    endpoint: WebRtcEndpoint
+    detector: SpeechDetector
+    recognizer: Recognizer
+    voice: Voice
+    store: SessionStore
+    keys: KeyProvider
+    resume: ResumeTokens
+    connections: Pool
+    agents: Mapping[str, AgentSpec]
+    metrics: WorkerMetrics
+    environ: Mapping[str, str]
+
+
+class CallBuilder:
+    """Makes the calls of one worker."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    def agent(self, caller: Admitted) -> AgentSpec:
+        """The agent that was asked for. Raises ``EdgeRefusal`` (``unknown_agent``)."""
+        spec = self._rooms.agents.get(caller.agent)
+        if spec is None:
+            raise EdgeRefusal(
+                "unknown_agent",
+                f"this node has no agent file for {caller.agent!r}; put it into its agents folder",
+            )
+        return spec
+
+    async def journal(self, caller: Admitted) -> tuple[Journal, History | None]:
+        """The session's journal, new or taken over with what it says. Raises ``EdgeRefusal``."""
+        rooms = self._rooms
+        owner = secrets.token_hex(16)
+        try:
+            if caller.resumed:
+                return await self._take_over(caller, owner)
+            journal = await Journal.begin(
+                rooms.store,
+                rooms.keys,
+                session_id=caller.session_id,
+                tag=self._tag(caller),
+                agent=caller.agent,
+                owner=owner,
+                clock=rooms.clock,
+            )
+        except SessionExists as error:
+            raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
+        except UnknownSession as error:
+            raise EdgeRefusal("unknown_session", "this region has no such session") from error
+        except RegionRefused as error:
+            raise EdgeRefusal("wrong_region", "the session may not be held here") from error
+        except SessionError as error:
+            log.error("journal not opened", extra={"reason": type(error).__name__})
+            raise EdgeRefusal("not_ready", "the session store does not answer") from error
+        return journal, None
+
+    async def _take_over(self, caller: Admitted, owner: str) -> tuple[Journal, History]:
+        rooms = self._rooms
+        journal, history = await Journal.take_over(
+            rooms.store,
+            rooms.keys,
+            session_id=caller.session_id,
+            region=rooms.settings.region,
+            owner=owner,
+            clock=rooms.clock,
+        )
+        if history.ended:
+            raise EdgeRefusal("session_ended", "this conversation is over; place a new call")
+        return journal, history
+
+    def _tag(self, caller: Admitted) -> ResidencyTag:
+        settings = self._rooms.settings
+        return ResidencyTag(
+            tenant=caller.tenant,
+            jurisdictions=caller.jurisdictions,
+            data_class=DataClass.TRANSCRIPT,
+            allowed_regions=common_regions(caller),
+            policy=caller.policy,
+            session=caller.session_id,
+            expires_at=int(self._rooms.clock.wall() + settings.session_hours * 3600),
+        )
+
+    def build(
+        self,
+        call_id: str,
+        caller: Admitted,
+        spec: AgentSpec,
+        leg: Leg,
+        journal: Journal,
+        history: History | None,
+    ) -> Call:
+        """A call that only needs to be run."""
+        rooms = self._rooms
+        settings = rooms.settings
+        conductor = self._conductor(caller, spec, journal, history)
+        listener = Listener(
+            rooms.recognizer, rooms.detector, rooms.clock, lambda heard: None, ListenSettings()
+        )
+        speaker = Speaker(rooms.voice, leg.playout, language=spec.language, clock=rooms.clock)
+        identity = CallIdentity(
+            call_id=call_id,
+            session_id=caller.session_id,
+            tenant=caller.tenant,
+            agent=spec.id,
+            language=spec.language,
+            region=settings.region,
+            node=settings.node,
+            jurisdictions=caller.jurisdictions,
+            policy=caller.policy,
+        )
+        return Call(
+            identity,
+            leg=leg,
+            journal=journal,
+            conductor=conductor,
+            listener=listener,
+            speaker=speaker,
+            resume=self._grant(caller),
+            history=history.turns if history is not None else None,
+            clock=rooms.clock,
+            metrics=rooms.metrics.for_call(),
+            max_seconds=settings.max_call_seconds,
+        )
+
+    def _conductor(
+        self, caller: Admitted, spec: AgentSpec, journal: Journal, history: History | None
+    ) -> Conductor:
+        rooms = self._rooms
+        conductor = build_conductor(
+            spec,
+            session_id=caller.session_id,
+            today=partial(_today, rooms.clock),
+            outbound=Outbound(
+                here=rooms.settings.region,
+                allowed={DataClass(name): where for name, where in caller.regions.items()},
+                pool=rooms.connections,
+            ),
+            ledger=JournalLedger(journal),
+            environ=rooms.environ,
+        )
+        if history is not None:
+            conductor.restore(history.state, history.turns)
+        return conductor
+
+    def _grant(self, caller: Admitted) -> ResumeGrant:
+        settings = self._rooms.settings
+        token, expires_at = self._rooms.resume.issue(
+            session_id=caller.session_id,
+            tenant=caller.tenant,
+            agent=caller.agent,
+            region=settings.region,
+            allowed_regions=common_regions(caller),
+            policy=caller.policy,
+            jurisdictions=caller.jurisdictions,
+            lifetime_s=int(settings.session_hours * 3600),
+        )
+        return ResumeGrant(token, expires_at)
+
+
+def common_regions(caller: Admitted) -> tuple[str, ...]:
+    """Regions that may hold everything of the call, in the token's order.
+
+    One tag covers a session's audio, words and variables, so it names only what all of them allow.
+    """
+    first, *others = caller.regions.values()
+    return tuple(region for region in first if all(region in other for other in others))
+
+
+def _today(clock: Clock) -> dt.date:
+    """The day where the node stands: a server's zone is that of its region."""
+    return dt.datetime.fromtimestamp(clock.wall()).astimezone().date()
+
+
+class JournalLedger:
+    """The dialog's tool ledger, kept in the session's journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.pending = journal.tool_pending
+        self.settled = journal.tool_settled
