@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from control_plane.auth import Gate, Secrets, bearer
-from control_plane.contract import JWKS_PATH, Heartbeat, RouteRequest
+from control_plane.auth import Gate, NodeGate, Secrets, bearer
+from control_plane.contract import (
+    JWKS_PATH,
+    Heartbeat,
+    NodeRouteRequest,
+    RouteRequest,
+    RouteResponse,
+)
 from control_plane.errors import (
     BadRequest,
     BodyTooLarge,
@@ -30,9 +37,12 @@ BODY_SECONDS = 5.0
 JWKS_MAX_AGE = 300
 PREFLIGHT_MAX_AGE = 600
 
+_COUNTRY = "two capital letters (ISO 3166-1), such as DE"
 _HINTS = {
     "agent": "an agent's id, such as clinic-reception",
-    "country": "two capital letters (ISO 3166-1), such as DE",
+    "country": _COUNTRY,
+    "dialled_country": _COUNTRY,
+    "caller_country": _COUNTRY,
 }
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -45,6 +55,7 @@ class Api:
         self,
         plane: ControlPlane,
         gate: Gate,
+        nodes: NodeGate,
         secrets: Secrets,
         *,
         country_header: str | None,
@@ -52,6 +63,7 @@ class Api:
     ) -> None:
         self.gate = gate
         self.plane = plane
+        self._nodes = nodes
         self._secrets = secrets
         self._country_header = country_header
         self._trusted_proxies = trusted_proxies
@@ -62,6 +74,7 @@ class Api:
             web.post("/v1/route", self.route),
             web.options("/v1/route", self.preflight),
             web.post("/v1/nodes/{node}/beat", self.beat),
+            web.post("/v1/nodes/{node}/route", self.route_phone),
             web.get("/v1/state", self.state),
             web.get(JWKS_PATH, self.jwks),
             web.get("/healthz", self.healthz),
@@ -71,23 +84,41 @@ class Api:
 
     async def route(self, request: web.Request) -> web.Response:
         """Place a caller."""
+        return await self._counted(self._route(request))
+
+    async def route_phone(self, request: web.Request) -> web.Response:
+        """Say where a phone call may be that came to a node."""
+        return await self._counted(self._route_phone(request))
+
+    async def _counted(self, deciding: Awaitable[RouteResponse]) -> web.Response:
         try:
-            response = await self._route(request)
+            answer = await deciding
         except Refusal as refusal:
             self.plane.metrics.routes.labels(refusal.code).inc()
             raise
         self.plane.metrics.routes.labels("placed").inc()
-        return response
+        # A client of the version before does not know `sip`; where there is none it is not sent.
+        return _json(answer.model_dump_json(exclude_none=True))
 
-    async def _route(self, request: web.Request) -> web.Response:
+    async def _route(self, request: web.Request) -> RouteResponse:
         origin = request.headers.get("Origin")
         grant = self.gate.admit(_key(request), origin, self._address(request))
         wanted = _parse(await _body(request), RouteRequest)
         header = None
         if self._country_header is not None:
             header = country_of_header(request.headers.getall(self._country_header, []))
-        answer = self.plane.route(grant.tenant, wanted, header)
-        return _json(answer.model_dump_json())
+        return self.plane.route(grant.tenant, wanted, header)
+
+    async def _route_phone(self, request: web.Request) -> RouteResponse:
+        region = self._region(request)
+        self._nodes.admit(region)
+        wanted = _parse(await _body(request), NodeRouteRequest)
+        return self.plane.route_phone(
+            self._nodes.tenant(wanted.tenant),
+            wanted,
+            region=region,
+            node=request.match_info["node"],
+        )
 
     async def preflight(self, request: web.Request) -> web.Response:
         """CORS (Fetch standard, section 3.2): may a page of this origin ask at all?"""
@@ -113,15 +144,19 @@ class Api:
         return web.Response(status=204)
 
     async def _beat(self, request: web.Request) -> None:
-        region = self._secrets.region_of(_key(request))
-        if region is None:
-            raise UnknownKey("no region has this node secret")
+        region = self._region(request)
         beat = _parse(await _body(request), Heartbeat)
         if beat.region != region:
             raise WrongRegion(f"this secret is for nodes of {region}")
         if beat.node != request.match_info["node"]:
             raise BadRequest("node: differs from the one in the path")
         self.plane.directory.beat(beat)
+
+    def _region(self, request: web.Request) -> str:
+        region = self._secrets.region_of(_key(request))
+        if region is None:
+            raise UnknownKey("no region has this node secret")
+        return region
 
     async def state(self, request: web.Request) -> web.Response:
         """Nodes and regions, for the operator and for tenants' servers."""
@@ -130,7 +165,7 @@ class Api:
             grant = self.gate.admit(key, request.headers.get("Origin"), self._address(request))
             if grant.publishable is not None:
                 raise UnknownKey("this resource takes a secret key or the operator's")
-        return _json(self.plane.state().model_dump_json())
+        return _json(self.plane.state().model_dump_json(exclude_none=True))
 
     async def jwks(self, request: web.Request) -> web.Response:
         """The keys that verify route tokens (RFC 7517)."""

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from control_plane.api import MAX_BODY, Api
-from control_plane.auth import Gate, Secrets
+from control_plane.auth import Gate, NodeGate, Secrets
 from control_plane.clock import Clock
 from control_plane.directory import Directory
 from control_plane.errors import Refusal, SettingsError
@@ -62,6 +62,7 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
     api = Api(
         plane,
         Gate(tenants, Buckets(clock), Buckets(clock)),
+        NodeGate(tenants, Buckets(clock)),
         Secrets(settings.node_secrets, settings.operator_key),
         country_header=settings.trust_country_header,
         trusted_proxies=settings.trusted_proxies,

@@ -7,11 +7,13 @@ import hmac
 import math
 from collections.abc import Mapping, Sequence
 
-from control_plane.errors import OriginNotAllowed, RateLimited, UnknownKey
+from control_plane.errors import OriginNotAllowed, RateLimited, UnknownKey, UnknownTenant
 from control_plane.ratelimit import AddressHasher, Buckets, Rate
-from control_plane.tenants import Grant, Tenants
+from control_plane.tenants import Grant, Tenant, Tenants
 
 MAX_KEY = 256
+REGION_CALLS = Rate(per_second=500, burst=1_000)
+"""Phone calls that the nodes of one region ask about together: one secret, one rate."""
 
 
 def bearer(fields: Sequence[str]) -> str:
@@ -58,16 +60,33 @@ class Gate:
                 )
             # The client first: one that asks too often must not use up the rate of all.
             name = self._hasher.name(grant.name, address)
-            self._take(self._clients, name, tenant.client_rate.rate)
-        self._take(self._keys, grant.name, tenant.rate.rate)
+            _take(self._clients, name, tenant.client_rate.rate)
+        _take(self._keys, grant.name, tenant.rate.rate)
         return grant
 
-    @staticmethod
-    def _take(buckets: Buckets, name: bytes, rate: Rate) -> None:
-        wait = buckets.take(name, rate)
-        if wait > 0:
-            seconds = max(1, math.ceil(wait))
-            raise RateLimited(f"ask again in {seconds} s", retry_after=seconds)
+
+class NodeGate:
+    """Admits what nodes ask for the phone calls that reach them.
+
+    A region's nodes may ask for every tenant: the numbers that lead to a tenant's agents are in
+    their settings. So a stolen node secret yields tokens, as a stolen tenant key does, and they
+    open nothing outside the tenant's allowed regions.
+    """
+
+    def __init__(self, tenants: Tenants, regions: Buckets) -> None:
+        self._tenants = tenants
+        self._regions = regions
+
+    def admit(self, region: str) -> None:
+        """Count a question of a node of ``region``. Raises ``RateLimited``."""
+        _take(self._regions, region.encode(), REGION_CALLS)
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant that a node's settings name. Raises ``UnknownTenant``."""
+        tenant = self._tenants.named(name)
+        if tenant is None:
+            raise UnknownTenant(f"no tenant {name!r}: the node's `numbers` name one that is gone")
+        return tenant
 
 
 class Secrets:
@@ -93,6 +112,13 @@ class Secrets:
     def is_operator(self, key: str) -> bool:
         """Whether ``key`` is the operator's."""
         return self._operator is not None and hmac.compare_digest(_digest(key), self._operator)
+
+
+def _take(buckets: Buckets, name: bytes, rate: Rate) -> None:
+    wait = buckets.take(name, rate)
+    if wait > 0:
+        seconds = max(1, math.ceil(wait))
+        raise RateLimited(f"ask again in {seconds} s", retry_after=seconds)
 
 
 def _digest(key: str) -> bytes:

@@ -17,6 +17,16 @@ SessionId = Annotated[str, StringConstraints(pattern=r"^s_[0-9A-Za-z]{22}$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{1,240}$")]
+SipAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^sips?:([A-Za-z0-9.-]{1,200}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?"
+        r"(;transport=(udp|tcp|tls))?$"
+    ),
+]
+"""Where phone calls for a node or its region are sent (RFC 3261, section 19.1): a host, without a
+user. It goes into the Contact of a 302 as it is, so nothing else may stand in it."""
+Media = Literal["webrtc", "sip", "websocket"]
 
 TOKEN_ISSUER = "inland"
 TOKEN_AUDIENCE = "inland-edge"
@@ -40,7 +50,24 @@ class RouteRequest(Wire):
     agent: Identifier
     country: CountryCode | None = None
     """Where the caller is; without it, trusted headers and the tenant's default decide."""
-    media: Literal["webrtc", "sip", "websocket"] = "webrtc"
+    media: Media = "webrtc"
+
+
+class NodeRouteRequest(Wire):
+    """``POST /v1/nodes/{node}/route``: a phone call came to a node; where may it be?
+
+    Header ``Authorization: Bearer <the region's node secret>``. The countries are all that is told
+    of the two numbers. The answer is a :class:`RouteResponse`; when the node's own region is
+    allowed, ``candidates`` may be empty, since the node itself may take the call.
+    """
+
+    tenant: Identifier
+    agent: Identifier
+    dialled_country: CountryCode | None = None
+    """Of the number that was dialled; it binds."""
+    caller_country: CountryCode | None = None
+    """Of the caller's own number: a hint, asked only where nothing binds."""
+    media: Literal["sip"] = "sip"
 
 
 class RegionVerdict(Wire):
@@ -58,10 +85,12 @@ class Candidate(Wire):
     node: Identifier
     url: Url
     reason: str
+    sip: SipAddress | None = None
+    """Where a phone call is sent, if phone calls can be."""
 
 
 class RouteResponse(Wire):
-    """The answer to :class:`RouteRequest`."""
+    """The answer to :class:`RouteRequest` and :class:`NodeRouteRequest`."""
 
     session_id: SessionId
     token: str
@@ -103,6 +132,9 @@ class Heartbeat(Wire):
     draining: bool
     policy: str = Field(max_length=128)
     version: str = Field(max_length=64)
+    sip: SipAddress | None = None
+    """The node's or its region's address for phone calls; a node without sends no such key, which
+    an older control plane would refuse."""
 
 
 class NodeStatus(Wire):
@@ -119,6 +151,7 @@ class NodeStatus(Wire):
     policy: str
     version: str
     age: float
+    sip: SipAddress | None = None
 
 
 class RegionStatus(Wire):
@@ -157,4 +190,4 @@ class RouteClaims(Wire):
     reg: dict[str, tuple[Identifier, ...]]
     """Data class to the ordered regions that may process it."""
     agent: Identifier
-    med: Literal["webrtc", "sip", "websocket"]
+    med: Media

@@ -45,6 +45,7 @@ class NodeView:
     health: Health
     heard_at: float
     """When it last beat, by the directory's monotonic clock."""
+    sip: str | None = None
 
 
 @dataclass(slots=True)
@@ -164,4 +165,5 @@ def _view(entry: _Entry, health: Health) -> NodeView:
         version=beat.version,
         health=health,
         heard_at=entry.at,
+        sip=beat.sip,
     )

@@ -13,6 +13,7 @@
         ├── OriginNotAllowed      403
         ├── WrongRegion           403
         ├── NoRegionAllowed       403
+        ├── UnknownTenant         404
         ├── UnknownAgent          404
         ├── NotFound              404
         ├── MethodNotAllowed      405
@@ -129,6 +130,12 @@ class NoRegionAllowed(Refusal):
     status = 403
     code = "no_region_allowed"
     title = "No region may hold this caller's data"
+
+
+class UnknownTenant(Refusal):
+    status = 404
+    code = "unknown_tenant"
+    title = "There is no such tenant"
 
 
 class UnknownAgent(Refusal):

@@ -1,9 +1,9 @@
 """Where a caller is, and so whose law binds: pure, with the source that decided.
 
-The order is: what the tenant declares for the agent (binding), the country of the request, the
-country header of a trusted content delivery network, the tenant's default; else refuse. A phone
-call will bring the country of the dialled number (binding) after the first and the caller's own
-number before the header.
+For a browser the order is: what the tenant declares for the agent (binding), the country of the
+request, the country header of a trusted content delivery network, the tenant's default; else
+refuse. For a phone call: the declaration (binding), the country of the dialled number (binding),
+that of the caller's own number (a hint), the tenant's default; else refuse.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 from control_plane.tenants import Agent
 from regions.models import Catalogue
 
-Source = Literal["declared", "request", "header", "tenant_default"]
+Source = Literal["declared", "dialled", "caller", "request", "header", "tenant_default"]
 
 COUNTRY_HEADERS = ("CF-IPCountry", "CloudFront-Viewer-Country")
 """What Cloudflare and Amazon CloudFront call the header; they overwrite what a client sends."""
@@ -48,20 +48,46 @@ def locate(
     header: str | None,
     default: str | None,
 ) -> Location | None:
-    """The caller's location by the first source that has one, or None: then refuse."""
-    heard = requested or header or default
+    """Where the caller from a browser is, by the first source that says it; None: then refuse."""
+    return _first(
+        catalogue,
+        agent,
+        (("request", requested), ("header", header), ("tenant_default", default)),
+    )
+
+
+def locate_phone(
+    catalogue: Catalogue,
+    agent: Agent,
+    *,
+    dialled: str | None,
+    caller: str | None,
+    default: str | None,
+) -> Location | None:
+    """Where the caller on the phone is, by the first source that says it; None: then refuse.
+
+    The dialled number's law binds alone: who dials a German number is served under German law,
+    wherever their own number is from. That number is looked at only where nothing binds, since it
+    may be forged, lent or roaming.
+    """
+    return _first(
+        catalogue,
+        agent,
+        (("dialled", dialled), ("caller", caller), ("tenant_default", default)),
+    )
+
+
+def _first(
+    catalogue: Catalogue, agent: Agent, sources: Sequence[tuple[Source, str | None]]
+) -> Location | None:
+    heard = next((country for _, country in sources if country is not None), None)
     if agent.country is not None or agent.jurisdictions:
         laws = set(agent.jurisdictions)
         if agent.country is not None:
             law = catalogue.jurisdiction_of(agent.country)
             laws = laws | {law} if law is not None else set()
         return Location("declared", agent.country, tuple(sorted(laws)), agent.country or heard)
-    ordered: tuple[tuple[Source, str | None], ...] = (
-        ("request", requested),
-        ("header", header),
-        ("tenant_default", default),
-    )
-    for source, country in ordered:
+    for source, country in sources:
         if country is not None:
             law = catalogue.jurisdiction_of(country)
             return Location(source, country, () if law is None else (law,), country)

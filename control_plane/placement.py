@@ -94,7 +94,7 @@ def place(
             pool = offer.live if health is Health.LIVE else offer.suspect
             words = _words(offer, nearest, health)
             candidates += [
-                Candidate(region=n.region, node=n.node, url=n.url, reason=words)
+                Candidate(region=n.region, node=n.node, url=n.url, reason=words, sip=n.sip)
                 for n in _two_choices(pool, rng)
             ]
     shortages = {o.region: _shortage(o) for o in offers if not o.live and not o.suspect}

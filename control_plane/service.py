@@ -8,6 +8,7 @@ import secrets
 from control_plane.clock import Clock
 from control_plane.contract import (
     TOKEN_SECONDS,
+    NodeRouteRequest,
     NodeStatus,
     RegionStatus,
     RegionVerdict,
@@ -23,11 +24,11 @@ from control_plane.errors import (
     NoRegionAvailable,
     UnknownAgent,
 )
-from control_plane.location import Location, locate
+from control_plane.location import Location, locate, locate_phone
 from control_plane.metrics import Metrics
 from control_plane.placement import Placement, distances_from, place
 from control_plane.ruling import Ruling, Rulings
-from control_plane.tenants import Tenant
+from control_plane.tenants import Agent, Tenant
 from control_plane.tokens import TokenSigner, new_session_id
 from regions.models import Catalogue
 
@@ -68,12 +69,9 @@ class ControlPlane:
 
         Raises ``UnknownAgent``, ``LocationUnknown``, ``NoRegionAllowed``, ``NoRegionAvailable``.
         """
-        agent = tenant.agents.get(wanted.agent)
-        if agent is None:
-            raise UnknownAgent(f"tenant {tenant.id} has no agent {wanted.agent!r}")
         location = locate(
             self.catalogue,
-            agent,
+            _agent(tenant, wanted.agent),
             requested=wanted.country,
             header=header,
             default=tenant.default_country,
@@ -82,14 +80,46 @@ class ControlPlane:
             raise LocationUnknown(
                 "send `country` (ISO 3166-1, such as DE), or give the tenant a default_country"
             )
-        ruling = self._rulings.of(tenant, location.jurisdictions)
-        if not ruling.allowed or not ruling.jurisdictions:
-            raise NoRegionAllowed(_why_none(location), regions=_verdicts(ruling))
+        ruling = self._rule(tenant, location)
         # Measured with the machine's own clock: a figure about this process, not logic.
         with self.metrics.placement.time():
             placement = self._place(ruling, location)
+        if not placement.candidates:
+            raise _none_available(ruling, placement)
         first = placement.candidates[0]
         self.directory.placed(first.region, first.node)
+        return self._answer(tenant, wanted, location, ruling, placement)
+
+    def route_phone(
+        self, tenant: Tenant, wanted: NodeRouteRequest, *, region: str, node: str
+    ) -> RouteResponse:
+        """Say where the phone call may be that came to ``node`` of ``region``.
+
+        The node itself keeps the call if it may and can, so its own region needs no candidate: that
+        it asks shows that it lives. Raises ``UnknownAgent``, ``LocationUnknown``,
+        ``NoRegionAllowed``, ``NoRegionAvailable``.
+        """
+        location = locate_phone(
+            self.catalogue,
+            _agent(tenant, wanted.agent),
+            dialled=wanted.dialled_country,
+            caller=wanted.caller_country,
+            default=tenant.default_country,
+        )
+        if location is None:
+            raise LocationUnknown(
+                "give the number a country in the node's settings, or the tenant a default_country"
+            )
+        ruling = self._rule(tenant, location)
+        with self.metrics.placement.time():
+            placement = self._place(ruling, location)
+        if region in ruling.allowed:
+            self.directory.placed(region, node)
+        elif placement.candidates:
+            first = placement.candidates[0]
+            self.directory.placed(first.region, first.node)
+        else:
+            raise _none_available(ruling, placement)
         return self._answer(tenant, wanted, location, ruling, placement)
 
     def state(self) -> State:
@@ -107,22 +137,20 @@ class ControlPlane:
             nodes=tuple(_node_status(view, now) for region in views for view in views[region]),
         )
 
+    def _rule(self, tenant: Tenant, location: Location) -> Ruling:
+        ruling = self._rulings.of(tenant, location.jurisdictions)
+        if not ruling.allowed or not ruling.jurisdictions:
+            raise NoRegionAllowed(_why_none(location), regions=_verdicts(ruling))
+        return ruling
+
     def _place(self, ruling: Ruling, location: Location) -> Placement:
         nodes = {region: self.directory.nodes(region) for region in ruling.allowed}
-        placement = place(self.catalogue, ruling, nodes, location.near, self._rng)
-        if not placement.candidates:
-            raise NoRegionAvailable(
-                f"{', '.join(ruling.allowed)} may serve this caller and cannot right now; "
-                "no other region may take the call",
-                regions=placement.regions,
-                retry_after=RETRY_SECONDS,
-            )
-        return placement
+        return place(self.catalogue, ruling, nodes, location.near, self._rng)
 
     def _answer(
         self,
         tenant: Tenant,
-        wanted: RouteRequest,
+        wanted: RouteRequest | NodeRouteRequest,
         location: Location,
         ruling: Ruling,
         placement: Placement,
@@ -169,6 +197,22 @@ class ControlPlane:
         }
 
 
+def _agent(tenant: Tenant, name: str) -> Agent:
+    agent = tenant.agents.get(name)
+    if agent is None:
+        raise UnknownAgent(f"tenant {tenant.id} has no agent {name!r}")
+    return agent
+
+
+def _none_available(ruling: Ruling, placement: Placement) -> NoRegionAvailable:
+    return NoRegionAvailable(
+        f"{', '.join(ruling.allowed)} may serve this caller and cannot right now; "
+        "no other region may take the call",
+        regions=placement.regions,
+        retry_after=RETRY_SECONDS,
+    )
+
+
 def _why_none(location: Location) -> str:
     if not location.jurisdictions:
         return (
@@ -196,6 +240,7 @@ def _node_status(view: NodeView, now: float) -> NodeStatus:
         policy=view.policy,
         version=view.version,
         age=round(now - view.heard_at, 3),
+        sip=view.sip,
     )
 
 

@@ -115,6 +115,7 @@ class Tenants:
         self._secret = secrets.token_bytes(32)
         self._grants: dict[bytes, Grant] = {}
         self.all = tuple(tenants)
+        self._by_id = {tenant.id: tenant for tenant in self.all}
         publishable = [key for tenant in self.all for key in tenant.publishable_keys]
         self._origins = {origin for key in publishable for origin in key.origins}
         self._loopback = any(key.loopback for key in publishable)
@@ -132,6 +133,10 @@ class Tenants:
         if grant is None or (grant.publishable is None) != key.startswith("sk_"):
             return None
         return grant
+
+    def named(self, tenant: str) -> Tenant | None:
+        """The tenant of that id, or None: for nodes, who speak of tenants by name."""
+        return self._by_id.get(tenant)
 
     def knows_origin(self, origin: str) -> bool:
         """Whether any publishable key may be used from ``origin``; a preflight names no key."""

@@ -33,7 +33,8 @@ class NodeLoad:
 
 
 class Beater:
-    """Beats until stopped. ``load`` is called from the threads and must only read."""
+    """Beats until stopped. ``load`` is called from the threads and must only read; ``sip`` is the
+    address for phone calls, where there is one."""
 
     def __init__(
         self,
@@ -46,9 +47,16 @@ class Beater:
         secret: str,
         control_planes: Sequence[str],
         load: Callable[[], NodeLoad],
+        sip: str | None = None,
     ) -> None:
-        self._facts = {"node": node, "region": region, "url": url, "policy": policy}
-        self._version = version
+        self._facts = {
+            "node": node,
+            "region": region,
+            "url": url,
+            "policy": policy,
+            "version": version,
+        }
+        self._sip = sip
         self._boot = secrets.token_hex(8)
         self._secret = secret
         self._load = load
@@ -98,7 +106,7 @@ class Beater:
         load = self._load()
         beat = Heartbeat(
             **self._facts,
-            version=self._version,
+            sip=self._sip,
             boot=self._boot,
             sequence=sequence,
             capacity=load.capacity,
@@ -109,7 +117,7 @@ class Beater:
             connection.request(
                 "POST",
                 f"{prefix}/v1/nodes/{beat.node}/beat",
-                body=beat.model_dump_json(),
+                body=beat.model_dump_json(exclude_none=True),
                 headers={
                     "Authorization": f"Bearer {self._secret}",
                     "Content-Type": "application/json",
