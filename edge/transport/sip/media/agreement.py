@@ -48,7 +48,9 @@ class Agreed:
     the telephone-event payload type to send and its clock rate in Hz. ``remote`` is None when there
     is nowhere to send to yet: a null address (an old hold), or a name instead of an address; with
     ``rtcp_mux`` ``remote_rtcp`` equals it. ``held`` means that the far end does not listen to us
-    for now. ``ptime`` is the milliseconds per packet that the far end would like.
+    for now. ``ptime`` is the milliseconds per packet that the far end would like. ``protocol`` and
+    ``layout`` are for the next offer, which must keep every m= line in its place: the refused ones
+    as written, None for the audio.
     """
 
     codec: Codec
@@ -64,6 +66,8 @@ class Agreed:
     held: bool
     ptime: int
     crypto: CryptoPair | None
+    protocol: str = "RTP/AVP"
+    layout: tuple[str | None, ...] = (None,)
 
 
 @dataclass(slots=True)
