@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from control_plane.contract import Wire
 from edge.internal import Admitted
@@ -135,13 +135,6 @@ class Transfer(Wire):
     reference: Annotated[str, Field(max_length=128)]
 
 
-class Happened(Wire):
-    """An event of the conversation, as a browser would get it."""
-
-    kind: Literal["happened"] = "happened"
-    event: dict[str, JsonValue]
-
-
 class Ended(Wire):
     """The call is over on the worker's side; the last message."""
 
@@ -150,7 +143,7 @@ class Ended(Wire):
 
 
 ToDispatcher: TypeAlias = Annotated[
-    Opened | Refused | OurDescription | Unacceptable | Transfer | Happened | Ended,
+    Opened | Refused | OurDescription | Unacceptable | Transfer | Ended,
     Field(discriminator="kind"),
 ]
 
