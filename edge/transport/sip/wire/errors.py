@@ -18,7 +18,8 @@ class MessageError(ValueError):
     """A message that cannot be used.
 
     ``status`` is what a server answers to such a request. ``headers`` are those that could be read
-    when it was a request with enough of them to be answered, else None: then it is dropped.
+    when it was a request other than ACK whose Vias can be read, so that an answer finds its way;
+    any other header may be missing or malformed. None for all else: then it is dropped.
     """
 
     def __init__(self, detail: str, status: int = 400, headers: Headers | None = None) -> None:

@@ -6,153 +6,43 @@ but ``MessageError``. Header values stay text; the properties read those that ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from edge.transport.sip.wire.errors import MessageError, MessageTooLarge
-from edge.transport.sip.wire.grammar import TOKEN, split_outside
-from edge.transport.sip.wire.uri import MAX_URI
+from edge.transport.sip.wire.grammar import SPACE, is_token, one_line, to_bytes, to_text
+from edge.transport.sip.wire.headers import Headers, canonical, pretty
+from edge.transport.sip.wire.uri import MAX_URI, is_uri
 from edge.transport.sip.wire.values import CSeq, NameAddr, Via
+
+__all__ = [
+    "MAX_HEADER",
+    "MAX_HEADERS",
+    "MAX_LINES",
+    "MAX_MESSAGE",
+    "Head",
+    "Headers",
+    "Message",
+    "Request",
+    "Response",
+    "canonical",
+    "parse_message",
+    "pretty",
+]
 
 MAX_MESSAGE = 65_535
 """Longest message that is read, bytes: the longest datagram."""
 MAX_HEADERS = 256
+MAX_LINES = 1_024
+"""Most lines before the body, folded ones too."""
 MAX_HEADER = 8_192
 """Longest header line, unfolded, characters."""
 
-COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-}
-"""Compact forms (RFC 3261 section 7.3.3, and those of the extensions)."""
-
-LISTS = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "alert-info",
-        "allow",
-        "allow-events",
-        "call-info",
-        "contact",
-        "content-encoding",
-        "content-language",
-        "diversion",
-        "error-info",
-        "history-info",
-        "in-reply-to",
-        "p-asserted-identity",
-        "path",
-        "proxy-require",
-        "reason",
-        "record-route",
-        "require",
-        "route",
-        "service-route",
-        "supported",
-        "unsupported",
-        "user-to-user",
-        "via",
-        "warning",
-    }
-)
-"""Headers whose values may be put into one line with commas."""
-
 REQUIRED = ("via", "from", "to", "call-id", "cseq")
-_ODD_NAMES = {
-    "call-id": "Call-ID",
-    "cseq": "CSeq",
-    "www-authenticate": "WWW-Authenticate",
-    "mime-version": "MIME-Version",
-    "rack": "RAck",
-    "rseq": "RSeq",
-    "min-se": "Min-SE",
-}
-
-
-class Headers:
-    """Header fields in order. Names are compared in lower case, compact forms spelled out."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._items = [(canonical(name), value) for name, value in items]
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._items)
-
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._items == other._items
-
-    def __repr__(self) -> str:
-        return f"Headers({self._items!r})"
-
-    def get(self, name: str) -> str | None:
-        """The first field's value as it stands, or None."""
-        wanted = canonical(name)
-        return next((value for key, value in self._items if key == wanted), None)
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value; lists are split at their commas. Raises ``MessageError``."""
-        wanted = canonical(name)
-        values = [value for key, value in self._items if key == wanted]
-        if wanted not in LISTS:
-            return tuple(values)
-        return tuple(part for value in values for part in split_outside(value, ",") if part)
-
-    def tokens(self, name: str) -> frozenset[str]:
-        """The values of a list such as Supported, in lower case."""
-        return frozenset(value.lower() for value in self.all(name))
-
-    def add(self, name: str, value: str) -> None:
-        """Append a field."""
-        self._items.append((canonical(name), value))
-
-    def set(self, name: str, value: str) -> None:
-        """Put one field in place of all of that name."""
-        self.remove(name)
-        self.add(name, value)
-
-    def remove(self, name: str) -> None:
-        """Drop every field of that name."""
-        wanted = canonical(name)
-        self._items = [item for item in self._items if item[0] != wanted]
-
-    def replace_first(self, name: str, value: str) -> None:
-        """Put ``value`` where the first value of a list header stands, leaving the others.
-
-        Raises ``MessageError``.
-        """
-        wanted = canonical(name)
-        rest = self.all(wanted)[1:]
-        index = next((i for i, (key, _) in enumerate(self._items) if key == wanted), 0)
-        self.remove(wanted)
-        self._items[index:index] = [(wanted, text) for text in (value, *rest)]
-
-    def copy(self) -> Headers:
-        """An independent copy."""
-        fresh = Headers()
-        fresh._items = list(self._items)
-        return fresh
+_SINGLE = frozenset({"from", "to", "call-id", "cseq", "max-forwards"})
+"""What may stand only once; another proxy than us might have read the other one."""
+_FOLD = re.compile(r"\r\n[ \t]++")
 
 
 @dataclass(slots=True)
@@ -171,7 +61,7 @@ class _Message:
     @property
     def cseq(self) -> CSeq:
         """Raises ``MessageError``."""
-        return CSeq.parse(self.headers.get("cseq") or "-")
+        return CSeq.parse(self.headers.get("cseq") or "")
 
     @property
     def call_id(self) -> str:
@@ -196,15 +86,15 @@ class _Message:
     @property
     def content_type(self) -> str:
         """``type/subtype`` in lower case, without parameters; empty when there is none."""
-        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
+        return (self.headers.get("content-type") or "").partition(";")[0].strip(SPACE).lower()
 
     def _encode(self, start: str) -> bytes:
-        lines = [start]
+        lines = [one_line(start)]
         lines += [
             f"{pretty(name)}: {value}" for name, value in self.headers if name != "content-length"
         ]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        return to_bytes("\r\n".join(lines)) + self.body
 
 
 @dataclass(slots=True)
@@ -215,7 +105,7 @@ class Request(_Message):
     uri: str
 
     def encode(self) -> bytes:
-        """As bytes, Content-Length included."""
+        """As bytes, Content-Length included. No value can bring in a line of its own."""
         return self._encode(f"{self.method} {self.uri} SIP/2.0")
 
 
@@ -225,97 +115,151 @@ class Response(_Message):
     reason: str
 
     def encode(self) -> bytes:
-        """As bytes, Content-Length included."""
+        """As bytes, Content-Length included. No value can bring in a line of its own."""
         return self._encode(f"SIP/2.0 {self.status} {self.reason}")
 
 
 Message: TypeAlias = Request | Response
 
 
-def canonical(name: str) -> str:
-    """A header's full name in lower case."""
-    lower = name.lower()
-    return COMPACT.get(lower, lower)
-
-
-def pretty(name: str) -> str:
-    """A header's name as RFC 3261 writes it."""
-    return _ODD_NAMES.get(name) or "-".join(part.capitalize() for part in name.split("-"))
-
-
 def parse_message(data: bytes) -> Message:
-    """One whole message; bytes behind its Content-Length are ignored (RFC 3261 section 18.3).
+    """The message in one datagram (RFC 3261 section 18.3).
+
+    Without a Content-Length the body reaches to the end; bytes behind it are ignored; a body that
+    is cut short is an error. Lines end with CRLF, or all of them with LF, as typed by hand: a
+    mixture is refused, since the proxy before us may have seen other headers in it.
 
     Raises ``MessageError`` and ``MessageTooLarge``.
     """
     if len(data) > MAX_MESSAGE:
         raise MessageTooLarge("the message is too long")
-    head, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    if not blank:
+    data = data.lstrip(b"\r\n")
+    bare, whole = data.find(b"\n\n"), data.find(b"\r\n\r\n")
+    if bare >= 0 and data.find(b"\r", 0, bare) < 0:
+        head = Head.read(data[:bare].replace(b"\n", b"\r\n"))
+        body = data[bare + 2 :]
+    elif whole >= 0:
+        head = Head.read(data[:whole])
+        body = data[whole + 4 :]
+    else:
         raise MessageError("the header does not end")
-    lines = _unfold(head.decode("utf-8", "surrogateescape"))
-    start, fields = lines[0], lines[1:]
-    if len(fields) > MAX_HEADERS:
-        raise MessageTooLarge("there are too many headers")
-    headers = Headers()
-    for line in fields:
-        name, colon, value = line.partition(":")
-        name = name.rstrip()
-        if not colon or not name or not TOKEN.issuperset(name):
-            raise MessageError("a header line is malformed")
-        headers.add(name, value.strip())
-    message = _start(start, headers)
-    message.body = _body(headers, body)
-    _check(message)
-    return message
-
-
-def _unfold(head: str) -> list[str]:
-    lines: list[str] = []
-    for line in head.split("\r\n"):
-        if line[:1] in (" ", "\t") and lines:
-            lines[-1] += " " + line.strip()
-        else:
-            lines.append(line)
-        if len(lines[-1]) > MAX_HEADER:
-            raise MessageTooLarge("a header is too long")
-    return lines
-
-
-def _start(line: str, headers: Headers) -> Message:
-    first, space, rest = line.partition(" ")
-    if first.upper() == "SIP/2.0":
-        status, _, reason = rest.partition(" ")
-        if not (status.isascii() and status.isdigit()) or len(status) != 3 or status < "100":
-            raise MessageError("the status line is malformed")
-        return Response(int(status), reason, headers=headers)
-    uri, space, version = rest.rpartition(" ")
-    if not space or not TOKEN.issuperset(first) or not uri or uri != uri.strip():
-        raise MessageError("the request line is malformed", 400, headers)
-    if version.upper() != "SIP/2.0":
-        raise MessageError("the version is not SIP/2.0", 505, headers)
-    if len(uri) > MAX_URI:
-        raise MessageError("the URI is too long", 414, headers)
-    return Request(first, uri, headers=headers)
-
-
-def _body(headers: Headers, body: bytes) -> bytes:
-    length = headers.get("content-length")
+    length = head.length()
     if length is None:
-        return body
-    if not (length.isascii() and length.isdigit()) or len(length) > 6 or int(length) > len(body):
-        raise MessageError("the Content-Length is wrong", 400, headers)
-    return body[: int(length)]
+        length = len(body)
+    elif length > len(body):
+        raise head.explained(MessageError("the body is cut short"))
+    return head.message(body[:length])
+
+
+class Head:
+    """What stands before a message's body: read once, and used when the body is there too."""
+
+    __slots__ = ("_fault", "_start", "headers")
+
+    def __init__(self, start: str, headers: Headers, fault: MessageError | None) -> None:
+        self._start = start
+        self.headers = headers
+        self._fault = fault
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """``data`` without the empty line. Raises ``MessageError`` when it is beyond the bounds, or
+        its lines do not end as they should; other faults come with :meth:`message`."""
+        ends = data.count(b"\r\n")
+        if ends >= MAX_LINES:
+            raise MessageTooLarge("there are too many lines")
+        if data.count(b"\r") != ends or data.count(b"\n") != ends:
+            raise MessageError("a line does not end with CRLF")
+        # A quoted NUL is legal (RFC 4475 section 3.1.1.2), and good for nothing.
+        text = to_text(data).replace("\0", " ")
+        start, *lines = _FOLD.sub(" ", text).split("\r\n")
+        if len(lines) > MAX_HEADERS:
+            raise MessageTooLarge("there are too many headers")
+        headers = Headers()
+        fault: MessageError | None = None
+        for line in lines:
+            if len(line) > MAX_HEADER:
+                raise MessageTooLarge("a header is too long")
+            name, colon, value = line.partition(":")
+            try:
+                headers.add(name.rstrip(SPACE) if colon else "", value.strip(SPACE))
+            except MessageError as error:
+                fault = error
+        return cls(start, headers, fault)
+
+    def length(self) -> int | None:
+        """The Content-Length; None when there is none. Raises ``MessageError``."""
+        found = set(self.headers.lines("content-length"))
+        if not found:
+            return None
+        text = found.pop()
+        if found or not (text.isascii() and text.isdigit()):
+            raise self.explained(MessageError("the Content-Length is malformed"))
+        if len(text) > 9 or int(text) > MAX_MESSAGE:
+            raise self.explained(MessageTooLarge("the Content-Length is too large"))
+        return int(text)
+
+    def message(self, body: bytes) -> Message:
+        """The message with its ``body``. Raises ``MessageError``."""
+        try:
+            message = self._started()
+            message.body = body
+            if self._fault is not None:
+                raise self._fault
+            _check(message)
+        except MessageError as error:
+            self.explained(error)
+            raise
+        return message
+
+    def explained(self, error: MessageError) -> MessageError:
+        """``error``, now with the headers when this is a request that may be answered."""
+        first = self._start.lstrip(SPACE).partition(" ")[0]
+        if "/" not in first and first.upper() != "ACK":
+            try:
+                Request(first, "", headers=self.headers).via  # noqa: B018  # raises without one
+            except MessageError:
+                return error
+            error.headers = self.headers
+        return error
+
+    def _started(self) -> Message:
+        if len(self._start) > MAX_HEADER:
+            raise MessageTooLarge("the start line is too long")
+        first, _, rest = self._start.strip(SPACE).partition(" ")
+        rest = rest.lstrip(SPACE)
+        if first.lower() == "sip/2.0":
+            status, _, reason = rest.partition(" ")
+            if len(status) != 3 or not (status.isascii() and status.isdigit()):
+                raise MessageError("the status line is malformed")
+            if not "100" <= status <= "699":
+                raise MessageError("there is no such class of status")
+            return Response(int(status), reason, headers=self.headers)
+        uri, _, version = rest.rpartition(" ")
+        uri = uri.rstrip(SPACE)
+        if not is_token(first) or not uri:
+            raise MessageError("the request line is malformed")
+        if version.lower() != "sip/2.0":
+            raise MessageError("the version is not SIP/2.0", 505)
+        if len(uri) > MAX_URI:
+            raise MessageError("the URI is too long", 414)
+        if not is_uri(uri):
+            raise MessageError("the URI is malformed")
+        return Request(first, uri, headers=self.headers)
 
 
 def _check(message: Message) -> None:
-    missing = [name for name in REQUIRED if not message.headers.get(name)]
+    names = [name for name, _ in message.headers]
+    twice = next((name for name in names if name in _SINGLE and names.count(name) > 1), None)
+    if twice:
+        raise MessageError(f"there is more than one {pretty(twice)}")
+    missing = next((name for name in REQUIRED if not message.headers.get(name)), None)
     if missing:
-        raise MessageError(f"there is no {pretty(missing[0])}", 400, message.headers)
-    try:
-        cseq = message.cseq
-        message.via, message.from_, message.to  # noqa: B018  # each raises when malformed
-    except MessageError as error:
-        raise MessageError(error.detail, 400, message.headers) from error
+        raise MessageError(f"there is no {pretty(missing)}")
+    cseq = message.cseq
+    message.via, message.from_, message.to  # noqa: B018  # each raises when malformed
+    for name in ("route", "record-route"):
+        for value in message.headers.all(name):
+            NameAddr.parse(value)
     if isinstance(message, Request) and cseq.method != message.method:
-        raise MessageError("the CSeq is of another method", 400, message.headers)
+        raise MessageError("the CSeq is of another method")

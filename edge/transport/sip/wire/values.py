@@ -8,14 +8,17 @@ from typing import Self
 
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.grammar import (
-    TOKEN,
+    SPACE,
     format_parameters,
+    is_token,
+    parse_number,
     parse_parameters,
     quote,
+    quoted_length,
     split_outside,
     unquote,
 )
-from edge.transport.sip.wire.uri import SipUri, _host_port, bracketed
+from edge.transport.sip.wire.uri import SipUri, bracketed, is_uri, parse_host_port
 
 MAX_CSEQ = 2**31
 """CSeq numbers are below this (RFC 3261 section 8.1.1.5)."""
@@ -35,25 +38,15 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ``MessageError``."""
+        """With spaces wherever the grammar allows them. Raises ``MessageError``."""
         sent, *parameters = split_outside(text, ";")
-        protocol, _, sent_by = sent.replace("\t", " ").strip().rpartition(" ")
-        name = [part.strip() for part in protocol.split("/")]
-        if len(name) != 3 or name[0].upper() != "SIP" or name[1] != "2.0" or not name[2]:
-            # ``SIP / 2.0 / UDP host : port`` is legal: put the pieces together again.
-            return cls._spaced(sent, parameters)
-        host, port = _host_port(sent_by)
-        return cls(name[2].upper(), host, port, parse_parameters(parameters))
-
-    @classmethod
-    def _spaced(cls, sent: str, parameters: list[str]) -> Self:
-        pieces = [part.strip() for part in sent.split("/", 2)]
-        if len(pieces) != 3 or pieces[0].upper() != "SIP" or pieces[1] != "2.0":
+        name, version, rest = (*sent.replace("\t", " ").split("/", 2), "", "")[:3]
+        if name.strip().lower() != "sip" or version.strip() != "2.0":
             raise MessageError("a Via is malformed")
-        transport, *rest = pieces[2].split(None, 1)
-        if not rest:
+        transport, _, sent_by = rest.strip().partition(" ")
+        if not is_token(transport):
             raise MessageError("a Via is malformed")
-        host, port = _host_port("".join(rest[0].split()))
+        host, port = parse_host_port(sent_by.replace(" ", ""))
         return cls(transport.upper(), host, port, parse_parameters(parameters))
 
     def __str__(self) -> str:
@@ -88,12 +81,11 @@ class CSeq:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ``MessageError``."""
-        number, *rest = text.split()
-        if not number.isascii() or not number.isdigit() or len(number) > 10 or len(rest) != 1:
+        number, _, method = text.replace("\t", " ").strip(SPACE).partition(" ")
+        method = method.lstrip(SPACE)
+        if not is_token(method) or parse_number(number) >= MAX_CSEQ:
             raise MessageError("the CSeq is malformed")
-        if int(number) >= MAX_CSEQ or not TOKEN.issuperset(rest[0]):
-            raise MessageError("the CSeq is malformed")
-        return cls(int(number), rest[0])
+        return cls(int(number), method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -115,16 +107,17 @@ class NameAddr:
         """Raises ``MessageError``."""
         first, *parameters = split_outside(text, ";")
         if "<" not in first:
-            if not first or any(character.isspace() for character in first):
+            # A URI with a comma, a semicolon or a question mark needs brackets (section 20).
+            if not is_uri(first) or "?" in first:
                 raise MessageError("an address is malformed")
             return cls(first, "", parse_parameters(parameters))
-        end = _past_quote(first)
-        bracket = first.index("<", end) if "<" in first[end:] else -1
-        close = first.find(">", bracket)
-        if bracket < 0 or close < 0 or first[close + 1 :].strip():
+        name, bracket, rest = first[quoted_length(first) :].partition("<")
+        uri, _, behind = rest.partition(">")
+        uri = uri.strip(SPACE)
+        if not bracket or behind or not is_uri(uri):
             raise MessageError("an address is malformed")
-        display = unquote(first[:bracket].strip())
-        return cls(first[bracket + 1 : close].strip(), display, parse_parameters(parameters))
+        display = unquote(first[: quoted_length(first)]) or name.strip(SPACE)
+        return cls(uri, display, parse_parameters(parameters))
 
     def __str__(self) -> str:
         display = f"{quote(self.display)} " if self.display else ""
@@ -142,15 +135,3 @@ class NameAddr:
     def sip_uri(self) -> SipUri:
         """Raises ``MessageError`` when it is another kind of URI."""
         return SipUri.parse(self.uri)
-
-
-def _past_quote(text: str) -> int:
-    """Where a leading quoted display name ends."""
-    stripped = text.lstrip()
-    offset = len(text) - len(stripped)
-    if not stripped.startswith('"'):
-        return 0
-    index = 1
-    while index < len(stripped) and stripped[index] != '"':
-        index += 2 if stripped[index] == "\\" else 1
-    return offset + index + 1
