@@ -51,7 +51,7 @@ def parse_crypto(text: str) -> CryptoLine | None:
     suite = parts[1].upper()
     method, _, info = parts[2].partition(":")
     encoded, *extras = info.split("|")
-    if tag is None or method.lower() != "inline" or ";" in info:
+    if tag is None or method.lower() != "inline":
         return None
     if len(extras) > 1 or any(not _long_lived(extra) for extra in extras):
         return None

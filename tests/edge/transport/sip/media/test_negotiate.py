@@ -188,6 +188,9 @@ def test_an_encrypted_profile_without_a_usable_key_is_refused() -> None:
         sdp("m=audio 4000 RTP/AVP 0", host="ff15::101"),
         sdp("m=audio 4000 RTP/AVP 0", host="255.255.255.255"),
         sdp("m=audio 4000 udptl t38"),
+        sdp("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 opus/48000/6"),
+        sdp("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMU/8000/2"),
+        sdp("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMU/16000"),
         sdp(),
     ],
     ids=[
@@ -302,6 +305,12 @@ def test_ipv6_is_answered_in_ipv6() -> None:
 def test_reports_go_where_the_offer_says(attribute: str, expected: tuple[str, int]) -> None:
     _, agreed = answered(sdp("m=audio 4000 RTP/AVP 0", attribute))
     assert agreed.remote_rtcp == expected
+
+
+def test_there_is_no_report_port_after_the_last_port() -> None:
+    _, agreed = answered(sdp("m=audio 65535 RTP/AVP 0"))
+    assert agreed.remote == ("192.0.2.10", 65_535)
+    assert agreed.remote_rtcp is None
 
 
 def test_our_report_port_is_said_when_it_is_not_the_next_one() -> None:
@@ -456,6 +465,16 @@ def test_a_plain_answer_is_refused_where_policy_requires_srtp() -> None:
     assert accept(optional, plain).crypto is None
     with pytest.raises(OfferError) as refused:
         accept(required, plain)
+    assert refused.value.code == "srtp_required"
+
+
+def test_a_required_encryption_is_not_lost_in_a_later_answer() -> None:
+    required = MediaPolicy(srtp="required")
+    _, agreed = answer(offers.SOFTPHONE, local(), required)
+    body, state = offer(local(), required, previous=agreed)
+    assert b"m=audio 40000 RTP/AVP 0 101\r\n" in body
+    with pytest.raises(OfferError) as refused:
+        accept(state, sdp("m=audio 4000 RTP/AVP 0 101"))
     assert refused.value.code == "srtp_required"
 
 
