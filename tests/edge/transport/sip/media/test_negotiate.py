@@ -202,6 +202,9 @@ def test_an_encrypted_profile_without_a_usable_key_is_refused() -> None:
         "multicast 6",
         "broadcast",
         "fax",
+        "six channels",
+        "stereo",
+        "wide mu-law",
         "none",
     ],
 )
