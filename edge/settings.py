@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from control_plane.contract import Identifier, Url
+from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
 from regions.strict_yaml import load_yaml
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -56,11 +57,20 @@ class NodeSettings(BaseModel):
     session_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 365)
     """How long a session's journal is kept."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sip: PhoneSettings | None = None
+    """Phone calls; without it the node takes none."""
 
     @field_validator("data", "agents", "catalogue", "secret_file", "models")
     @classmethod
     def _home(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None
+
+    @model_validator(mode="after")
+    def _takes_phone_calls(self) -> Self:
+        problems = [] if self.sip is None else _phone_problems(self, self.sip)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @property
     def url(self) -> str:
@@ -76,6 +86,29 @@ class NodeSettings(BaseModel):
     def key_path(self) -> Path:
         """The region's key file."""
         return self.data / "region.key"
+
+
+def _phone_problems(node: NodeSettings, phone: PhoneSettings) -> list[str]:
+    """What of ``sip`` does not fit the rest of the node."""
+    first, last = phone.media_ports
+    problems = []
+    if len(phone.media_ports_of(0, node.workers)) < node.capacity * PORTS_PER_CALL:
+        needed = node.workers * node.capacity * PORTS_PER_CALL
+        problems.append(
+            f"sip.media_ports: {last + 1 - first} ports are too few for {node.workers} workers of "
+            f"{node.capacity} calls: give {needed}, or lower capacity"
+        )
+    taken = range(node.media_port, node.media_port + node.workers) if node.media_port else ()
+    udp = [listen.port for listen in phone.listens if listen.transport == "udp"]
+    if any(first <= port <= last for port in (*taken, *udp)):
+        problems.append("sip.media_ports: hold media_port or a port of sip.listen: move one")
+    problems += [
+        f"sip.trunks[{index}].routes: calls of trunk {trunk.name} come here, so "
+        f"{node.region} is one of its routes: add it"
+        for index, trunk in enumerate(phone.trunks)
+        if node.region not in trunk.routes
+    ]
+    return problems
 
 
 def load_settings(path: Path) -> NodeSettings:

@@ -1,0 +1,382 @@
+"""The ``sip:`` section of a node's settings: trunks, numbers, registrations."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from control_plane.contract import CountryCode, Identifier
+from edge.phone.fields import (
+    ANY_COUNTRY,
+    E164,
+    BindingCountry,
+    Fingerprint,
+    HostText,
+    ListenAddress,
+    ListenText,
+    Network,
+    NetworkText,
+    PeerAddress,
+    PublicAddress,
+    TargetPattern,
+    UserPart,
+    VariableName,
+    listen_address,
+)
+from edge.phone.numbers import country_of
+
+CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]
+Srtp: TypeAlias = Literal["off", "optional", "required"]
+PORTS_PER_CALL = 2
+"""RTP and RTCP (RFC 3550, section 11)."""
+WIDEST_V4 = 8
+WIDEST_V6 = 19
+"""Prefixes: a network wider than these is a good part of the Internet, and no carrier's."""
+MIN_SESSION_EXPIRES = 90
+"""RFC 4028, section 4."""
+
+
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Section(BaseModel):
+    """A part of the settings: immutable, refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PasswordError(Exception):
+    """A password that the settings name is not there; ``str()`` says where it was looked for."""
+
+
+class Password(Section):
+    """Where a password is: in a file or in the environment, never in the settings."""
+
+    password_file: HomePath | None = None
+    password_env: VariableName | None = None
+
+    @property
+    def has_password(self) -> bool:
+        return self.password_file is not None or self.password_env is not None
+
+    def password(self, environ: Mapping[str, str]) -> str:
+        """The password itself. Raises :class:`PasswordError`."""
+        if self.password_file is not None:
+            try:
+                found = self.password_file.read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise PasswordError(f"{self.password_file}: {type(error).__name__}") from error
+            where = str(self.password_file)
+        else:
+            found = environ.get(self.password_env or "", "")
+            where = f"environment variable {self.password_env}"
+        if not found:
+            raise PasswordError(f"{where}: is empty or not there")
+        return found
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("password_file and password_env are both there: keep one")
+        return self
+
+
+class Tls(Section):
+    """Our certificate chain and key (PEM), and what is asked of those who connect."""
+
+    certificate: HomePath
+    key: HomePath
+    client_ca: HomePath | None = None
+    clients: Literal["off", "optional", "required"] = "off"
+
+    @model_validator(mode="after")
+    def _checked_by(self) -> Self:
+        if self.clients != "off" and self.client_ca is None:
+            raise ValueError("client certificates are checked by client_ca: add it")
+        return self
+
+
+class TrunkTls(Section):
+    """How a trunk's certificate is checked when we connect: by default as a browser would."""
+
+    verify: bool = True
+    ca: HomePath | None = None
+    """Authorities (PEM) in place of the machine's."""
+    fingerprint: Fingerprint | None = None
+    """SHA-256 of the one certificate it may have, whoever issued it."""
+    certificate: HomePath | None = None
+    key: HomePath | None = None
+    """Ours (PEM), when it asks for one."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: add the other")
+        return self
+
+
+class InboundAuth(Password):
+    """The name and password by which calls from a trunk prove where they come from (digest)."""
+
+    username: UserPart
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if not self.has_password:
+            raise ValueError("add password_file or password_env")
+        return self
+
+
+class Trunk(Password):
+    """A carrier or PBX. ``username`` and password answer *its* challenges to our calls."""
+
+    name: Identifier
+    address: PeerAddress | None = None
+    """Where our calls and OPTIONS go; without it the trunk only brings calls."""
+    networks: tuple[NetworkText, ...] = Field(default=(), max_length=256)
+    """Calls from there are its calls."""
+    username: UserPart | None = None
+    inbound_auth: InboundAuth | None = None
+    """Asked of its calls: besides the network, or in its place when no network is listed."""
+    srtp: Srtp = "optional"
+    tls: TrunkTls = TrunkTls()
+    routes: tuple[Identifier, ...] = Field(min_length=1, max_length=32)
+    """Every region the trunk tries by itself when this one does not answer or says 503."""
+    national_format: CountryCode | None = None
+    """It writes numbers without a plus as people dial in this country."""
+    trust_identity: bool = False
+    """Believe its P-Asserted-Identity and Remote-Party-ID (RFC 3325, section 4)."""
+    caller_id: UserPart | None = None
+    """From whom our calls are, unless the call says otherwise."""
+    transfer: tuple[TargetPattern, ...] = Field(default=(), max_length=100)
+    """To whom callers may be handed over; nobody when empty."""
+    options_seconds: float = Field(default=30.0, ge=5.0, le=3600.0)
+    """Between two questions whether it is there."""
+    max_calls: int = Field(default=100, ge=1, le=10_000)
+    calls_per_second: float = Field(default=20.0, gt=0.0, le=1000.0)
+
+    @property
+    def sources(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.networks)
+
+    def may_transfer_to(self, target: str) -> bool:
+        """Whether a caller may be handed to ``target``, as an agent's file writes it."""
+        return any(
+            target.startswith(pattern[:-1]) if pattern.endswith("*") else target == pattern
+            for pattern in self.transfer
+        )
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        if self.address is None and not self.networks and self.inbound_auth is None:
+            raise ValueError("add address for our calls, networks or inbound_auth for its calls")
+        if (self.username is not None) != self.has_password:
+            raise ValueError("username goes with password_file or password_env: add the other")
+        for network in self.sources:
+            widest = WIDEST_V4 if network.version == 4 else WIDEST_V6
+            if network.prefixlen < widest and self.inbound_auth is None:
+                raise ValueError(
+                    f"networks: {network} lets the Internet in: name the carrier's own networks, "
+                    "or ask for a password with inbound_auth"
+                )
+        return self
+
+
+class Number(Section):
+    """Something that can be dialled, and the agent who answers."""
+
+    number: E164 | None = None
+    user: UserPart | None = None
+    """In place of a number: the user of a plain SIP address."""
+    tenant: Identifier
+    agent: Identifier
+    trunks: tuple[Identifier, ...] = ()
+    """Only calls of these; of any when empty."""
+    country: BindingCountry | None = None
+    """Whose law binds whoever dials this; by default the number's own country."""
+
+    @property
+    def binding_country(self) -> str | None:
+        """The country that binds, or None: the caller's own number is asked."""
+        country = self.country
+        if country is None and self.number is not None:
+            country = country_of(self.number)
+        return None if country == ANY_COUNTRY else country
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.number is None) == (self.user is None):
+            raise ValueError("add either number or user, one of them")
+        if self.country is None and self.binding_country is None:
+            raise ValueError(
+                "country: the number does not tell its country: add the one whose law binds its "
+                f"callers, or {ANY_COUNTRY} to go by their own numbers"
+            )
+        return self
+
+
+class Registration(Password):
+    """An extension that we are at a PBX (RFC 3261, section 10): calls to it come to us."""
+
+    name: Identifier
+    trunk: Identifier
+    """The PBX: its calls are admitted, and ours sent, as this trunk says."""
+    registrar: PeerAddress | None = None
+    """By default the trunk's address."""
+    username: UserPart
+    auth_username: UserPart | None = None
+    """For the PBX's challenge; by default ``username``."""
+    expires: int = Field(default=300, ge=60, le=86_400)
+    """Seconds; renewed in time."""
+    tenant: Identifier
+    agent: Identifier
+    country: BindingCountry
+
+    @property
+    def binding_country(self) -> str | None:
+        """As :attr:`Number.binding_country`."""
+        return None if self.country == ANY_COUNTRY else self.country
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if not self.has_password:
+            raise ValueError("add password_file or password_env")
+        return self
+
+
+Dialable: TypeAlias = Number | Registration
+
+
+class PhoneSettings(Section):
+    """Phone calls of one node. Everything binds to loopback unless told otherwise."""
+
+    listen: tuple[ListenText, ...] = Field(
+        default=("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"), min_length=1, max_length=16
+    )
+    advertised_host: HostText | None = None
+    """Public address of signalling and media behind a NAT that forwards to us."""
+    public_uri: PublicAddress | None = None
+    """Where other regions send calls that belong here; without it they send none."""
+    tls: Tls | None = None
+    media_ports: Annotated[tuple[int, ...], Field(min_length=2, max_length=2)] = (20_000, 21_999)
+    """First and last UDP port of media, shared out among the workers."""
+    codecs: tuple[CodecName, ...] = Field(
+        default=("opus", "g722", "pcmu", "pcma"), min_length=1, max_length=4
+    )
+    """In order of preference."""
+    media_timeout_seconds: float = Field(default=30.0, ge=5.0, le=600.0)
+    """A call without any packet for so long is dead."""
+    session_expires: int = Field(default=1800, ge=MIN_SESSION_EXPIRES, le=86_400)
+    """Session timer (RFC 4028), seconds."""
+    trunks: tuple[Trunk, ...] = Field(min_length=1, max_length=64)
+    numbers: tuple[Number, ...] = Field(default=(), max_length=10_000)
+    registrations: tuple[Registration, ...] = Field(default=(), max_length=256)
+
+    @property
+    def listens(self) -> tuple[ListenAddress, ...]:
+        return tuple(listen_address(text) for text in self.listen)
+
+    def trunk(self, name: str) -> Trunk:
+        """The trunk of that name. Raises ``KeyError``."""
+        for trunk in self.trunks:
+            if trunk.name == name:
+                return trunk
+        raise KeyError(name)
+
+    def media_ports_of(self, worker: int, workers: int) -> range:
+        """The UDP ports of one of ``workers``: an even first one, and whole pairs of ports."""
+        first, last = self.media_ports
+        pairs = (last + 1 - first) // PORTS_PER_CALL // workers
+        start = first + worker * pairs * PORTS_PER_CALL
+        return range(start, start + pairs * PORTS_PER_CALL)
+
+    @field_validator("media_ports")
+    @classmethod
+    def _pairs(cls, ports: tuple[int, ...]) -> tuple[int, ...]:
+        first, last = ports
+        if not 1024 <= first < last <= 65_535 or first % 2 or not last % 2:
+            raise ValueError(
+                "should be an even first and an odd last port between 1024 and 65535, such as "
+                "[20000, 21999]: each call takes two, the lower one even"
+            )
+        return ports
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        problems = [*_contradictions(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _contradictions(phone: PhoneSettings) -> Iterator[str]:
+    listens = phone.listens
+    if any(listen.transport == "tls" for listen in listens) and phone.tls is None:
+        yield "tls: listening for tls takes a certificate and a key: add tls"
+    if len(set(listens)) != len(listens):
+        yield "listen: lists an address twice"
+    if len(set(phone.codecs)) != len(phone.codecs):
+        yield "codecs: lists a codec twice"
+    yield from _twice("trunks", "name", [trunk.name for trunk in phone.trunks])
+    yield from _twice("registrations", "name", [entry.name for entry in phone.registrations])
+    yield from _networks_twice(phone.trunks)
+    logins = [trunk.inbound_auth.username for trunk in phone.trunks if trunk.inbound_auth]
+    yield from _twice("trunks", "inbound_auth.username", logins)
+    yield from _unknown_trunks(phone)
+    yield from _dialled_twice(phone)
+
+
+def _twice(where: str, key: str, values: Sequence[str]) -> Iterator[str]:
+    for value in sorted({value for value in values if values.count(value) > 1}):
+        yield f"{where}: {key} {value!r} is there twice: give each its own"
+
+
+def _networks_twice(trunks: Sequence[Trunk]) -> Iterator[str]:
+    """A network inside another one is fine, the narrower wins; the same one twice says nothing."""
+    owners: dict[Network, str] = {}
+    for trunk in trunks:
+        for network in trunk.sources:
+            other = owners.setdefault(network, trunk.name)
+            if other != trunk.name:
+                yield (
+                    f"trunks: networks: {network} is of {other} and of {trunk.name}, so its calls "
+                    "would be nobody's: make them one trunk, or one of the networks narrower"
+                )
+
+
+def _unknown_trunks(phone: PhoneSettings) -> Iterator[str]:
+    known = {trunk.name: trunk for trunk in phone.trunks}
+    for index, number in enumerate(phone.numbers):
+        for name in sorted({*number.trunks} - known.keys()):
+            yield f"numbers[{index}].trunks: there is no trunk {name!r}"
+    for index, entry in enumerate(phone.registrations):
+        where = f"registrations[{index}]"
+        trunk = known.get(entry.trunk)
+        if trunk is None:
+            yield f"{where}.trunk: there is no trunk {entry.trunk!r}"
+        elif entry.registrar is None and trunk.address is None:
+            yield f"{where}.registrar: is missing, and trunk {entry.trunk!r} has no address"
+
+
+def _dialled_twice(phone: PhoneSettings) -> Iterator[str]:
+    """Two entries for what a caller on one trunk dials would leave the choice to chance."""
+    everywhere = frozenset(trunk.name for trunk in phone.trunks)
+    taken: dict[tuple[str, str], str] = {}
+    entries = [
+        (f"numbers[{index}]", entry.number or entry.user or "", frozenset(entry.trunks))
+        for index, entry in enumerate(phone.numbers)
+    ]
+    entries += [
+        (f"registrations[{index}]", entry.username, frozenset({entry.trunk}))
+        for index, entry in enumerate(phone.registrations)
+    ]
+    for where, dialled, trunks in entries:
+        for trunk in sorted(trunks or everywhere):
+            first = taken.setdefault((trunk, dialled), where)
+            if first != where:
+                yield f"{where}: is {first} again for calls of trunk {trunk}: keep one"
+                break
