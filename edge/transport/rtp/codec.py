@@ -1,23 +1,30 @@
-"""The two codecs a call can speak, behind one pair of protocols."""
+"""The codecs a call can speak, behind one pair of protocols."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-import numpy as np
-
-from edge.media import g711
-from edge.media.frames import Samples, frame_samples
+from edge.media import g711, g722
+from edge.media.frames import Samples
+from edge.media.g711 import G711Decoder, G711Encoder
+from edge.media.g722 import G722Decoder, G722Encoder
 from edge.media.opus import OpusDecoder, OpusEncoder, packet_samples
 
-CodecName: TypeAlias = Literal["opus", "pcmu"]
+CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]
 
 OPUS_CLOCK = 48_000
 """RTP clock of Opus whatever is inside (RFC 7587 section 4.1)."""
 
 OPUS_RATE = 24_000
 """Hz of the audio sent as Opus: the rate of the voices."""
+
+_PLAYOUT_RATES: dict[CodecName, int] = {
+    "opus": OPUS_RATE,
+    "g722": g722.RATE,
+    "pcmu": g711.RATE,
+    "pcma": g711.RATE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,13 @@ class Codec:
 
     @property
     def clock_rate(self) -> int:
-        """RTP timestamp units per second."""
+        """RTP timestamp units per second. But for Opus a byte of payload lasts one unit."""
         return OPUS_CLOCK if self.name == "opus" else g711.RATE
 
     @property
     def playout_rate(self) -> int:
         """Hz of the PCM that is encoded."""
-        return OPUS_RATE if self.name == "opus" else g711.RATE
+        return _PLAYOUT_RATES[self.name]
 
     def duration(self, payload: bytes) -> int:
         """Clock units of a payload. Raises ``OpusFault`` when it is not of this codec."""
@@ -65,49 +72,20 @@ class Encoder(Protocol):
 
 
 def make_decoder(codec: Codec, rate: int) -> Decoder:
-    """A decoder to ``rate`` Hz, 16 or 24 kHz."""
-    return OpusDecoder(rate) if codec.name == "opus" else UlawDecoder(rate)
+    """A decoder to ``rate`` Hz, 16 or 24 kHz. Raises ``ValueError`` for G.722 at 24 kHz."""
+    if codec.name == "opus":
+        return OpusDecoder(rate)
+    if codec.name == "g722":
+        if rate != g722.RATE:
+            raise ValueError("G.722 is decoded to 16 kHz only")
+        return G722Decoder()
+    return G711Decoder("ulaw" if codec.name == "pcmu" else "alaw", rate)
 
 
 def make_encoder(codec: Codec) -> Encoder:
     """An encoder from ``codec.playout_rate`` Hz."""
-    return OpusEncoder(OPUS_RATE) if codec.name == "opus" else UlawEncoder()
-
-
-class UlawDecoder:
-    """Mu-law to ``rate`` Hz; a loss repeats the last frame, fading out within two."""
-
-    def __init__(self, rate: int) -> None:
-        self._factor = rate // g711.RATE
-        self._frame = frame_samples(rate)
-        self._upsample = g711.Upsampler(self._factor)
-        self._last: Samples = np.zeros(0, np.int16)
-
-    def decode(self, payload: bytes) -> Samples:
-        pcm = self._upsample(g711.ulaw_decode(payload))
-        self._last = pcm[-self._frame :]
-        return pcm
-
-    def conceal(self, samples: int, following: bytes | None = None) -> Samples:
-        filled = np.zeros(samples, np.int16)
-        copies = np.concatenate((self._last // 2, self._last // 4))[:samples]
-        filled[: len(copies)] = copies
-        self._last = self._last[:0]
-        return filled
-
-    def reset(self) -> None:
-        self._upsample = g711.Upsampler(self._factor)
-        self._last = np.zeros(0, np.int16)
-
-    def close(self) -> None:
-        pass
-
-
-class UlawEncoder:
-    """8 kHz to mu-law."""
-
-    def encode(self, samples: Samples) -> bytes:
-        return g711.ulaw_encode(samples)
-
-    def close(self) -> None:
-        pass
+    if codec.name == "opus":
+        return OpusEncoder(OPUS_RATE)
+    if codec.name == "g722":
+        return G722Encoder()
+    return G711Encoder("ulaw" if codec.name == "pcmu" else "alaw")

@@ -13,6 +13,7 @@ from edge.media.playout import Playout
 from edge.media.ticker import Ticker
 from edge.transport.rtp.codec import Codec
 from edge.transport.rtp.packet import RtpPacket
+from edge.transport.rtp.plan import Plan
 from edge.transport.rtp.receiver import AudioReceiver
 from edge.transport.rtp.reports import Reporter
 from edge.transport.rtp.sender import AudioSender
@@ -48,10 +49,11 @@ class Carrier(Protocol):
 class MediaStream:
     """Joins a :class:`Carrier`, a sender and a receiver to the shared ticker.
 
-    ``sends`` and ``receives`` follow the agreed direction. Frames at ``rate`` Hz go to
-    ``on_frame``; ``on_packet`` sees each audio packet with its arrival time, before decoding;
-    ``on_fault`` is called when one of the callbacks raised, and when audio keeps coming faster than
-    time.
+    ``sends`` and ``receives`` follow the agreed direction. With ``holds`` a direction that is off
+    stands still: the playout waits, and silence is heard. Frames at ``rate`` Hz go to ``on_frame``;
+    ``on_packet`` sees each packet with its arrival time, before decoding; ``on_tick`` is called
+    every 20 ms with the time; ``on_fault`` is called when one of the callbacks raised, and when
+    audio keeps coming faster than time.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class MediaStream:
         self.reporter = Reporter(self.sender, self.receiver)
         self.sends = True
         self.receives = True
-        self.on_packet: Callable[[RtpPacket, float], None] = _ignore
+        self.holds = False
+        self.on_packet: Callable[[RtpPacket, float], None] | None = None
+        self.on_tick: Callable[[float], None] | None = None
         self.on_fault: Callable[[], None] = _nothing
         self._carrier = carrier
         self._clock = clock
@@ -80,6 +84,11 @@ class MediaStream:
         self._count = secrets.randbelow(TICKS_PER_SECOND)
         carrier.on_rtp = self._received
         carrier.on_rtcp = self._report_received
+
+    def agree(self, plan: Plan) -> None:
+        """Carry what ``plan`` says from now on."""
+        self.sender.agree(plan)
+        self.receiver.agree(plan)
 
     def start(self, ticker: Ticker) -> None:
         """Media flows from now on."""
@@ -116,12 +125,20 @@ class MediaStream:
             self._fail()
 
     def _step(self) -> None:
-        packet = self.sender.tick()
-        if packet is not None and self.sends:
-            self._carrier.send_rtp(packet)
+        if self.sends:
+            for packet in self.sender.tick():
+                self._carrier.send_rtp(packet)
+        elif self.holds:
+            self.sender.skip()
+        else:
+            self.sender.tick()
         now = self._clock.monotonic()
         if self.receives:
             self.receiver.tick(now)
+        elif self.holds:
+            self.receiver.silence()
+        if self.on_tick is not None:
+            self.on_tick(now)
         self._count += 1
         if self._count % TICKS_PER_SECOND == 0 and self._running:
             self._carrier.send_rtcp(self.reporter.report(now, self._clock.wall()))
@@ -131,7 +148,8 @@ class MediaStream:
         if self._running and self.receives:
             now = self._clock.monotonic()
             try:
-                self.on_packet(packet, now)
+                if self.on_packet is not None:
+                    self.on_packet(packet, now)
                 self.receiver.packet(packet, now)
             except Exception:
                 # As in ``tick``: here it would otherwise end nothing and repeat with each packet.
@@ -152,10 +170,6 @@ class MediaStream:
 
     def _report_received(self, data: bytes) -> None:
         self.reporter.received(data, self._clock.monotonic(), self._clock.wall())
-
-
-def _ignore(packet: RtpPacket, now: float) -> None:
-    pass
 
 
 def _nothing() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from edge.media import g711
+from edge.media.g711 import G711Decoder, G711Encoder, Law
 from tests.edge.media.tones import pitch, tone
+
+LAWS: tuple[Law, ...] = ("ulaw", "alaw")
 
 # Decoder output (14 bits) of the ends of each mu-law segment: G.711 table 2a.
 ULAW_POSITIVE = {
@@ -92,26 +97,40 @@ def test_silence_has_its_code() -> None:
     assert g711.alaw_encode(silence) == bytes([g711.ALAW_SILENCE] * 2)
 
 
-@pytest.mark.parametrize("factor", [2, 3])
-def test_upsampling_is_the_same_in_chunks_as_at_once(factor: int) -> None:
-    samples = tone(440, 8000, 0.2)
-    whole = g711.Upsampler(factor)(samples)
-    chunked = g711.Upsampler(factor)
-    parts = [chunked(samples[i : i + 37]) for i in range(0, len(samples), 37)]
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+def test_decoding_is_the_same_in_packets_as_at_once(law: Law, rate: int) -> None:
+    codes = G711Encoder(law).encode(tone(440, 8000, 0.2))
+    whole = G711Decoder(law, rate).decode(codes)
+    decoder = G711Decoder(law, rate)
+    parts = [decoder.decode(codes[i : i + 37]) for i in range(0, len(codes), 37)]
     assert np.array_equal(whole, np.concatenate(parts))
-    assert len(whole) == factor * len(samples)
-    assert pitch(whole, 8000 * factor) == pytest.approx(440, abs=6)
+    assert len(whole) == rate // 8000 * len(codes)
+    assert pitch(whole, rate) == pytest.approx(440, abs=6)
 
 
-def test_upsampling_interpolates_between_neighbours() -> None:
-    doubled = g711.Upsampler()(np.array([10, 20, -20], np.int16))
-    assert doubled.tolist() == [5, 10, 15, 20, 0, -20]
+@pytest.mark.parametrize("law", LAWS)
+def test_between_two_codes_lies_their_middle(law: Law) -> None:
+    decode = g711.ulaw_decode if law == "ulaw" else g711.alaw_decode
+    codes = bytes(random.Random(1).randbytes(500))
+    values = decode(codes).astype(int)
+    raised = G711Decoder(law, 16_000).decode(codes)
+    assert np.array_equal(raised[1::2], values)
+    assert np.array_equal(raised[2::2], (values[:-1] + values[1:]) // 2)
 
 
-def test_upsampling_reaches_full_scale_without_overflow() -> None:
-    doubled = g711.Upsampler()(np.array([32_767, 32_767, -32_768, -32_768], np.int16))
-    assert doubled.tolist()[2:] == [32_767, 32_767, -1, -32_768, -32_768, -32_768]
+def test_the_first_packet_begins_from_silence() -> None:
+    raised = G711Decoder("ulaw", 24_000).decode(g711.ulaw_encode(np.array([4092], np.int16)))
+    assert raised.tolist() == [1364, 2728, 4092]
 
 
 def test_nothing_in_is_nothing_out() -> None:
-    assert len(g711.Upsampler()(np.zeros(0, np.int16))) == 0
+    assert len(G711Decoder("ulaw", 16_000).decode(b"")) == 0
+
+
+def test_a_new_stream_begins_from_silence_again() -> None:
+    decoder = G711Decoder("alaw", 16_000)
+    codes = g711.alaw_encode(tone(440, 8000, 0.02))
+    first = decoder.decode(codes)
+    decoder.reset()
+    assert np.array_equal(decoder.decode(codes), first)

@@ -107,8 +107,7 @@ async def test_sources_of_one_peer_are_bounded(endpoint: WebRtcEndpoint, ticker:
         peer, media = one.caller._open()
         for source in range(3 * MAX_SOURCES):
             media.sender.ssrc = source
-            packet = media.sender.tick()
-            assert packet is not None
+            (packet,) = media.sender.tick()
             peer.send_rtp(packet)
         one.caller.send({"type": "done"})
         await one.edge_inbox.take(1)
