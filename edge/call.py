@@ -13,6 +13,7 @@ from edge.conversation import Conversation
 from edge.dialog.conductor import Conductor
 from edge.events import Turn
 from edge.groups import first_error
+from edge.handover import Handovers
 from edge.leg import Leg, LegError
 from edge.logs import short
 from edge.metrics import CallMetrics
@@ -102,6 +103,7 @@ class Call:
         self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._started_at = clock.wall()
         self._answered_at: float | None = None
+        self._handovers = Handovers(leg, self._journal, leg.send)
         self._conversation = Conversation(
             conductor=conductor,
             listener=listener,
@@ -110,6 +112,7 @@ class Call:
             publish=leg.send,
             clock=clock,
             metrics=metrics,
+            handovers=self._handovers,
             turns=history[-1].number if history else 0,
         )
 
@@ -201,7 +204,10 @@ class Call:
         self.end(await self._conversation.run(resumed=self._history is not None))
 
     async def _watch_leg(self) -> None:
-        self.end("hangup" if await self._leg.closed() == "hangup" else "lost")
+        gone = await self._leg.closed()
+        if self._handovers.transferred:
+            self.end("handover")
+        self.end("hangup" if gone == "hangup" else "lost")
 
     async def _stay_alive(self) -> None:
         while True:
@@ -284,4 +290,5 @@ class Call:
             turns=self._conversation.turns,
             barge_ins=self._conversation.barge_ins,
             tool_calls=self._conversation.tool_calls,
+            transferred=self._handovers.transferred,
         )

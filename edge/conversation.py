@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Literal, TypeAlias, assert_never
 
 from edge.clock import Clock
@@ -22,17 +23,18 @@ from edge.events import (
     CallerEvent,
     Expect,
     Handover,
+    HandoverTarget,
     HangUp,
     Heard,
-    Partial,
     Say,
-    SpeechStarted,
     ToolCalled,
     ToolRecord,
     ToolReturned,
     Turn,
 )
 from edge.exchange import Answer, Ear, Exchange, Memory, Mouth
+from edge.floor import Floor
+from edge.handover import Handovers
 from edge.metrics import CallMetrics
 from edge.realtime import Event, event, function_call, turn_timings
 from edge.session.errors import OutOfStep
@@ -63,6 +65,7 @@ class Conversation:
         publish: Publish,
         clock: Clock,
         metrics: CallMetrics,
+        handovers: Handovers,
         turns: int = 0,
     ) -> None:
         self._conductor = conductor
@@ -72,15 +75,18 @@ class Conversation:
         self._publish = publish
         self._clock = clock
         self._metrics = metrics
+        self._handovers = handovers
         self._turns = turns
-        self._inbox: asyncio.Queue[Heard] = asyncio.Queue(maxsize=16)
-        self._floor = asyncio.Event()
-        self._floor.set()
+        self._floor = Floor(
+            publish,
+            clock,
+            on_interrupt=self._interrupt,
+            on_hearing=partial(self._set_state, "hearing"),
+        )
         self._exchange: Exchange | None = None
         self._thinking: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
-        self._began_at = clock.monotonic()
-        self._item = ""
+        self._handing: tuple[Handover, HandoverTarget] | None = None
         self._step = ""
         self._state = ""
         self.barge_ins = 0
@@ -97,7 +103,11 @@ class Conversation:
         opening = self._conductor.resume(turn) if resumed else self._conductor.open(turn)
         await self._take_turn(opening, None)
         while self._ending is None:
-            heard = await self._next()
+            if self._handing is not None:
+                await self._hand_over(*self._handing)
+                continue
+            self._set_state("listening")
+            heard = await self._floor.next(self._conductor.silence_seconds)
             turn = self._turns + 1
             acts = (
                 self._conductor.quiet(turn)
@@ -111,58 +121,15 @@ class Conversation:
 
     def on_caller(self, happened: CallerEvent) -> None:
         """The listener heard something."""
-        match happened:
-            case SpeechStarted():
-                self._item = f"item_{secrets.token_hex(8)}"
-                self._floor.clear()
-                self._publish(
-                    event(
-                        "input_audio_buffer.speech_started",
-                        audio_start_ms=self._now_ms(happened.at),
-                        item_id=self._item,
-                    )
-                )
-                self._interrupt()
-                self._set_state("hearing")
-            case Partial():
-                self._publish(
-                    event("inland.transcript.partial", item_id=self._item, text=happened.text)
-                )
-            case Heard():
-                self._finished(happened)
-            case _:
-                assert_never(happened)
+        self._floor.on_caller(happened)
 
     def typed(self, text: str) -> None:
         """The caller typed instead of speaking."""
-        now = self._clock.monotonic()
-        self._item = f"item_{secrets.token_hex(8)}"
-        self._interrupt()
-        self._finished(Heard(text, True, 1.0, now, now, now, now))
+        self._floor.typed(text)
 
     def stop_speaking(self) -> None:
         """The client asked the agent to be silent."""
         self._interrupt()
-
-    def _finished(self, heard: Heard) -> None:
-        self._floor.set()
-        self._publish(
-            event(
-                "input_audio_buffer.speech_stopped",
-                audio_end_ms=self._now_ms(heard.ended_at),
-                item_id=self._item,
-            )
-        )
-        self._publish(
-            event(
-                "conversation.item.input_audio_transcription.completed",
-                item_id=self._item,
-                transcript=heard.text,
-                understood=heard.understood,
-            )
-        )
-        if not self._inbox.full():
-            self._inbox.put_nowait(heard)
 
     def _interrupt(self) -> None:
         """Barge-in, in one step: playout, voice and dialog stop now; a running tool goes on."""
@@ -180,19 +147,25 @@ class Conversation:
 
     # --- one exchange ------------------------------------------------------------------------
 
-    async def _next(self) -> Heard | None:
-        """The next utterance, or None after a silence in which nobody spoke."""
-        self._set_state("listening")
-        while True:
-            try:
-                async with asyncio.timeout(self._conductor.silence_seconds):
-                    return await self._inbox.get()
-            except TimeoutError:
-                if self._floor.is_set():
-                    return None
+    async def _hand_over(self, handover: Handover, target: HandoverTarget) -> None:
+        """Give the caller away; when nobody takes them, go on.
 
-    async def _take_turn(self, acts: AsyncIterator[Act], heard: Heard | None) -> None:
-        exchange = Exchange(heard, f"resp_{secrets.token_hex(8)}")
+        Meanwhile the agent is silent, and what is heard (hold music, "hello?") is not for it.
+        """
+        self._handing = None
+        self._set_state("transferring")
+        with self._floor.away():
+            missed = await self._handovers.attempt(handover, target)
+        if missed is None:
+            self._ending = "handover"
+            return
+        acts = self._conductor.transfer_failed(self._turns + 1, missed.why)
+        await self._take_turn(acts, None, missed.record)
+
+    async def _take_turn(
+        self, acts: AsyncIterator[Act], heard: Heard | None, *tools: ToolRecord
+    ) -> None:
+        exchange = Exchange(heard, f"resp_{secrets.token_hex(8)}", tools=list(tools))
         self._exchange = exchange
         self._set_state("thinking")
         try:
@@ -244,13 +217,25 @@ class Conversation:
                 )
             case ToolReturned():
                 self._tool_returned(act, exchange)
-            case Handover(reason, _):
-                self._publish(event("inland.handover", reason=reason))
-                self._ending = "handover"
+            case Handover():
+                await self._promise_person(act, exchange, group)
             case HangUp(reason):
                 self._ending = "idle" if reason == "idle" else "completed"
             case _:
                 assert_never(act)
+
+    async def _promise_person(
+        self, act: Handover, exchange: Exchange, group: asyncio.TaskGroup
+    ) -> None:
+        """The transfer itself waits until all was said and the exchange is in the journal."""
+        target = self._handovers.target(act)
+        if target is None:
+            self._publish(event("inland.handover", reason=act.reason))
+            self._ending = "handover"
+            return
+        self._handing = (act, target)
+        if target.announce:
+            await self._say(Say(target.announce, interruptible=False), exchange, group)
 
     def _tool_returned(self, act: ToolReturned, exchange: Exchange) -> None:
         called = exchange.calling.pop(act.call_id, None)
@@ -288,7 +273,7 @@ class Conversation:
     async def _next_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> None:
         """Begin an answer, after the one before and after a caller who is speaking."""
         await self._play_out(exchange)
-        await self._floor.wait()
+        await self._floor.free()
         exchange.cut = False
         exchange.answers.append(self._begin_answer(exchange, group))
 
@@ -401,6 +386,3 @@ class Conversation:
         if state != self._state:
             self._state = state
             self._publish(event("inland.state", state=state, step=self._step, expects=self._step))
-
-    def _now_ms(self, at: float) -> int:
-        return max(0, int((at - self._began_at) * 1000))

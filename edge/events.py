@@ -104,12 +104,38 @@ class ToolReturned:
     output: JsonValue
 
 
+TransferKind: TypeAlias = Literal["blind", "attended"]
+"""The caller is sent on at once, or only after the other side has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverTarget:
+    """Where a person is: an E.164 number or a SIP URI. ``announce`` is said before the caller is
+    given away, nothing when empty."""
+
+    to: str
+    kind: TransferKind
+    announce: str
+
+
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The caller is to be given to a person. ``summary`` is for that person's eyes."""
+    """The caller is to be given to a person. ``summary`` is for that person's eyes.
+
+    With a ``target`` a call whose leg can transfer does so; if nobody takes the caller, the dialog
+    goes on (``Conductor.transfer_failed``). Else the call ends here.
+    """
 
     reason: str
     summary: str
+    target: HandoverTarget | None = None
+
+
+TransferFailure: TypeAlias = Literal["busy", "no_answer", "refused", "unreachable", "unknown"]
+"""Why nobody took the caller. ``unknown``: the edge that asked died before it was told."""
+
+TRANSFER_TOOL = "transfer_to_person"
+"""The name of a transfer where tools have names: in the journal, and for a language model."""
 
 
 @dataclass(frozen=True, slots=True)

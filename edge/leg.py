@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from edge.events import JsonValue
+from edge.events import TransferKind as TransferKind
 from edge.media.frames import Band, Samples
 from edge.media.playout import Playout
 
 LegEnd: TypeAlias = Literal["hangup", "closed", "lost", "failed"]
 """Why the far end is gone: it said goodbye, it closed the connection without a goodbye (a page that
 reloads, a client that changes edges), it went silent, or the transport broke."""
-
-TransferKind: TypeAlias = Literal["blind", "attended"]
-"""The caller is sent on at once, or only after the other side has answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
-from edge.events import JsonValue, Turn
+from edge.events import JsonValue, ToolRecord, Turn
 from edge.session.errors import StoreBusy
 from edge.session.journal import Journal
 from edge.session.records import CallRecord
 
+Result = TypeVar("Result")
 COMMIT_PAUSES = (0.02, 0.1, 0.5)
 """Seconds between the tries: a store that fails over is back within them, or the call must know."""
 FINISH_PAUSES = (0.1, 0.5, 1.0, 2.0)
@@ -26,12 +28,24 @@ class PatientJournal:
         """Write a turn. Raises what the journal raises; ``StoreBusy`` only after the last try."""
         await _patiently(lambda: self._journal.commit(turn, state), COMMIT_PAUSES)
 
+    async def tool_pending(
+        self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
+    ) -> ToolRecord | None:
+        """Write what is about to be done. Raises what the journal raises."""
+        return await _patiently(
+            lambda: self._journal.tool_pending(call_id, name, arguments), COMMIT_PAUSES
+        )
+
+    async def tool_settled(self, record: ToolRecord) -> None:
+        """Write what came of it. Raises what the journal raises."""
+        await _patiently(lambda: self._journal.tool_settled(record), COMMIT_PAUSES)
+
     async def finish(self, record: CallRecord) -> None:
         """Write the call's record. Raises what the journal raises, ``StoreBusy`` at the last."""
         await _patiently(lambda: self._journal.finish(record), FINISH_PAUSES)
 
 
-async def _patiently(write: Callable[[], Awaitable[None]], pauses: Sequence[float]) -> None:
+async def _patiently(write: Callable[[], Awaitable[Result]], pauses: Sequence[float]) -> Result:
     for pause in pauses:
         try:
             return await write()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, StringConstraints, model_validator
 
 from control_plane.contract import Identifier
+from edge.dialog.escalation import Escalation
 from edge.dialog.slots import Slot
 from edge.dialog.slots.base import Key, Phrase, Sentence, Strict
 from edge.dialog.template import fields_of, stray_brace
@@ -189,16 +190,6 @@ class Silence(Strict):
     seconds: float = Field(default=8.0, ge=2, le=60)
     reprompts: int = Field(default=2, ge=0, le=5)
     """Questions repeated before the agent says goodbye and hangs up."""
-
-
-class Escalation(Strict):
-    """A person, on request."""
-
-    words: tuple[Phrase, ...] = Field(
-        default=("a person", "a human", "an operator", "someone"), min_length=1, max_length=12
-    )
-    """What follows "talk to"; each alone is enough too."""
-    say: Sentence = "I am putting you through to a person."
 
 
 class AgentSpec(Strict):

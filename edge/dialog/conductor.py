@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from edge.events import Act, Heard, JsonValue, Turn
+from edge.events import Act, Heard, JsonValue, TransferFailure, Turn
 
 
 class Conductor(Protocol):
@@ -33,6 +33,14 @@ class Conductor(Protocol):
 
         A tool left pending is run again with its own key if it honours one, else reported as
         unknown.
+        """
+        ...
+
+    def transfer_failed(self, turn: int, reason: TransferFailure) -> AsyncIterator[Act]:
+        """After a ``Handover`` nobody took the caller: that, and the question that was pending.
+
+        ``resume`` does the same when the conversation was cut off between a ``Handover`` and its
+        end: the caller may then ask for a person once more, and nobody is called twice unasked.
         """
         ...
 

@@ -56,13 +56,21 @@ class Engine:
         """The words after a reconnect: what was not heard, else the pending question."""
         if state.mode == "ended":
             return self._goodbye(state)
+        if state.handing:
+            missed = self.not_taken(state)
+            return Reply(missed.state, (phrasing.BACK, *missed.say))
         pending = (self.question(state),) if state.heard_all or not state.said else (state.said,)
         return Reply(state, (phrasing.BACK, *pending))
+
+    def not_taken(self, state: FlowState) -> Reply:
+        """The words when no person could take the caller: that, and the question as it stood."""
+        state = state.but(handing=False, misses=0, silences=0)
+        return Reply(state, (self._spec.escalation.failed, self.question(state)))
 
     def silence(self, state: FlowState) -> Reply:
         """The words when the caller says nothing."""
         silences = state.silences + 1
-        state = state.but(silences=silences)
+        state = state.but(silences=silences, handing=False)
         if silences > self._spec.silence.reprompts:
             ended = state.but(mode="ended")
             return Reply(ended, (self._spec.flow.goodbye,), end=HangUp("idle"))
@@ -73,6 +81,7 @@ class Engine:
         """The answer to an utterance."""
         if state.mode == "ended":
             return self._goodbye(state)
+        state = state.but(handing=False)
         asked = self._asked(state)
         moment = Moment(self._today(), state.part)
         meaning = understand(self.expectation(state).grammar, heard, asked, moment)
@@ -330,9 +339,9 @@ class Engine:
     def _handover(self, state: FlowState, reason: str) -> Reply:
         summary = phrasing.summary(self._intent(state), state.values, state.done)
         return Reply(
-            state.but(mode="ended", rescue=False),
+            state.but(handing=True, rescue=False),
             (self._spec.escalation.say,),
-            end=Handover(reason, summary),
+            end=Handover(reason, summary, self._spec.escalation.target),
         )
 
     # --- names to things -----------------------------------------------------------------------

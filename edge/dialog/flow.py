@@ -12,7 +12,16 @@ from edge.dialog.engine import Engine
 from edge.dialog.flow_state import MAX_SAID, FlowState, Reply, Running, Wanted, read_state
 from edge.dialog.phrasing import APOLOGIES
 from edge.dialog.tools import ToolRequest, ToolRunner
-from edge.events import Act, Expect, Heard, JsonValue, Say, ToolReturned, Turn
+from edge.events import (
+    Act,
+    Expect,
+    Heard,
+    JsonValue,
+    Say,
+    ToolReturned,
+    TransferFailure,
+    Turn,
+)
 
 
 class FlowConductor:
@@ -43,6 +52,10 @@ class FlowConductor:
         if self._state.running is not None:
             return self._settle(self._state.running, turn)
         return self._play(_with_owed(self._state, self._engine.again(self._state)), turn)
+
+    def transfer_failed(self, turn: int, reason: TransferFailure) -> AsyncGenerator[Act, None]:
+        """That nobody took the caller, and the pending question."""
+        return self._play(self._engine.not_taken(self._state), turn)
 
     def respond(self, heard: Heard, turn: int) -> AsyncGenerator[Act, None]:
         """The answer. While a tool call is open, its end is told instead."""

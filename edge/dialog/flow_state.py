@@ -39,6 +39,8 @@ class FlowState(Strict):
     """What the service offers instead of what was wanted."""
     rescue: bool = False
     """A person was offered; yes and no answer that."""
+    handing: bool = False
+    """A person is being asked to take over; the rest stands as it stood, in case nobody does."""
     misses: int = Field(default=0, ge=0)
     silences: int = Field(default=0, ge=0)
     said: str = ""

@@ -7,6 +7,8 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -21,6 +23,7 @@ from edge.dialog.models import ChatModel, FunctionSpec, Message, TextDelta, Tool
 from edge.dialog.plain_json import parse_json
 from edge.dialog.tools import ToolRequest, ToolRunner, parameters_schema
 from edge.events import (
+    TRANSFER_TOOL,
     Act,
     Handover,
     HangUp,
@@ -28,17 +31,19 @@ from edge.events import (
     JsonValue,
     Say,
     ToolReturned,
+    TransferFailure,
     Turn,
 )
 
 logger = logging.getLogger(__name__)
 
+ByFlow: TypeAlias = Callable[[], AsyncGenerator[Act, None]]
 MAX_ROUNDS = 4
 """Most times a model is asked within one answer: each tool call costs a round."""
-TRANSFER, END = "transfer_to_person", "end_call"
+END = "end_call"
 _OWN_FUNCTIONS = (
     FunctionSpec(
-        TRANSFER,
+        TRANSFER_TOOL,
         "Give the caller to a person, when they ask for one or you cannot help.",
         {"type": "object", "properties": {"summary": {"type": "string"}}},
     ),
@@ -68,6 +73,7 @@ class ModelConductor:
         self._flow = fallback
         self._exchanges = Exchanges()
         self._memory = ModelState()
+        self._may_transfer = True
         self._functions = (
             *(
                 FunctionSpec(tool.name, tool.description, parameters_schema(tool.parameters))
@@ -90,6 +96,14 @@ class ModelConductor:
                 async for act in acts:
                     yield act
             return
+        if self._memory.handing:
+            # An exchange of its own for what follows: a model answers the last message, the tool's.
+            yield self._say(phrasing.BACK)
+            self._exchanges.begin("")
+            async with aclosing(self._not_taken(turn, "unknown")) as acts:
+                async for act in acts:
+                    yield act
+            return
         last = self._exchanges.last
         again = "" if self._memory.heard_all else self._memory.said
         running = self._memory.running
@@ -102,12 +116,28 @@ class ModelConductor:
             async for act in acts:
                 yield act
 
+    async def transfer_failed(
+        self, turn: int, reason: TransferFailure
+    ) -> AsyncGenerator[Act, None]:
+        """The model is told as of any tool that failed, and finds the words.
+
+        It cannot ask for a person in the same breath: only the caller's next words can.
+        """
+        if self._memory.by_flow:
+            failed = self._flow.transfer_failed(turn, reason)
+        else:
+            self._exchanges.begin("")
+            failed = self._not_taken(turn, reason)
+        async with aclosing(failed) as acts:
+            async for act in acts:
+                yield act
+
     async def respond(self, heard: Heard, turn: int) -> AsyncGenerator[Act, None]:
         """The model's answer; the flow's when the model fails."""
-        self._memory = self._memory.but(silences=0)
-        answer = (
-            self._flow.respond(heard, turn) if self._memory.by_flow else self._answer(turn, heard)
-        )
+        self._memory = self._memory.but(silences=0, handing=False)
+        self._may_transfer = True
+        by_flow = partial(self._flow.respond, heard, turn)
+        answer = by_flow() if self._memory.by_flow else self._answer(turn, heard, by_flow)
         async with aclosing(answer) as acts:
             async for act in acts:
                 yield act
@@ -153,9 +183,23 @@ class ModelConductor:
             self._memory = ModelState()
         self._flow.restore(parts.get("flow"), history)
 
+    async def _not_taken(self, turn: int, reason: TransferFailure) -> AsyncGenerator[Act, None]:
+        self._memory = self._memory.but(handing=False)
+        self._may_transfer = False
+        call_id = f"{self._session_id}:{turn}:person"
+        self._exchanges.tool(ToolReturned(call_id, TRANSFER_TOOL, False, {"error": reason}), {})
+        by_flow = partial(self._flow.transfer_failed, turn, reason)
+        async with aclosing(self._answer(turn, None, by_flow)) as acts:
+            async for act in acts:
+                yield act
+
     # --- an answer -----------------------------------------------------------------------------
 
-    async def _answer(self, turn: int, heard: Heard | None) -> AsyncGenerator[Act, None]:
+    async def _answer(
+        self, turn: int, heard: Heard | None, by_flow: ByFlow | None = None
+    ) -> AsyncGenerator[Act, None]:
+        """The model's answer; ``by_flow`` gives the flow's if the model fails before its first
+        word."""
         self._memory = self._memory.but(said="", heard_all=False)
         acted = False
         try:
@@ -174,8 +218,8 @@ class ModelConductor:
         except ModelError as error:
             logger.warning("model failed", extra={"reason": type(error).__name__})
             self._memory = self._memory.but(by_flow=True)
-        if heard is not None and not acted:
-            rest = self._flow.respond(heard, turn)
+        if by_flow is not None and not acted:
+            rest = by_flow()
         else:
             # Words or tools of this answer are out already: the flow must not answer it again.
             yield self._say(phrasing.TROUBLE)
@@ -194,6 +238,8 @@ class ModelConductor:
             for call in asked:
                 end = self._end(call)
                 if end is not None:
+                    if isinstance(end, Handover) and not self._exchanges.last.said:
+                        yield self._say(self._spec.escalation.say)
                     yield end
                     return
                 step += 1
@@ -211,8 +257,11 @@ class ModelConductor:
     async def _speak(self, asked: list[ToolAsked]) -> AsyncGenerator[Say, None]:
         """One round of the model: its words, clause by clause; its calls go to ``asked``."""
         messages = (self._system(), *self._exchanges.messages())
+        functions = tuple(
+            f for f in self._functions if self._may_transfer or f.name != TRANSFER_TOOL
+        )
         clauses = Clauses()
-        async with aclosing(self._model.chat(messages, self._functions)) as events:
+        async with aclosing(self._model.chat(messages, functions)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     for clause in clauses.feed(event.text):
@@ -256,9 +305,11 @@ class ModelConductor:
     def _end(self, call: ToolAsked) -> Handover | HangUp | None:
         if call.name == END:
             return HangUp("completed")
-        if call.name == TRANSFER:
+        if call.name == TRANSFER_TOOL and self._may_transfer:
             summary = _arguments(call.arguments).get("summary")
-            return Handover("requested", str(summary or "")[:500])
+            self._memory = self._memory.but(handing=True)
+            target = self._spec.escalation.target
+            return Handover("requested", str(summary or "")[:500], target)
         return None
 
     def _system(self) -> Message:

@@ -21,6 +21,8 @@ class ModelState(Strict):
 
     by_flow: bool = False
     """The model failed; the flow conducts the rest of the call."""
+    handing: bool = False
+    """A person is being asked to take over."""
     running: OpenCall | None = None
     said: str = ""
     """The last answer in full."""

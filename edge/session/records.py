@@ -42,6 +42,9 @@ class CallRecord(Strict):
     turns: Count
     barge_ins: Count
     tool_calls: Count
+    transferred: bool = False
+    """Whether another line took the caller; with reason ``handover`` and False, the dialog ended
+    for a person to follow up."""
 
     @property
     def ends_session(self) -> bool:

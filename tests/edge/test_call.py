@@ -9,7 +9,16 @@ from typing import Any, cast
 import pytest
 
 from edge.call import Call, CallIdentity, ResumeGrant
-from edge.events import Expectation, JsonValue, Say, Turn
+from edge.events import (
+    Act,
+    Expectation,
+    Handover,
+    HandoverTarget,
+    JsonValue,
+    Say,
+    ToolRecord,
+    Turn,
+)
 from edge.leg import LegEnd, LegError, TransferRequest, TransferResult
 from edge.media.frames import Band, Samples
 from edge.media.playout import Playout
@@ -43,6 +52,7 @@ class FakeLeg:
     def __init__(self) -> None:
         self.on_digit: Callable[[str], None] = lambda digit: None
         self.transfers: list[TransferRequest] = []
+        self.transfer_asked = asyncio.Event()
         self.transferred: asyncio.Future[TransferResult] = (
             asyncio.get_running_loop().create_future()
         )
@@ -64,6 +74,7 @@ class FakeLeg:
 
     async def transfer(self, request: TransferRequest) -> TransferResult:
         self.transfers.append(request)
+        self.transfer_asked.set()
         return await asyncio.shield(self.transferred)
 
     async def closed(self) -> LegEnd:
@@ -99,6 +110,8 @@ class FakeJournal:
         self.commits: list[Exception] = []
         self.finishes: list[Exception] = []
         self.records: list[CallRecord] = []
+        self.settlings: list[Exception] = []
+        self.tools: list[str] = []
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         if self.commits:
@@ -109,11 +122,22 @@ class FakeJournal:
             raise self.finishes.pop(0)
         self.records.append(record)
 
+    async def tool_pending(
+        self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
+    ) -> ToolRecord | None:
+        self.tools.append(call_id)
+        return None
+
+    async def tool_settled(self, record: ToolRecord) -> None:
+        if self.settlings:
+            raise self.settlings.pop(0)
+        self.tools.append(record.call_id)
+
 
 class Stage:
     """A call and everything it touches."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *acts: Act, **options: Any) -> None:
         self.leg = FakeLeg()
         self.listener = FakeListener()
         self.mouth = FakeMouth()
@@ -122,7 +146,7 @@ class Stage:
             WHO,
             leg=self.leg,
             journal=cast(Journal, self.journal),
-            conductor=ScriptedConductor([Say("good morning")]),
+            conductor=ScriptedConductor(acts or (Say("good morning"),)),
             listener=cast(Listener, self.listener),
             speaker=cast(Speaker, self.mouth),
             resume=ResumeGrant("rs_token", 1_790_086_400),
@@ -208,3 +232,62 @@ async def test_call_that_is_ended_while_it_connects_does_not_wait() -> None:
         await asyncio.sleep(0)
         stage.call.end("draining")
     assert running.result() == "draining"
+
+
+PUT_THROUGH = Handover("requested", "wants a loan", HandoverTarget("+4969123456", "blind", ""))
+
+
+async def asked(stage: Stage) -> None:
+    """The agent said its sentence, and the leg is asked for the transfer."""
+    (await stage.mouth.answers.get()).play()
+    async with asyncio.timeout(10):
+        await stage.leg.transfer_asked.wait()
+
+
+async def test_transferred_call_is_recorded_as_such() -> None:
+    stage = Stage(Say("one moment"), PUT_THROUGH)
+    stage.leg.can_transfer = True
+    stage.journal.settlings = [StoreBusy("locked")]
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        await asked(stage)
+        stage.leg.transferred.set_result(TransferResult(True, 200, "OK"))
+    assert running.result() == stage.reason_told() == "handover"
+    (record,) = stage.journal.records
+    assert record.transferred
+    assert stage.journal.tools == [stage.leg.transfers[0].reference] * 2
+    assert stage.leg.closes == 1
+
+
+async def test_far_end_that_leaves_because_it_was_transferred_did_not_hang_up() -> None:
+    stage = Stage(Say("one moment"), PUT_THROUGH)
+    stage.leg.can_transfer = True
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        await asked(stage)
+        stage.leg.transferred.set_result(TransferResult(True, 200, "OK"))
+        stage.leg.gone.set_result("hangup")
+    assert running.result() == "handover"
+
+
+async def test_caller_may_hang_up_while_somebody_is_called() -> None:
+    stage = Stage(Say("one moment"), PUT_THROUGH)
+    stage.leg.can_transfer = True
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        await asked(stage)
+        stage.leg.gone.set_result("hangup")
+    assert running.result() == "hangup"
+    (record,) = stage.journal.records
+    assert not record.transferred
+    assert len(stage.journal.tools) == 1, "how the transfer ended is not known"
+
+
+async def test_call_without_the_ability_ends_with_the_handover_as_before() -> None:
+    stage = Stage(Say("one moment"), PUT_THROUGH)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stage.call.run())
+        (await stage.mouth.answers.get()).play()
+    assert running.result() == "handover"
+    assert stage.leg.transfers == []
+    assert not stage.journal.records[0].transferred

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -19,10 +19,14 @@ from edge.events import (
     Say,
     SpeechStarted,
     ToolCalled,
+    ToolRecord,
     ToolReturned,
+    TransferFailure,
     Turn,
 )
 from edge.grammar import Grammar, Words
+from edge.handover import Handovers
+from edge.leg import TransferRequest, TransferResult
 from edge.metrics import WorkerMetrics
 from edge.realtime import Event
 from edge.session.errors import OutOfStep
@@ -107,6 +111,9 @@ class FakeMemory:
         self.turns: list[Turn] = []
         self.states: list[JsonValue] = []
         self.kept: asyncio.Queue[Turn] = asyncio.Queue()
+        self.tools: dict[str, ToolRecord | None] = {}
+        """Transfers by reference; None while their end is not known."""
+        self.asked: list[tuple[str, Mapping[str, JsonValue]]] = []
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         if turn.number != len(self.turns) + 1:
@@ -114,6 +121,29 @@ class FakeMemory:
         self.turns.append(turn)
         self.states.append(state)
         self.kept.put_nowait(turn)
+
+    async def tool_pending(
+        self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
+    ) -> ToolRecord | None:
+        self.asked.append((name, arguments))
+        return self.tools.setdefault(call_id, None)
+
+    async def tool_settled(self, record: ToolRecord) -> None:
+        assert self.tools[record.call_id] is None
+        self.tools[record.call_id] = record
+
+
+class FakeLine:
+    """A leg as far as transfers go; the far end answers when the test says so."""
+
+    def __init__(self, *, can_transfer: bool = True) -> None:
+        self.can_transfer = can_transfer
+        self.requests: asyncio.Queue[TransferRequest] = asyncio.Queue()
+        self.answer: asyncio.Queue[TransferResult] = asyncio.Queue()
+
+    async def transfer(self, request: TransferRequest) -> TransferResult:
+        self.requests.put_nowait(request)
+        return await self.answer.get()
 
 
 class ScriptedConductor:
@@ -147,6 +177,9 @@ class ScriptedConductor:
     def quiet(self, turn: int) -> AsyncIterator[Act]:
         return self._acts("quiet")
 
+    def transfer_failed(self, turn: int, reason: TransferFailure) -> AsyncIterator[Act]:
+        return self._acts(f"failed: {reason}")
+
     def played(self, text: str, complete: bool) -> None:
         self.heard.append((text, complete))
 
@@ -160,21 +193,24 @@ class ScriptedConductor:
 class Talk:
     """A running conversation with everything around it."""
 
-    def __init__(self, conductor: ScriptedConductor) -> None:
+    def __init__(self, conductor: ScriptedConductor, line: FakeLine) -> None:
         self.conductor = conductor
+        self.line = line
         self.ear = FakeEar()
         self.mouth = FakeMouth()
         self.memory = FakeMemory()
         self.events: list[Event] = []
         self.changed = asyncio.Event()
+        self.clock = FakeClock()
         self.conversation = Conversation(
             conductor=conductor,
             listener=self.ear,
             speaker=self.mouth,
             journal=self.memory,
             publish=self._publish,
-            clock=FakeClock(),
+            clock=self.clock,
             metrics=WorkerMetrics(0).for_call(),
+            handovers=Handovers(line, self.memory, self._publish),
         )
 
     def _publish(self, event: Event) -> None:
@@ -194,17 +230,21 @@ class Talk:
                 self.changed.clear()
                 await self.changed.wait()
 
-    def says(self, text: str) -> None:
+    def says(self, text: str, *, began_at: float = 100.0) -> None:
         self.conversation.on_caller(SpeechStarted(100.0))
         self.conversation.on_caller(Partial(text))
-        self.conversation.on_caller(Heard(text, True, 1.0, 99.0, 100.0, 100.0, 100.0))
+        self.conversation.on_caller(self.heard(text, began_at=began_at))
+
+    @staticmethod
+    def heard(text: str, *, began_at: float = 100.0) -> Heard:
+        return Heard(text, True, 1.0, began_at, 100.0, 100.0, 100.0)
 
 
 @asynccontextmanager
 async def talking(
-    conductor: ScriptedConductor, *, resumed: bool = False
+    conductor: ScriptedConductor, *, resumed: bool = False, line: FakeLine | None = None
 ) -> AsyncIterator[tuple[Talk, asyncio.Task[str]]]:
-    talk = Talk(conductor)
+    talk = Talk(conductor, line or FakeLine())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(talk.conversation.run(resumed=resumed))
         yield talk, task

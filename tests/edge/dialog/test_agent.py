@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from edge.dialog.agent import load_agent, load_agents
 from edge.dialog.build import bind_tools
 from edge.dialog.template import fill, lookup
+from edge.events import HandoverTarget
 from edge.outbound import Outbound, Pool
 from regions.strict_yaml import ConfigError
 from tests.fakes.dialog import AGENTS, agent
@@ -96,3 +97,44 @@ def test_the_manuals_example_is_an_agent(tmp_path: Path) -> None:
     path = tmp_path / "agent.yaml"
     path.write_text(manual.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     assert load_agent(path).id == "front-desk"
+
+
+@pytest.mark.parametrize(
+    ("escalation", "key", "cure"),
+    [
+        ("{to: +4969123456}", "escalation.to", "text: put it in quotes"),
+        ('{to: "069 123456"}', "escalation.to", 'write "+4969123456"'),
+        ('{to: "+0691234567"}', "escalation.to", 'write "+4969123456"'),
+        ('{to: "sip:desk@pbx.example?Replaces=x"}', "escalation.to", "neither a number nor"),
+        ('{to: "sip:desk@pbx.example\\r\\nX-Evil: 1"}', "escalation.to", "neither a number nor"),
+        ('{to: "sip:pbx.example;x=<>"}', "escalation.to", "neither a number nor"),
+        ('{to: "tel:+4969123456"}', "escalation.to", "neither a number nor"),
+        ('{to: "+4969123456", kind: warm}', "escalation.kind", "blind"),
+        ("{kind: attended}", "escalation", "kind does nothing without to: add to"),
+        ("{failed: Nobody is there.}", "escalation", "failed does nothing without to"),
+        ('{too: "+4969123456"}', "escalation.too", "did you mean 'to'"),
+    ],
+)
+def test_a_target_that_cannot_be_called_is_told(
+    tmp_path: Path, escalation: str, key: str, cure: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_agent(_with_escalation(tmp_path, escalation))
+    assert key in str(caught.value)
+    assert cure in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "to", ["+4969123456", "sip:desk@pbx.example", "sips:4711@[2001:db8::1]:5061;transport=tls"]
+)
+def test_a_target_is_a_number_or_an_address(tmp_path: Path, to: str) -> None:
+    path = _with_escalation(tmp_path, f'{{to: "{to}", kind: attended, announce: Please hold.}}')
+    assert load_agent(path).escalation.target == HandoverTarget(to, "attended", "Please hold.")
+
+
+def _with_escalation(tmp_path: Path, escalation: str) -> Path:
+    path = tmp_path / "agent.yaml"
+    head, _, rest = GOOD.partition("escalation:\n")
+    kept = rest[rest.index("latency_budget_ms") :]
+    path.write_text(f"{head}escalation: {escalation}\n{kept}", encoding="utf-8")
+    return path
