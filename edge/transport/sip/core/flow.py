@@ -36,6 +36,8 @@ class Destination:
     host: str
     port: int | None = None
     flow: Flow | None = None
+    name: str = ""
+    """The domain that a numeric ``host`` was found for: TLS checks the certificate against it."""
 
     @property
     def reliable(self) -> bool:
