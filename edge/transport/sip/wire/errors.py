@@ -3,7 +3,8 @@
 ::
 
     MessageError          not a SIP message, or one that breaks the grammar; nobody should retry it
-    └── MessageTooLarge   longer, or with more or longer headers, than is read
+    ├── MessageTooLarge   longer, or with more or longer headers, than is read
+    └── StreamBroken      nobody can say where the next message of the connection begins: close it
 """
 
 from __future__ import annotations
@@ -34,3 +35,7 @@ class MessageTooLarge(MessageError):
 
     def __init__(self, detail: str, status: int = 513, headers: Headers | None = None) -> None:
         super().__init__(detail, status, headers)
+
+
+class StreamBroken(MessageError):
+    """A stream whose next message cannot be found: answer if ``headers`` allow it, then close."""
