@@ -28,6 +28,7 @@ __all__ = [
     "Response",
     "canonical",
     "parse_message",
+    "parse_status_line",
     "pretty",
 ]
 
@@ -226,16 +227,11 @@ class Head:
     def _started(self) -> Message:
         if len(self._start) > MAX_HEADER:
             raise MessageTooLarge("the start line is too long")
+        status = parse_status_line(self._start)
+        if status is not None:
+            return Response(*status, headers=self.headers)
         first, _, rest = self._start.strip(SPACE).partition(" ")
-        rest = rest.lstrip(SPACE)
-        if first.lower() == "sip/2.0":
-            status, _, reason = rest.partition(" ")
-            if len(status) != 3 or not (status.isascii() and status.isdigit()):
-                raise MessageError("the status line is malformed")
-            if not "100" <= status <= "699":
-                raise MessageError("there is no such class of status")
-            return Response(int(status), reason, headers=self.headers)
-        uri, _, version = rest.rpartition(" ")
+        uri, _, version = rest.lstrip(SPACE).rpartition(" ")
         uri = uri.rstrip(SPACE)
         if not is_token(first) or not uri:
             raise MessageError("the request line is malformed")
@@ -246,6 +242,19 @@ class Head:
         if not is_uri(uri):
             raise MessageError("the URI is malformed")
         return Request(first, uri, headers=self.headers)
+
+
+def parse_status_line(line: str) -> tuple[int, str] | None:
+    """Status and reason phrase; None when it is no status line. Raises ``MessageError``."""
+    version, _, rest = line.strip(SPACE).partition(" ")
+    if version.lower() != "sip/2.0":
+        return None
+    status, _, reason = rest.lstrip(SPACE).partition(" ")
+    if len(status) != 3 or not (status.isascii() and status.isdigit()):
+        raise MessageError("the status line is malformed")
+    if not "100" <= status <= "699":
+        raise MessageError("there is no such class of status")
+    return int(status), reason
 
 
 def _check(message: Message) -> None:

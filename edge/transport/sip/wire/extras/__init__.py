@@ -1,0 +1,1 @@
+"""Header values and bodies of the extensions, one per file."""
