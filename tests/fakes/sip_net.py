@@ -15,7 +15,7 @@ from typing import Protocol
 from edge.transport.sip.core.flow import Address, Destination, Flow, Transport
 from edge.transport.sip.core.timers import Timers
 from edge.transport.sip.wire.errors import MessageError
-from edge.transport.sip.wire.message import Message, parse_message
+from edge.transport.sip.wire.message import Message, Response, parse_message
 from tests.fakes.clock import FakeClock
 
 
@@ -61,6 +61,8 @@ class SipNet:
 
     def __post_init__(self) -> None:
         self.sent: list[Sent] = []
+        self.unreadable: list[bytes] = []
+        """What was sent and nobody could read; it does not arrive. See :meth:`inject` for that."""
         self.failures: list[Address] = []
         """Where streams were wanted to and nobody was."""
         self.timers = Timers(self.clock)
@@ -115,7 +117,11 @@ class SipNet:
         flow = destination.flow
         default = 5061 if destination.transport == "tls" else 5060
         target = flow.remote if flow else (destination.host, destination.port or default)
-        message = parse_message(data)
+        try:
+            message = parse_message(data)
+        except MessageError:
+            self.unreadable.append(data)
+            return
         if destination.transport == "udp":
             self._datagram(source, target, message, data)
             return
@@ -203,4 +209,4 @@ class Node:
 def describe(message: Message) -> str:
     """``INVITE`` or ``200 INVITE``."""
     method = message.cseq.method
-    return f"{message.status} {method}" if hasattr(message, "status") else method
+    return f"{message.status} {method}" if isinstance(message, Response) else method

@@ -36,6 +36,7 @@ class ClientTransaction:
     ``on_response`` gets every provisional response and the final one, and of an INVITE each 2xx,
     retransmitted and forked ones too, for 64*T1 after the first. ``on_failure`` is called at most
     once, never after a final response, never before :meth:`TransactionLayer.request` has returned.
+    A ``MessageError`` from ``on_response`` is dropped together with the response.
     """
 
     def __init__(

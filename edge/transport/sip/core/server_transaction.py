@@ -27,7 +27,7 @@ class ServerTransaction:
     being answered: the owner answers 482 (section 8.2.2.2). ``to_tag`` is a fresh tag for the
     answers; they get it by themselves when they bring no other. ``on_cancel`` is called at most
     once, before a final response was sent. ``on_failure`` says that an answer did not arrive, or
-    that the owner has given none while the far end waited; the owner is told, nothing is undone.
+    that the owner has given none while the far end waited; it is never called inside ``respond``.
     """
 
     def __init__(
@@ -93,15 +93,14 @@ class ServerTransaction:
             return
         self.completed = True
         self._stop_trying()
-        if response.status == 408:
-            self._end()
-            return
         if self._way.reliable:
             self._end()
         else:
             self.state = "completed"
+            self._data = b""
             self._wait(self._ground.settings.timeout, self._end)
-        self._transmit(response)
+        if response.status != 408:
+            self._transmit(response)
 
     def forget(self, response: Response | None = None) -> None:
         """Send ``response``, if any, once, and keep nothing of this request: to a stranger."""
@@ -116,6 +115,10 @@ class ServerTransaction:
         """The request came again."""
         if self._data:
             self._ground.send(self._way, self._data)
+
+    def undelivered(self) -> None:
+        """An answer could not be sent: tell the owner, who may be in the midst of sending it."""
+        self._ground.timers.after(0.0, lambda: self.on_failure("transport"))
 
     def acknowledged(self) -> bool:
         """Take an ACK; True when it is one to a 2xx, which is the owner's."""

@@ -35,7 +35,7 @@ class StatelessAnswers:
         to_tag: str | None,
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Answer ``request``, its top Via completed. Raises ``MessageError``."""
+        """Answer ``request``, its top Via completed, unless it is an ACK."""
         if request.method == "ACK":
             return
         response = make_response(request, status, to_tag=to_tag, headers=headers)
@@ -52,9 +52,9 @@ class StatelessAnswers:
         request = Request(method, "", headers=error.headers.copy())
         try:
             request.headers.replace_first("via", str(completed(request.via, flow)))
-            self.answer(request, flow, error.status, to_tag if _has_to(request) else None)
         except MessageError:
             return
+        self.answer(request, flow, error.status, to_tag if _has_to(request) else None)
 
 
 def _has_to(request: Request) -> bool:

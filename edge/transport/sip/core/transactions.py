@@ -159,7 +159,7 @@ class TransactionLayer:
             if client is not None:
                 client.fail("transport")
         for server in self._servers.of_branch(branch):
-            server.on_failure("transport")
+            server.undelivered()
 
     def flow_closed(self, flow: Flow) -> None:
         """A connection is gone: requests whose answers were to come over it fail."""
