@@ -45,6 +45,15 @@ class Playout:
         self._played = 0
         self._speaking = False
 
+    def retune(self, rate: int) -> None:
+        """Hold audio of another rate from now on, if nothing was queued or played yet.
+
+        Else nothing happens: whoever pulls has to look at ``rate``.
+        """
+        if not self._queued and not self._played:
+            self.rate = rate
+            self.frame = frame_samples(rate)
+
     @property
     def queued(self) -> int:
         """Samples waiting."""

@@ -74,7 +74,6 @@ class AudioSender:
         self._trailing = 0
         self._quiet_ticks = 0
         self._marker = True
-        self._silence = np.zeros(playout.frame, np.int16)
         self._pending = b""
         self._plan = just(codec)
         self._encoder = make_encoder(codec)
@@ -126,6 +125,7 @@ class AudioSender:
         if codec.name != "opus" and plan.ptime != FRAME_MS and plan.ptime in _PTIMES:
             self._cut = codec.clock_rate * plan.ptime // 1000
         self._pending = b""
+        self._silence = np.zeros(self._playout.frame, np.int16)
         self._resample: FrameResampler | None = None
         if self._playout.frame != frame_samples(codec.playout_rate):
             self._resample = FrameResampler(self._playout.rate, codec.playout_rate)
