@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import jwt
 from pydantic import ValidationError
 
-from control_plane.contract import TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_SECONDS, RouteClaims
+from control_plane.contract import (
+    TOKEN_AUDIENCE,
+    TOKEN_ISSUER,
+    TOKEN_SECONDS,
+    Media,
+    RouteClaims,
+)
 from edge.internal import Admitted
 from edge.problem import EdgeRefusal
 from edge.session.errors import ResumeRefused
@@ -48,15 +55,45 @@ def bearer(authorization: str | None) -> str:
     return token.strip()
 
 
-def verify_route_token(
-    token: str, *, keys: VerificationKeys, now: float, region: str, catalogue: Catalogue
-) -> Admitted:
-    """The caller of a route token that allows a call here and now.
+@dataclass(frozen=True, slots=True)
+class RouteRuling:
+    """What a route token and this node's own law allow together.
+
+    ``regions`` maps each class of a call's data to the ordered regions that may have it.
+    """
+
+    claims: RouteClaims
+    regions: Mapping[DataClass, tuple[str, ...]]
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The regions that may take the call, in the token's order; maybe none."""
+        first, *others = self.regions.values()
+        return tuple(region for region in first if all(region in other for other in others))
+
+    def admit(self, region: str) -> Admitted:
+        """The caller, if ``region`` may take the call. Raises ``EdgeRefusal`` (wrong_region)."""
+        claims = self.claims
+        return Admitted(
+            session_id=claims.sub,
+            tenant=claims.ten,
+            agent=claims.agent,
+            jurisdictions=claims.jur,
+            policy=claims.pol,
+            regions=_each_has(self.regions, region),
+            resumed=False,
+        )
+
+
+def rule_route_token(
+    token: str, *, keys: VerificationKeys, now: float, catalogue: Catalogue, medium: Media
+) -> RouteRuling:
+    """Where the call of a route token for ``medium`` may be.
 
     Nothing is asked of the control plane. Raises ``EdgeRefusal`` with code ``bad_token``,
-    ``token_expired``, ``wrong_policy`` or ``wrong_region``.
+    ``token_expired`` or ``wrong_policy``.
     """
-    claims = _decode(token, keys, now)
+    claims = _decode(token, keys, now, medium)
     if claims.pol != catalogue.policy:
         raise EdgeRefusal(
             "wrong_policy",
@@ -64,15 +101,24 @@ def verify_route_token(
             "deploy the same catalogue to both",
         )
     listed = {data_class: claims.reg.get(data_class.value, ()) for data_class in NEEDS}
-    return Admitted(
-        session_id=claims.sub,
-        tenant=claims.ten,
-        agent=claims.agent,
-        jurisdictions=claims.jur,
-        policy=claims.pol,
-        regions=_regions_here(listed, claims.jur, region, catalogue),
-        resumed=False,
-    )
+    return RouteRuling(claims, lawful_regions(listed, claims.jur, catalogue))
+
+
+def verify_route_token(
+    token: str,
+    *,
+    keys: VerificationKeys,
+    now: float,
+    region: str,
+    catalogue: Catalogue,
+    medium: Media = "webrtc",
+) -> Admitted:
+    """The caller of a route token for ``medium`` that allows a call here and now.
+
+    Raises ``EdgeRefusal`` as :func:`rule_route_token`, and with code ``wrong_region``.
+    """
+    ruling = rule_route_token(token, keys=keys, now=now, catalogue=catalogue, medium=medium)
+    return ruling.admit(region)
 
 
 def verify_resume_token(
@@ -94,42 +140,47 @@ def verify_resume_token(
         agent=claims.agent,
         jurisdictions=claims.jurisdictions,
         policy=claims.policy,
-        regions=_regions_here(listed, claims.jurisdictions, region, catalogue),
+        regions=_each_has(lawful_regions(listed, claims.jurisdictions, catalogue), region),
         resumed=True,
     )
 
 
-def _regions_here(
+def lawful_regions(
     listed: Mapping[DataClass, tuple[str, ...]],
     jurisdictions: tuple[str, ...],
-    region: str,
     catalogue: Catalogue,
-) -> dict[str, tuple[str, ...]]:
-    """The listed regions that the law allows too, per data class; ``region`` is one of each.
+) -> dict[DataClass, tuple[str, ...]]:
+    """The listed regions that the law allows too, per data class, in the order of the list.
 
     The law is evaluated again with this node's own catalogue: whatever a token lists, data is
-    tagged for, sealed for and sent to lawful regions only. Raises ``EdgeRefusal``
-    (``wrong_region``).
+    tagged for, sealed for and sent to lawful regions only.
     """
-    lawful: dict[str, tuple[str, ...]] = {}
+    lawful: dict[DataClass, tuple[str, ...]] = {}
     for data_class, operations in NEEDS.items():
         allowed = set(listed[data_class])
         for operation in operations:
             allowed &= set(
                 allowed_set(catalogue, jurisdictions, UNRESTRICTED, data_class, operation).allowed
             )
-        kept = tuple(name for name in listed[data_class] if name in allowed)
+        lawful[data_class] = tuple(name for name in listed[data_class] if name in allowed)
+    return lawful
+
+
+def _each_has(
+    regions: Mapping[DataClass, tuple[str, ...]], region: str
+) -> dict[str, tuple[str, ...]]:
+    """``regions``, when ``region`` is one of each class's. Raises ``EdgeRefusal``."""
+    for data_class, kept in regions.items():
         if region not in kept:
             raise EdgeRefusal(
                 "wrong_region",
                 f"region {region} may not hold this caller's {data_class.value}; "
                 f"allowed: {', '.join(kept) or 'none'}",
             )
-        lawful[data_class.value] = kept
-    return lawful
+    return {data_class.value: kept for data_class, kept in regions.items()}
 
 
-def _decode(token: str, keys: VerificationKeys, now: float) -> RouteClaims:
+def _decode(token: str, keys: VerificationKeys, now: float, medium: Media) -> RouteClaims:
     try:
         key_id = jwt.get_unverified_header(token).get("kid", "")
     except jwt.InvalidTokenError as error:
@@ -151,7 +202,7 @@ def _decode(token: str, keys: VerificationKeys, now: float) -> RouteClaims:
         raise EdgeRefusal("bad_token", "the token's signature or audience is wrong") from error
     except ValidationError as error:
         raise EdgeRefusal("bad_token", "the token lacks a claim or has one too many") from error
-    if claims.med != "webrtc" or claims.exp - claims.iat > TOKEN_SECONDS:
+    if claims.med != medium or claims.exp - claims.iat > TOKEN_SECONDS:
         raise EdgeRefusal("bad_token", "the token is for another medium, or lives too long")
     if now > claims.exp + LEEWAY_SECONDS:
         raise EdgeRefusal("token_expired", "the token has expired; ask for a new route")

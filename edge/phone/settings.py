@@ -1,88 +1,35 @@
-"""The ``sip:`` section of a node's settings: trunks, numbers, registrations."""
+"""The ``sip:`` section of a node's settings: where it listens, trunks, numbers, registrations."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from control_plane.contract import CountryCode, Identifier
+from control_plane.contract import Identifier
 from edge.phone.fields import (
     ANY_COUNTRY,
     E164,
     BindingCountry,
-    Fingerprint,
     HostText,
     ListenAddress,
     ListenText,
     Network,
-    NetworkText,
     PeerAddress,
     PublicAddress,
-    TargetPattern,
     UserPart,
-    VariableName,
     listen_address,
 )
 from edge.phone.numbers import country_of
+from edge.phone.trunk import HomePath, Password, Section, Trunk, TrunkTls
+from edge.transport.sip.wire.uri import SipUri
 
 CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]
-Srtp: TypeAlias = Literal["off", "optional", "required"]
 PORTS_PER_CALL = 2
 """RTP and RTCP (RFC 3550, section 11)."""
-WIDEST_V4 = 8
-WIDEST_V6 = 19
-"""Prefixes: a network wider than these is a good part of the Internet, and no carrier's."""
 MIN_SESSION_EXPIRES = 90
 """RFC 4028, section 4."""
-
-
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
-
-
-class Section(BaseModel):
-    """A part of the settings: immutable, refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PasswordError(Exception):
-    """A password that the settings name is not there; ``str()`` says where it was looked for."""
-
-
-class Password(Section):
-    """Where a password is: in a file or in the environment, never in the settings."""
-
-    password_file: HomePath | None = None
-    password_env: VariableName | None = None
-
-    @property
-    def has_password(self) -> bool:
-        return self.password_file is not None or self.password_env is not None
-
-    def password(self, environ: Mapping[str, str]) -> str:
-        """The password itself. Raises :class:`PasswordError`."""
-        if self.password_file is not None:
-            try:
-                found = self.password_file.read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise PasswordError(f"{self.password_file}: {type(error).__name__}") from error
-            where = str(self.password_file)
-        else:
-            found = environ.get(self.password_env or "", "")
-            where = f"environment variable {self.password_env}"
-        if not found:
-            raise PasswordError(f"{where}: is empty or not there")
-        return found
-
-    @model_validator(mode="after")
-    def _in_one_place(self) -> Self:
-        if self.password_file is not None and self.password_env is not None:
-            raise ValueError("password_file and password_env are both there: keep one")
-        return self
 
 
 class Tls(Section):
@@ -97,92 +44,6 @@ class Tls(Section):
     def _checked_by(self) -> Self:
         if self.clients != "off" and self.client_ca is None:
             raise ValueError("client certificates are checked by client_ca: add it")
-        return self
-
-
-class TrunkTls(Section):
-    """How a trunk's certificate is checked when we connect: by default as a browser would."""
-
-    verify: bool = True
-    ca: HomePath | None = None
-    """Authorities (PEM) in place of the machine's."""
-    fingerprint: Fingerprint | None = None
-    """SHA-256 of the one certificate it may have, whoever issued it."""
-    certificate: HomePath | None = None
-    key: HomePath | None = None
-    """Ours (PEM), when it asks for one."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together: add the other")
-        return self
-
-
-class InboundAuth(Password):
-    """The name and password by which calls from a trunk prove where they come from (digest)."""
-
-    username: UserPart
-
-    @model_validator(mode="after")
-    def _has_one(self) -> Self:
-        if not self.has_password:
-            raise ValueError("add password_file or password_env")
-        return self
-
-
-class Trunk(Password):
-    """A carrier or PBX. ``username`` and password answer *its* challenges to our calls."""
-
-    name: Identifier
-    address: PeerAddress | None = None
-    """Where our calls and OPTIONS go; without it the trunk only brings calls."""
-    networks: tuple[NetworkText, ...] = Field(default=(), max_length=256)
-    """Calls from there are its calls."""
-    username: UserPart | None = None
-    inbound_auth: InboundAuth | None = None
-    """Asked of its calls: besides the network, or in its place when no network is listed."""
-    srtp: Srtp = "optional"
-    tls: TrunkTls = TrunkTls()
-    routes: tuple[Identifier, ...] = Field(min_length=1, max_length=32)
-    """Every region the trunk tries by itself when this one does not answer or says 503."""
-    national_format: CountryCode | None = None
-    """It writes numbers without a plus as people dial in this country."""
-    trust_identity: bool = False
-    """Believe its P-Asserted-Identity and Remote-Party-ID (RFC 3325, section 4)."""
-    caller_id: UserPart | None = None
-    """From whom our calls are, unless the call says otherwise."""
-    transfer: tuple[TargetPattern, ...] = Field(default=(), max_length=100)
-    """To whom callers may be handed over; nobody when empty."""
-    options_seconds: float = Field(default=30.0, ge=5.0, le=3600.0)
-    """Between two questions whether it is there."""
-    max_calls: int = Field(default=100, ge=1, le=10_000)
-    calls_per_second: float = Field(default=20.0, gt=0.0, le=1000.0)
-
-    @property
-    def sources(self) -> tuple[Network, ...]:
-        return tuple(ipaddress.ip_network(text) for text in self.networks)
-
-    def may_transfer_to(self, target: str) -> bool:
-        """Whether a caller may be handed to ``target``, as an agent's file writes it."""
-        return any(
-            target.startswith(pattern[:-1]) if pattern.endswith("*") else target == pattern
-            for pattern in self.transfer
-        )
-
-    @model_validator(mode="after")
-    def _means_something(self) -> Self:
-        if self.address is None and not self.networks and self.inbound_auth is None:
-            raise ValueError("add address for our calls, networks or inbound_auth for its calls")
-        if (self.username is not None) != self.has_password:
-            raise ValueError("username goes with password_file or password_env: add the other")
-        for network in self.sources:
-            widest = WIDEST_V4 if network.version == 4 else WIDEST_V6
-            if network.prefixlen < widest and self.inbound_auth is None:
-                raise ValueError(
-                    f"networks: {network} lets the Internet in: name the carrier's own networks, "
-                    "or ask for a password with inbound_auth"
-                )
         return self
 
 
@@ -287,6 +148,16 @@ class PhoneSettings(Section):
                 return trunk
         raise KeyError(name)
 
+    def passwords(self) -> Iterator[tuple[str, Password]]:
+        """Every place that names a password, with its key below ``sip``."""
+        for index, trunk in enumerate(self.trunks):
+            if trunk.has_password:
+                yield f"trunks[{index}]", trunk
+            if trunk.inbound_auth is not None:
+                yield f"trunks[{index}].inbound_auth", trunk.inbound_auth
+        for index, entry in enumerate(self.registrations):
+            yield f"registrations[{index}]", entry
+
     def media_ports_of(self, worker: int, workers: int) -> range:
         """The UDP ports of one of ``workers``: an even first one, and whole pairs of ports."""
         first, last = self.media_ports
@@ -327,6 +198,7 @@ def _contradictions(phone: PhoneSettings) -> Iterator[str]:
     logins = [trunk.inbound_auth.username for trunk in phone.trunks if trunk.inbound_auth]
     yield from _twice("trunks", "inbound_auth.username", logins)
     yield from _unknown_trunks(phone)
+    yield from _checked_twice(phone.trunks)
     yield from _dialled_twice(phone)
 
 
@@ -346,6 +218,17 @@ def _networks_twice(trunks: Sequence[Trunk]) -> Iterator[str]:
                     f"trunks: networks: {network} is of {other} and of {trunk.name}, so its calls "
                     "would be nobody's: make them one trunk, or one of the networks narrower"
                 )
+
+
+def _checked_twice(trunks: Sequence[Trunk]) -> Iterator[str]:
+    """A certificate is checked by the host that was asked for."""
+    known: dict[str, tuple[str, TrunkTls]] = {}
+    for trunk in trunks:
+        if trunk.address is not None:
+            host = SipUri.parse(trunk.address).host
+            name, tls = known.setdefault(host, (trunk.name, trunk.tls))
+            if tls != trunk.tls:
+                yield f"trunks: tls: {name} and {trunk.name} differ for one host: make them one"
 
 
 def _unknown_trunks(phone: PhoneSettings) -> Iterator[str]:

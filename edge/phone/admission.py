@@ -1,0 +1,148 @@
+"""Who may call in: pure. A trunk by its network, by its password or by both; nobody else.
+
+The digest itself is checked before (RFC 8760); here only its outcome counts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from edge.clock import Clock
+from edge.phone.trunk import Trunk
+from edge.phone.trunks import Trunks
+from edge.ratelimit import Buckets
+
+STRANGERS_PER_SECOND = 0.5
+STRANGERS_BURST = 10
+"""Answers to one source that is no trunk; beyond them it hears nothing."""
+MAX_SOURCES = 8_192
+PROVEN_SECONDS = 3600.0
+"""For so long a source that proved a password is challenged as often as it calls."""
+MAX_PROVEN = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the message's Authorization was worth, and the name it is for."""
+
+    outcome: Literal["none", "good", "bad", "stale"]
+    username: str = ""
+
+
+NO_PROOF = Proof("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """It is this trunk's."""
+
+    trunk: Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """401: prove it. ``stale``: the password was right, the nonce too old."""
+
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """403; the reason is for the log, never for the caller."""
+
+    reason: Literal["stranger", "bad_password", "other_trunk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No answer: this source asks too often."""
+
+
+Verdict: TypeAlias = Welcome | Challenge | Forbidden | Silence
+
+
+class Door:
+    """Admits by :class:`Trunks`, and answers strangers at a rate."""
+
+    def __init__(self, trunks: Trunks, clock: Clock) -> None:
+        self._trunks = trunks
+        self._clock = clock
+        self._strangers = Buckets(
+            clock, per_second=STRANGERS_PER_SECOND, burst=STRANGERS_BURST, limit=MAX_SOURCES
+        )
+        self._proven: OrderedDict[str, float] = OrderedDict()
+
+    def admit(self, source: str, proof: Proof) -> Verdict:
+        """Whether a request from ``source``, a numeric address, is a trunk's."""
+        verdict = judge(self._trunks, source, proof)
+        if isinstance(verdict, Welcome):
+            if proof.outcome == "good":
+                self._remember(source)
+            return verdict
+        if isinstance(verdict, Challenge) and self._may_be_challenged(source):
+            return verdict
+        return verdict if self._strangers.take(_subscriber(source)) else Silence()
+
+    def _may_be_challenged(self, source: str) -> bool:
+        """Trunks' networks, and sources that knew a password, need no rate: each call asks once."""
+        if self._trunks.of_source(source) is not None:
+            return True
+        return self._clock.monotonic() < self._proven.get(source, 0.0)
+
+    def _remember(self, source: str) -> None:
+        self._proven[source] = self._clock.monotonic() + PROVEN_SECONDS
+        self._proven.move_to_end(source)
+        if len(self._proven) > MAX_PROVEN:
+            self._proven.popitem(last=False)
+
+
+def judge(trunks: Trunks, source: str, proof: Proof) -> Verdict:
+    """The rule alone, without memory and rate."""
+    here = trunks.of_source(source)
+    if here is not None and here.inbound_auth is None:
+        return Welcome(here)
+    if here is None and not trunks.take_strangers:
+        return Forbidden("stranger")
+    if proof.outcome == "none":
+        return Challenge(stale=False)
+    if proof.outcome == "stale":
+        return Challenge(stale=True)
+    if proof.outcome == "bad":
+        return Forbidden("bad_password")
+    named = trunks.of_login(proof.username)
+    if named is None or (named.networks and named is not here):
+        return Forbidden("other_trunk")  # the right password from the wrong place
+    return Welcome(named)
+
+
+class TrunkLimits:
+    """How much a trunk brings at most: calls at once, and new ones a second."""
+
+    def __init__(self, trunks: tuple[Trunk, ...], clock: Clock) -> None:
+        self._buckets = {
+            trunk.name: Buckets(
+                clock,
+                per_second=trunk.calls_per_second,
+                burst=max(1, round(trunk.calls_per_second)),
+                limit=1,
+            )
+            for trunk in trunks
+        }
+
+    def take(self, trunk: Trunk, active: int) -> bool:
+        """Whether ``trunk``, which has ``active`` calls here, may bring one more now."""
+        return active < trunk.max_calls and self._buckets[trunk.name].take(trunk.name)
+
+
+def _subscriber(source: str) -> str:
+    """The name under which a source is counted: one subscriber commonly has a /64 (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address(source.partition("%")[0])
+    except ValueError:
+        return "?"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return address.packed[:8].hex()
+    return str(address)
