@@ -88,6 +88,7 @@ class Node:
             secret=secret,
             control_planes=settings.control_planes,
             load=lambda: NodeLoad(pool.capacity, pool.active, gate.draining or not pool.ready),
+            sip=None if settings.sip is None else settings.sip.public_uri,
         )
         runner = web.AppRunner(
             create_app(gate), access_log=None, keepalive_timeout=IDLE_CONNECTION_SECONDS

@@ -14,6 +14,7 @@ from edge.clock import Clock
 from edge.phone.trunk import Trunk
 from edge.phone.trunks import Trunks
 from edge.ratelimit import Buckets
+from edge.transport.sip.wire.digest.server import Verdict as Proof
 
 STRANGERS_PER_SECOND = 0.5
 STRANGERS_BURST = 10
@@ -22,17 +23,6 @@ MAX_SOURCES = 8_192
 PROVEN_SECONDS = 3600.0
 """For so long a source that proved a password is challenged as often as it calls."""
 MAX_PROVEN = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the message's Authorization was worth, and the name it is for."""
-
-    outcome: Literal["none", "good", "bad", "stale"]
-    username: str = ""
-
-
-NO_PROOF = Proof("none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,7 @@ class Silence:
     """No answer: this source asks too often."""
 
 
-Verdict: TypeAlias = Welcome | Challenge | Forbidden | Silence
+Admission: TypeAlias = Welcome | Challenge | Forbidden | Silence
 
 
 class Door:
@@ -75,16 +65,19 @@ class Door:
         )
         self._proven: OrderedDict[str, float] = OrderedDict()
 
-    def admit(self, source: str, proof: Proof) -> Verdict:
-        """Whether a request from ``source``, a numeric address, is a trunk's."""
-        verdict = judge(self._trunks, source, proof)
-        if isinstance(verdict, Welcome):
-            if proof.outcome == "good":
+    def admit(self, source: str, proof: Proof | None) -> Admission:
+        """Whether a request from ``source``, a numeric address, is a trunk's.
+
+        ``proof`` is what its Authorization was found to be worth; None: it has none for us.
+        """
+        admission = judge(self._trunks, source, proof)
+        if isinstance(admission, Welcome):
+            if proof is not None and proof.outcome == "ok":
                 self._remember(source)
-            return verdict
-        if isinstance(verdict, Challenge) and self._may_be_challenged(source):
-            return verdict
-        return verdict if self._strangers.take(_subscriber(source)) else Silence()
+            return admission
+        if isinstance(admission, Challenge) and self._may_be_challenged(source):
+            return admission
+        return admission if self._strangers.take(_subscriber(source)) else Silence()
 
     def _may_be_challenged(self, source: str) -> bool:
         """Trunks' networks, and sources that knew a password, need no rate: each call asks once."""
@@ -99,18 +92,18 @@ class Door:
             self._proven.popitem(last=False)
 
 
-def judge(trunks: Trunks, source: str, proof: Proof) -> Verdict:
+def judge(trunks: Trunks, source: str, proof: Proof | None) -> Admission:
     """The rule alone, without memory and rate."""
     here = trunks.of_source(source)
     if here is not None and here.inbound_auth is None:
         return Welcome(here)
     if here is None and not trunks.take_strangers:
         return Forbidden("stranger")
-    if proof.outcome == "none":
+    if proof is None:
         return Challenge(stale=False)
     if proof.outcome == "stale":
         return Challenge(stale=True)
-    if proof.outcome == "bad":
+    if proof.outcome != "ok":  # an unknown name looks like a wrong password
         return Forbidden("bad_password")
     named = trunks.of_login(proof.username)
     if named is None or (named.networks and named is not here):

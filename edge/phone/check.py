@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from edge.phone.logins import read_logins
 from edge.phone.settings import PhoneSettings
 from edge.phone.trunk import PasswordError
 from regions.models import Catalogue
@@ -13,10 +14,9 @@ from regions.models import Catalogue
 
 def phone_problems(
     phone: PhoneSettings,
-    *,
     catalogue: Catalogue,
     agents: Collection[str],
-    environ: Mapping[str, str],
+    environ: Mapping[str, str] = os.environ,
 ) -> tuple[str, ...]:
     """Each a key below ``sip``, what is wrong and what to do; none when a node can start with it.
 
@@ -67,11 +67,10 @@ def _binding(
 
 
 def _passwords(phone: PhoneSettings, environ: Mapping[str, str]) -> Iterator[str]:
-    for where, password in phone.passwords():
-        try:
-            password.password(environ)
-        except PasswordError as error:
-            yield f"sip.{where}: {error}"
+    try:
+        read_logins(phone, environ)
+    except PasswordError as error:
+        yield from str(error).splitlines()
 
 
 def _files(phone: PhoneSettings) -> Iterator[str]:

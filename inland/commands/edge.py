@@ -42,9 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     from edge.groups import first_error
     from edge.logs import configure_logging
     from edge.node import Node, NodeError
+    from edge.phone.check import phone_problems
     from edge.process import keep_private
     from edge.session.errors import SessionError
     from edge.settings import NodeSettings, SecretError, load_settings
+    from regions.catalogue import load_catalogue
     from regions.strict_yaml import ConfigError
 
     try:
@@ -55,13 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
         agents = load_agents(settings.agents)
         for spec in agents.values():
             check_agent(spec, os.environ)
+        catalogue = load_catalogue(settings.catalogue)
     except ConfigError as error:
         print(f"inland edge: {error}", file=sys.stderr)
         return 2
     except ValidationError as error:
         for problem in error.errors():
-            where = ".".join(str(part) for part in problem["loc"])
-            print(f"inland edge: --{where}: {problem['msg']}", file=sys.stderr)
+            where = "".join(f"--{part}: " for part in problem["loc"])
+            print(f"inland edge: {where}{problem['msg']}", file=sys.stderr)
+        return 2
+    wrong = () if settings.sip is None else phone_problems(settings.sip, catalogue, agents)
+    for line in wrong:
+        print(f"inland edge: {arguments.config}: {line}", file=sys.stderr)
+    if wrong:
         return 2
     if arguments.check:
         print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
