@@ -21,6 +21,7 @@ from edge.patience import PatientJournal
 from edge.realtime import (
     Event,
     HangUpRequest,
+    Pressed,
     Refused,
     SessionFacts,
     StopSpeaking,
@@ -150,6 +151,7 @@ class Call:
             tasks = [
                 group.create_task(self._guard(self._converse())),
                 group.create_task(self._guard(self._listener.run())),
+                group.create_task(self._guard(self._conversation.floor.watch_keys())),
                 group.create_task(self._guard(self._watch_leg())),
                 group.create_task(self._guard(self._stay_alive())),
                 group.create_task(self._guard(self._limit())),
@@ -174,7 +176,8 @@ class Call:
     def _wire(self) -> None:
         self._leg.on_audio = self._listener.feed
         self._leg.on_message = self._on_message
-        self._listener.on_event = self._conversation.on_caller
+        self._leg.on_digit = self._conversation.floor.pressed
+        self._listener.on_event = self._conversation.floor.on_caller
 
     async def _guard(self, work: Awaitable[None]) -> None:
         """Run a part of the call; its failure ends this call and no other."""
@@ -222,7 +225,9 @@ class Call:
         request = parse_client_event(message)
         match request:
             case Typed(text):
-                self._conversation.typed(text)
+                self._conversation.floor.typed(text)
+            case Pressed(key):
+                self._conversation.floor.pressed(key)
             case StopSpeaking():
                 self._conversation.stop_speaking()
             case UpdateSession():

@@ -20,7 +20,6 @@ from edge.clock import Clock
 from edge.dialog.conductor import Conductor
 from edge.events import (
     Act,
-    CallerEvent,
     Expect,
     Handover,
     HandoverTarget,
@@ -77,12 +76,13 @@ class Conversation:
         self._metrics = metrics
         self._handovers = handovers
         self._turns = turns
-        self._floor = Floor(
+        self.floor = Floor(
             publish,
             clock,
             on_interrupt=self._interrupt,
             on_hearing=partial(self._set_state, "hearing"),
         )
+        """What the caller does goes here."""
         self._exchange: Exchange | None = None
         self._thinking: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
@@ -107,7 +107,7 @@ class Conversation:
                 await self._hand_over(*self._handing)
                 continue
             self._set_state("listening")
-            heard = await self._floor.next(self._conductor.silence_seconds)
+            heard = await self.floor.next(self._conductor.silence_seconds)
             turn = self._turns + 1
             acts = (
                 self._conductor.quiet(turn)
@@ -116,16 +116,6 @@ class Conversation:
             )
             await self._take_turn(acts, heard)
         return self._ending
-
-    # --- what the caller does (called from the media path, never blocks) ---------------------
-
-    def on_caller(self, happened: CallerEvent) -> None:
-        """The listener heard something."""
-        self._floor.on_caller(happened)
-
-    def typed(self, text: str) -> None:
-        """The caller typed instead of speaking."""
-        self._floor.typed(text)
 
     def stop_speaking(self) -> None:
         """The client asked the agent to be silent."""
@@ -154,7 +144,7 @@ class Conversation:
         """
         self._handing = None
         self._set_state("transferring")
-        with self._floor.away():
+        with self.floor.away():
             missed = await self._handovers.attempt(handover, target)
         if missed is None:
             self._ending = "handover"
@@ -202,6 +192,7 @@ class Conversation:
                 await self._say(act, exchange, group)
             case Expect(expectation):
                 self._step = expectation.name
+                self.floor.keys_wanted = expectation.keys
                 exchange.expectation = expectation
                 if not exchange.answers or exchange.answers[-1].first_played_at is not None:
                     self._listen(exchange)
@@ -273,7 +264,7 @@ class Conversation:
     async def _next_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> None:
         """Begin an answer, after the one before and after a caller who is speaking."""
         await self._play_out(exchange)
-        await self._floor.free()
+        await self.floor.free()
         exchange.cut = False
         exchange.answers.append(self._begin_answer(exchange, group))
 

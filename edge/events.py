@@ -22,11 +22,13 @@ class Expectation:
 
     ``grammar`` lists the sentences that make sense now; a grammar recogniser hears nothing else.
     A free-speech recogniser takes ``phrases`` as bias and the dialog spots the meaning in the text.
+    So many ``keys`` of a telephone are a whole answer; 0 when their number is not known.
     """
 
     name: str
     grammar: Grammar
     phrases: tuple[str, ...] = ()
+    keys: int = 0
 
 
 # --- the caller ------------------------------------------------------------------------------
@@ -62,6 +64,8 @@ class Heard:
     ended_at: float
     decided_at: float
     recognised_at: float
+    keyed: bool = False
+    """``text`` is what was keyed in: figures, possibly a secret."""
 
 
 CallerEvent: TypeAlias = SpeechStarted | Partial | Heard

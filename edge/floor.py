@@ -11,6 +11,7 @@ from typing import assert_never
 
 from edge.clock import Clock
 from edge.events import CallerEvent, Heard, Partial, SpeechStarted
+from edge.keypad import Keypad
 from edge.realtime import Event, event
 
 WAITING = 16
@@ -18,7 +19,8 @@ WAITING = 16
 
 
 class Floor:
-    """Called from the media path, so nothing here blocks but :meth:`next` and :meth:`free`.
+    """Called from the media path, so nothing blocks but :meth:`next`, :meth:`free` and
+    :meth:`watch_keys`.
 
     ``on_interrupt`` is called as soon as the caller does anything, ``on_hearing`` when the agent
     is to be seen listening to it.
@@ -43,6 +45,11 @@ class Floor:
         self._item = ""
         self._away = False
         self._back_at = -math.inf
+        self._keypad = Keypad()
+        self._pressed = asyncio.Event()
+        self._keys_began_at: float | None = None
+        self.keys_wanted = 0
+        """Keys that are a whole entry where the dialog stands; 0 when it does not know."""
 
     # --- what the dialog asks ------------------------------------------------------------------
 
@@ -106,6 +113,43 @@ class Floor:
         self._begin()
         self._on_interrupt()
         self._finished(Heard(text, True, 1.0, now, now, now, now))
+
+    def pressed(self, key: str) -> None:
+        """The caller pressed a key of their telephone: it interrupts as speech does."""
+        now = self._clock.monotonic()
+        if self._keys_began_at is None:
+            self._keys_began_at = now
+            self._begin()
+            self._on_interrupt()
+            if not self._away:
+                self._on_hearing()
+        self._entered(self._keypad.press(key, now, self.keys_wanted))
+        self._pressed.set()
+
+    async def watch_keys(self) -> None:
+        """End entries that no key ends. Never returns; belongs in the call's task group."""
+        while True:
+            due = self._keypad.due
+            left = None if due is None else max(0.0, due - self._clock.monotonic())
+            try:
+                async with asyncio.timeout(left):
+                    await self._pressed.wait()
+                self._pressed.clear()
+            except TimeoutError:
+                self._entered(self._keypad.poll(self._clock.monotonic()))
+
+    def _entered(self, keys: str | None) -> None:
+        """An entry is over. A client is told how long it is and no more: it may be a secret."""
+        began_at = self._keys_began_at
+        if keys is None or began_at is None:
+            return
+        self._keys_began_at = None
+        if not keys:
+            self._free.set()
+            return
+        now = self._clock.monotonic()
+        self._publish(event("inland.dtmf.received", item_id=self._item, count=len(keys)))
+        self._deliver(Heard(keys, True, 1.0, began_at, now, now, now, keyed=True))
 
     def _begin(self) -> None:
         self._item = f"item_{secrets.token_hex(8)}"

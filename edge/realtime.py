@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from edge.events import JsonValue, Turn, TurnTimings
+from edge.keypad import KEYS
 
 MAX_TYPED = 500
 """Longest typed sentence, characters."""
@@ -59,7 +60,7 @@ def session_object(facts: SessionFacts) -> dict[str, JsonValue]:
 def session_created(facts: SessionFacts) -> Event:
     """The first event of a call."""
     turns: list[JsonValue] = [
-        {"number": turn.number, "caller": turn.caller, "agent": turn.agent}
+        {"number": turn.number, "caller": _shown(turn.caller), "agent": turn.agent}
         for turn in facts.history[-MAX_HISTORY:]
     ]
     return event(
@@ -77,6 +78,11 @@ def session_created(facts: SessionFacts) -> Event:
             "turns": turns,
         },
     )
+
+
+def _shown(caller: str) -> str:
+    """What was keyed in may be a secret: a history shows how long it was."""
+    return f"({len(caller)} keys)" if caller.isdecimal() else caller
 
 
 def turn_timings(timings: TurnTimings) -> Event:
@@ -117,6 +123,13 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressed:
+    """The caller pressed a key of a telephone's keypad."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopSpeaking:
     """The agent is to fall silent."""
 
@@ -139,7 +152,7 @@ class Refused:
     message: str
 
 
-ClientEvent: TypeAlias = Typed | StopSpeaking | UpdateSession | HangUpRequest | Refused
+ClientEvent: TypeAlias = Typed | Pressed | StopSpeaking | UpdateSession | HangUpRequest | Refused
 
 
 def parse_client_event(message: Event) -> ClientEvent:
@@ -147,6 +160,8 @@ def parse_client_event(message: Event) -> ClientEvent:
     match message.get("type"):
         case "conversation.item.create":
             return _typed(message.get("item"))
+        case "inland.dtmf":
+            return _pressed(message.get("digit"))
         case "response.cancel" | "output_audio_buffer.clear":
             return StopSpeaking()
         case "session.update":
@@ -157,6 +172,12 @@ def parse_client_event(message: Event) -> ClientEvent:
             return Refused("unknown_event", f"events of type {kind[:64]!r} are not understood")
         case _:
             return Refused("bad_event", "an event is a JSON object with a string 'type'")
+
+
+def _pressed(digit: JsonValue) -> ClientEvent:
+    if isinstance(digit, str) and digit in KEYS:
+        return Pressed(digit)
+    return Refused("bad_digit", "digit is one of 0 to 9, '*', '#', 'A' to 'D'")
 
 
 def _typed(item: JsonValue) -> ClientEvent:

@@ -22,6 +22,9 @@ Address = Annotated[
 ]
 """``https://host[:port][/path]``, without user, query or fragment."""
 ArgumentValue: TypeAlias = str | int | float | bool
+KeypadKey = Annotated[str, StringConstraints(pattern=r"^[0-9]$")]
+HUMAN = "human"
+"""The key for a person, whatever the words for one are."""
 HERE = "here"
 """The region of the node itself."""
 
@@ -208,8 +211,16 @@ class AgentSpec(Strict):
     model: Model | None = None
     silence: Silence = Silence()
     escalation: Escalation = Escalation()
+    keys: dict[KeypadKey, Phrase] = Field(default_factory=dict, max_length=10)
+    """What a key of the telephone stands for where no figures are asked: a phrase as if it were
+    said, or ``human``."""
     latency_budget_ms: int = Field(default=500, ge=100, le=10_000)
     """End of the caller's speech to the first audio; slower answers are counted as such."""
+
+    def phrase_of(self, keys: str) -> str | None:
+        """What these keys stand for, or None."""
+        phrase = self.keys.get(keys)
+        return self.escalation.words[0] if phrase == HUMAN else phrase
 
     @model_validator(mode="after")
     def _tools_exist(self) -> Self:

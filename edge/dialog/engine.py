@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from edge.dialog import phrasing
 from edge.dialog.agent import AgentSpec, ArgumentValue, Intent, arguments_for
@@ -83,6 +84,8 @@ class Engine:
             return self._goodbye(state)
         state = state.but(handing=False)
         asked = self._asked(state)
+        if heard.keyed:
+            heard = replace(heard, text=self._keyed(state, asked, heard.text))
         moment = Moment(self._today(), state.part)
         meaning = understand(self.expectation(state).grammar, heard, asked, moment)
         if meaning is None:
@@ -139,6 +142,13 @@ class Engine:
                 return f"What should I change: {phrasing.either(labels)}?"
             case _:
                 return self._spec.flow.ask
+
+    def _keyed(self, state: FlowState, asked: Slot | None, keys: str) -> str:
+        """A key is as good as its phrase, unless figures are asked and these may be the answer."""
+        figures = asked is not None and asked.keys[1] and not state.rescue
+        if asked is not None and figures and len(keys) >= asked.keys[0]:
+            return keys
+        return self._spec.phrase_of(keys) or keys
 
     # --- what the words mean -------------------------------------------------------------------
 

@@ -74,7 +74,12 @@ class Expectations:
         answers += self._answers(state)
         polite = Tail(one_of(("please", "thanks", "thank you")))
         root = Seq((Alt((*answers, *self._commands)), polite))
-        return Expectation(name, Grammar(name, root), self.suggestions(state))
+        return Expectation(name, Grammar(name, root), self.suggestions(state), self._keys(state))
+
+    def _keys(self, state: FlowState) -> int:
+        if state.mode == "slot" and not state.rescue and self._asked(state).keys[1]:
+            return self._asked(state).keys[1]
+        return 1 if self._spec.keys else 0
 
     def _answers(self, state: FlowState) -> Iterator[Node]:
         match state.mode:

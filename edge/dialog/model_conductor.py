@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -25,6 +26,7 @@ from edge.dialog.tools import ToolRequest, ToolRunner, parameters_schema
 from edge.events import (
     TRANSFER_TOOL,
     Act,
+    Expect,
     Handover,
     HangUp,
     Heard,
@@ -110,7 +112,7 @@ class ModelConductor:
         yield self._say(phrasing.BACK)
         if running is None:
             yield self._say(again or last.agent or phrasing.GO_ON)
-            yield self._flow.listen()
+            yield self._listen()
             return
         async with aclosing(self._answer(turn, None)) as acts:
             async for act in acts:
@@ -157,7 +159,7 @@ class ModelConductor:
             yield HangUp("idle")
             return
         yield self._say(phrasing.STILL_THERE)
-        yield self._flow.listen()
+        yield self._listen()
 
     def played(self, text: str, complete: bool) -> None:
         """The memory keeps what was heard of the last answer."""
@@ -209,7 +211,7 @@ class ModelConductor:
                     async for act in acts:
                         yield act
             if heard is not None:
-                self._exchanges.begin(heard.text if heard.understood else "(not intelligible)")
+                self._exchanges.begin(self._told(heard))
             async with aclosing(self._rounds(turn)) as rounds:
                 async for act in rounds:
                     acted = True
@@ -252,7 +254,7 @@ class ModelConductor:
                 break
         if not self._exchanges.last.said:
             yield self._say(phrasing.NOT_UNDERSTOOD)
-        yield self._flow.listen()
+        yield self._listen()
 
     async def _speak(self, asked: list[ToolAsked]) -> AsyncGenerator[Say, None]:
         """One round of the model: its words, clause by clause; its calls go to ``asked``."""
@@ -289,6 +291,17 @@ class ModelConductor:
         async with aclosing(acts) as found:
             async for act in found:
                 yield self._say(act.text) if isinstance(act, Say) else act
+
+    def _listen(self) -> Expect:
+        """The flow's expectation, but only a model knows how many keys it asked for."""
+        return Expect(replace(self._flow.listen().expectation, keys=0))
+
+    def _told(self, heard: Heard) -> str:
+        """What the caller did, as the model reads it."""
+        if heard.keyed:
+            phrase = self._spec.phrase_of(heard.text)
+            return f"(pressed {heard.text}: {phrase})" if phrase else f"(pressed {heard.text})"
+        return heard.text if heard.understood else "(not intelligible)"
 
     def _say(self, text: str) -> Say:
         exchange = self._exchanges.last

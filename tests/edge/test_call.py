@@ -142,11 +142,12 @@ class Stage:
         self.listener = FakeListener()
         self.mouth = FakeMouth()
         self.journal = FakeJournal()
+        self.conductor = ScriptedConductor(acts or (Say("good morning"),))
         self.call = Call(
             WHO,
             leg=self.leg,
             journal=cast(Journal, self.journal),
-            conductor=ScriptedConductor(acts or (Say("good morning"),)),
+            conductor=self.conductor,
             listener=cast(Listener, self.listener),
             speaker=cast(Speaker, self.mouth),
             resume=ResumeGrant("rs_token", 1_790_086_400),

@@ -231,9 +231,9 @@ class Talk:
                 await self.changed.wait()
 
     def says(self, text: str, *, began_at: float = 100.0) -> None:
-        self.conversation.on_caller(SpeechStarted(100.0))
-        self.conversation.on_caller(Partial(text))
-        self.conversation.on_caller(self.heard(text, began_at=began_at))
+        self.conversation.floor.on_caller(SpeechStarted(100.0))
+        self.conversation.floor.on_caller(Partial(text))
+        self.conversation.floor.on_caller(self.heard(text, began_at=began_at))
 
     @staticmethod
     def heard(text: str, *, began_at: float = 100.0) -> Heard:
@@ -299,11 +299,11 @@ async def test_barge_in_cuts_the_answer_and_keeps_what_was_heard() -> None:
     async with talking(conductor) as (talk, _):
         answer = await talk.mouth.answers.get()
         answer.play(2)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         done = await talk.until("response.done")
         assert done["response"]["status"] == "cancelled"
         assert "output_audio_buffer.cleared" in talk.types()
-        talk.conversation.on_caller(Heard("stop", True, 1.0, 99.0, 100.0, 100.0, 100.0))
+        talk.conversation.floor.on_caller(Heard("stop", True, 1.0, 99.0, 100.0, 100.0, 100.0))
         (await talk.mouth.answers.get()).play()
         await talk.until("response.done", 2)
     assert talk.memory.turns[0].agent == "one two"
@@ -317,7 +317,7 @@ async def test_notice_that_may_not_be_interrupted_is_played_to_its_end() -> None
     async with talking(conductor) as (talk, _):
         answer = await talk.mouth.answers.get()
         answer.play(1)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         answer.play()
         done = await talk.until("response.done")
     assert done["response"]["status"] == "completed"
@@ -329,13 +329,13 @@ async def test_notice_stays_whole_although_a_question_follows_it() -> None:
     async with talking(ScriptedConductor(acts, [])) as (talk, _):
         notice = await talk.mouth.answers.get()
         notice.play(1)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         assert talk.mouth.answers.empty()
         notice.play()
-        talk.conversation.on_caller(Heard("hello", True, 1.0, 99.0, 100.0, 100.0, 100.0))
+        talk.conversation.floor.on_caller(Heard("hello", True, 1.0, 99.0, 100.0, 100.0, 100.0))
         question = await talk.mouth.answers.get()
         question.play(2)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         done = await talk.until("response.done")
         assert done["response"]["status"] == "cancelled"
     assert talk.memory.turns[0].agent == "this call is recorded how can"
@@ -359,11 +359,11 @@ async def test_running_tool_survives_barge_in_and_its_answer_waits_for_the_calle
         filler = await talk.mouth.answers.get()
         filler.play(1)
         await talk.until("response.function_call_arguments.done")
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         conductor.gate.set()
         await talk.until("inland.tool.result")
         assert talk.mouth.answers.empty(), "the agent spoke while the caller did"
-        talk.conversation.on_caller(Heard("thanks", True, 1.0, 99.0, 100.0, 100.0, 100.0))
+        talk.conversation.floor.on_caller(Heard("thanks", True, 1.0, 99.0, 100.0, 100.0, 100.0))
         (await talk.mouth.answers.get()).play()
         (await talk.mouth.answers.get()).play()
         assert await task == "completed"
@@ -450,7 +450,7 @@ async def test_typed_words_are_answered_like_spoken_ones() -> None:
     conductor = ScriptedConductor([Say("hello")], [Say("noted")])
     async with talking(conductor) as (talk, _):
         (await talk.mouth.answers.get()).play()
-        talk.conversation.typed("yes")
+        talk.conversation.floor.typed("yes")
         (await talk.mouth.answers.get()).play()
         await talk.until("response.done", 2)
     assert conductor.given == ["open", "yes"]
@@ -459,8 +459,8 @@ async def test_typed_words_are_answered_like_spoken_ones() -> None:
 async def test_timings_add_up_to_the_time_from_last_word_to_first_audio() -> None:
     conductor = ScriptedConductor([], [Say("noted")])
     async with talking(conductor) as (talk, _):
-        talk.conversation.on_caller(SpeechStarted(99.0))
-        talk.conversation.on_caller(Heard("yes", True, 1.0, 99.0, 99.7, 99.9, 99.95))
+        talk.conversation.floor.on_caller(SpeechStarted(99.0))
+        talk.conversation.floor.on_caller(Heard("yes", True, 1.0, 99.0, 99.7, 99.9, 99.95))
         (await talk.mouth.answers.get()).play()
         timings = await talk.until("inland.turn.timings")
     assert (timings["endpoint"], timings["recognise"], timings["think"]) == (200.0, 50.0, 50.0)

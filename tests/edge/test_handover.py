@@ -90,12 +90,12 @@ async def test_nothing_said_while_somebody_is_called_is_answered_afterwards() ->
         await asked(talk)
         for _ in range(40):  # music, a recorded voice
             talk.says("your call is important to us", began_at=100.0)
-        talk.conversation.typed("hello")
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.typed("hello")
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         talk.clock.advance(5.0)
         talk.line.answer.put_nowait(BUSY)
         await talk.until("inland.transfer.failed")
-        talk.conversation.on_caller(talk.heard("still the music", began_at=100.0))
+        talk.conversation.floor.on_caller(talk.heard("still the music", began_at=100.0))
         (await talk.mouth.answers.get()).play()
         await talk.until("response.done", 2)
         talk.says("are you there", began_at=105.5)
@@ -109,11 +109,11 @@ async def test_agent_waits_for_a_caller_who_speaks_as_the_transfer_fails() -> No
     conductor = ScriptedConductor(PUT_THROUGH, [Say("nobody there")])
     async with talking(conductor) as (talk, _):
         await asked(talk)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         talk.line.answer.put_nowait(BUSY)
         await talk.until("response.created", 2)
         assert talk.mouth.answers.empty(), "the agent spoke while the caller did"
-        talk.conversation.on_caller(talk.heard("hello", began_at=99.0))
+        talk.conversation.floor.on_caller(talk.heard("hello", began_at=99.0))
         (await talk.mouth.answers.get()).play()
         await talk.until("response.done", 2)
 
@@ -136,9 +136,9 @@ async def test_announcement_is_for_lines_that_transfer_and_is_heard_whole() -> N
         (await talk.mouth.answers.get()).play()
         announcement = await talk.mouth.answers.get()
         announcement.play(1)
-        talk.conversation.on_caller(SpeechStarted(100.0))
+        talk.conversation.floor.on_caller(SpeechStarted(100.0))
         assert talk.line.requests.empty()
-        talk.conversation.on_caller(talk.heard("yes"))
+        talk.conversation.floor.on_caller(talk.heard("yes"))
         announcement.play()
         async with asyncio.timeout(10):
             await talk.line.requests.get()

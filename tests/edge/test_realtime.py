@@ -8,16 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.events import Turn
 from edge.realtime import (
     MAX_TYPED,
     Event,
     HangUpRequest,
+    Pressed,
     Refused,
+    SessionFacts,
     StopSpeaking,
     Typed,
     UpdateSession,
     function_call,
     parse_client_event,
+    session_created,
 )
 
 JSON = st.recursive(
@@ -53,6 +57,26 @@ def test_unusable_typed_text_is_refused(text: object) -> None:
 )
 def test_known_events_are_understood(kind: str, expected: object) -> None:
     assert parse_client_event({"type": kind}) == expected
+
+
+@pytest.mark.parametrize("digit", [*"0123456789*#ABCD"])
+def test_a_key_of_a_telephone_is_understood(digit: str) -> None:
+    assert parse_client_event({"type": "inland.dtmf", "digit": digit}) == Pressed(digit)
+
+
+@pytest.mark.parametrize("digit", ["", "12", "x", "a", 5, None, "\u0664"])
+def test_anything_else_is_no_key(digit: object) -> None:
+    refused = parse_client_event({"type": "inland.dtmf", "digit": digit})  # type: ignore[dict-item]
+    assert isinstance(refused, Refused)
+    assert refused.code == "bad_digit"
+
+
+def test_history_shows_how_much_was_keyed_in_and_not_what() -> None:
+    turns = (Turn(1, "4592", "thank you", False, 0.0), Turn(2, "4 weeks", "", False, 0.0))
+    facts = SessionFacts("s", "a", "en-US", "c", "r", "n", "p", ("eea",), "rs_", 0, True, turns)
+    told = session_created(facts)["inland"]
+    assert isinstance(told, dict)
+    assert [turn["caller"] for turn in told["turns"]] == ["(4 keys)", "4 weeks"]
 
 
 @given(st.dictionaries(st.sampled_from(["type", "item", "x"]) | st.text(), JSON))

@@ -96,6 +96,11 @@ class SlotBase(Strict):
         return False
 
     @property
+    def keys(self) -> tuple[int, int]:
+        """Fewest and most keys of a telephone that are an answer; ``(0, 0)``: keys are none."""
+        return (0, 0)
+
+    @property
     @abstractmethod
     def suggestions(self) -> tuple[str, ...]:
         """What to suggest: ``examples`` or the kind's own."""

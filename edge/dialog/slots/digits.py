@@ -46,6 +46,10 @@ class DigitsSlot(SlotBase):
         return True
 
     @property
+    def keys(self) -> tuple[int, int]:
+        return (self.least, self.most)
+
+    @property
     def suggestions(self) -> tuple[str, ...]:
         return self.examples or (" ".join(UNITS[1 + n % 9] for n in range(self.least)),)
 

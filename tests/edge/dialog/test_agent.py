@@ -138,3 +138,28 @@ def _with_escalation(tmp_path: Path, escalation: str) -> Path:
     kept = rest[rest.index("latency_budget_ms") :]
     path.write_text(f"{head}escalation: {escalation}\n{kept}", encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("keys", "cure"),
+    [
+        ('{"1": yes}', "yes"),
+        ('{"12": "yes"}', "keys"),
+        ('{"#": "yes"}', "keys"),
+        ('{"1": "Yes!"}', "keys"),
+    ],
+)
+def test_a_key_stands_for_one_phrase(tmp_path: Path, keys: str, cure: str) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"{GOOD}keys: {keys}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=cure):
+        load_agent(path)
+
+
+def test_keys_of_an_agent_file_are_phrases_and_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(f'{GOOD}keys: {{"1": "yes", "0": human}}\n', encoding="utf-8")
+    spec = load_agent(path)
+    assert spec.phrase_of("1") == "yes"
+    assert spec.phrase_of("0") == spec.escalation.words[0]
+    assert spec.phrase_of("10") is None
