@@ -1,0 +1,1 @@
+"""Real peers: sipp, baresip and Kamailio, each as a process of its own on loopback."""

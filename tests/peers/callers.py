@@ -1,0 +1,121 @@
+"""sipp as the calling side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.peers.scenarios import (
+    PORT,
+    SAME,
+    STREAM_PORT,
+    Scenario,
+    inside,
+    outside,
+    response,
+    sdp,
+)
+
+
+def talks(seconds: float = 1.0, *, capture: Path | None = None) -> Scenario:
+    """Call, be there for some seconds while a capture plays, BYE."""
+    scenario = _called(Scenario("talks"))
+    if capture is not None:
+        scenario.play(capture)
+    return _hangs_up(scenario.pause(seconds), 2)
+
+
+def streams(raw: Path, seconds: float = 1.0) -> Scenario:
+    """The same with raw PCMU from sipp's own pacing; takes no root."""
+    scenario = _called(Scenario("streams"), STREAM_PORT).stream(raw).pause(seconds)
+    return _hangs_up(scenario.hush(), 2)
+
+
+def waits_for_bye(*, capture: Path | None = None) -> Scenario:
+    """Call, and wait for the far end to end it."""
+    scenario = _called(Scenario("waits for BYE"))
+    if capture is not None:
+        scenario.play(capture)
+    return scenario.receive("BYE").send(response(200, "OK", tag=False))
+
+
+def offers_late(seconds: float = 0.5) -> Scenario:
+    """INVITE without an offer; the answer is in the ACK (RFC 3261 section 13.2.1)."""
+    scenario = Scenario("offers late").send(outside("INVITE"), retransmits=True)
+    _ringing(scenario).receive(200, routes=True)
+    scenario.send(inside("ACK", 1, body=sdp())).pause(seconds)
+    return _hangs_up(scenario, 2)
+
+
+def gives_up(rings: float = 0.5, status: int = 180) -> Scenario:
+    """CANCEL once it has rung for some seconds."""
+    scenario = Scenario("gives up").send(outside("INVITE", body=sdp()), retransmits=True)
+    scenario.receive(100, optional=True).receive(status).pause(rings)
+    scenario.send(outside("CANCEL", via=SAME), retransmits=True).receive(200).receive(487)
+    return scenario.send(outside("ACK", via=SAME))
+
+
+def holds(seconds: float = 0.5) -> Scenario:
+    """Hold and resume by re-INVITE, then BYE."""
+    scenario = _called(Scenario("holds")).pause(seconds)
+    for number, direction in ((2, "sendonly"), (3, "sendrecv")):
+        body = sdp(direction, version=number)
+        scenario.send(inside("INVITE", number, body=body), retransmits=True)
+        scenario.receive(100, optional=True).receive(200)
+        scenario.send(inside("ACK", number)).pause(seconds)
+    return _hangs_up(scenario, 4)
+
+
+def is_refused(status: int) -> Scenario:
+    """Call, and be refused in that way."""
+    scenario = Scenario(f"is refused with {status}")
+    scenario.send(outside("INVITE", body=sdp()), retransmits=True)
+    scenario.receive(100, optional=True).receive(180, optional=True).receive(status)
+    return scenario.send(outside("ACK", via=SAME))
+
+
+def is_transferred(status: int = 200, reason: str = "OK") -> Scenario:
+    """Accept a REFER and say how the new call went (RFC 3515), then take the BYE.
+
+    The new call is only told of: for a third party that really rings use baresip. When it went
+    badly the call goes on, and ends with our BYE.
+    """
+    scenario = _called(Scenario("is transferred")).receive("REFER")
+    scenario.send(response(202, "Accepted", tag=False))
+    for number, said, state in (
+        (2, "SIP/2.0 100 Trying", "active;expires=60"),
+        (3, f"SIP/2.0 {status} {reason}", "terminated;reason=noresource"),
+    ):
+        headers = ["Event: refer", f"Subscription-State: {state}"]
+        headers.append("Content-Type: message/sipfrag;version=2.0")
+        scenario.send(inside("NOTIFY", number, body=said + "\n", headers=headers), retransmits=True)
+        scenario.receive(200)
+    if status < 300:
+        return scenario.receive("BYE").send(response(200, "OK", tag=False))
+    return _hangs_up(scenario.pause(0.5), 4)
+
+
+def asks_options() -> Scenario:
+    """OPTIONS outside any call."""
+    return Scenario("asks").send(outside("OPTIONS"), retransmits=True).receive(200)
+
+
+def loses_its_ack() -> Scenario:
+    """Take the 200 a second time before it is acknowledged: it must be sent again."""
+    scenario = Scenario("loses its ACK").send(outside("INVITE", body=sdp()), retransmits=True)
+    _ringing(scenario).receive(200, routes=True).receive(200)
+    return _hangs_up(scenario.send(inside("ACK", 1)).pause(0.3), 2)
+
+
+def _called(scenario: Scenario, port: str = PORT) -> Scenario:
+    scenario.send(outside("INVITE", body=sdp(port=port)), retransmits=True)
+    return _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1))
+
+
+def _ringing(scenario: Scenario) -> Scenario:
+    for status in (100, 180, 183):
+        scenario.receive(status, optional=True)
+    return scenario
+
+
+def _hangs_up(scenario: Scenario, number: int) -> Scenario:
+    return scenario.send(inside("BYE", number), retransmits=True).receive(200)

@@ -1,0 +1,129 @@
+"""A peer as a process: started, read, stopped by its id."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+import pytest
+
+HOST = "127.0.0.1"
+HOST6 = "::1"
+
+
+def installed(program: str, package: str) -> str:
+    """Its path; skips the test when it is missing."""
+    for folder in (None, "/usr/sbin"):
+        if found := shutil.which(program, path=folder):
+            return found
+    pytest.skip(f"{program} is not installed (Debian: {package})")
+
+
+def free_ports(count: int, host: str = HOST) -> int:
+    """The first of ``count`` ports in a row that neither UDP nor TCP uses; it is even."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(200):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError, OverflowError):
+            probe = held.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+            first = port + 1 if port % 2 else port + 2
+            for number in range(first, first + count):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    held.enter_context(socket.socket(family, kind)).bind((host, number))
+            return first
+    raise AssertionError("no free ports in a row")
+
+
+async def until(holds: Callable[[], bool], what: str, within: float = 10.0) -> None:
+    """Wait for a state that nobody announces; fails with ``what`` was awaited."""
+    deadline = asyncio.get_running_loop().time() + within
+    while not holds():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {within} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+class Program:
+    """One program from ``async with`` to its end; what it prints goes to ``<name>.log``."""
+
+    def __init__(self, arguments: Sequence[str | Path], folder: Path, name: str) -> None:
+        self._arguments = [str(argument) for argument in arguments]
+        self._folder = folder
+        self._log = folder / f"{name}.log"
+        self._process: asyncio.subprocess.Process | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """What it has printed, for assertions and for whoever reads a failure."""
+        return self._log.read_text(errors="replace") if self._log.is_file() else ""
+
+    async def __aenter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._arguments,
+                cwd=self._folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            await self._ready()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    async def ended(self, within: float = 30.0) -> int:
+        """Wait for it to end by itself; its exit status."""
+        assert self._process is not None, "not started"
+        async with asyncio.timeout(within):
+            return await self._process.wait()
+
+    async def _ready(self) -> None:
+        """Overridden by who can say."""
+
+    async def _bound(self, port: int, within: float = 10.0) -> None:
+        """Wait for it to have a socket on a port."""
+
+        def bound() -> bool:
+            assert self._process is not None
+            assert self._process.returncode is None, f"ended at once: {self.output[-2000:]}"
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                connections = psutil.Process(self.pid).net_connections("inet")
+                return any(c.laddr and c.laddr.port == port for c in connections)
+            return False
+
+        await until(bound, f"{self._arguments[0]} on its port", within)
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(3.0):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
