@@ -102,3 +102,15 @@ async def post_route(
     """Ask for a place; returns status and body."""
     async with client.post("/v1/route", json=body, headers=headers or CLINIC) as answer:
         return answer.status, await answer.json(content_type=None)
+
+
+async def post_phone_route(
+    client: aiohttp.ClientSession, body: Any, region: str = "eu-central-1", node: str = "n"
+) -> tuple[int, dict[str, Any]]:
+    """Ask, as a node of ``region``, where a phone call may be; returns status and body."""
+    async with client.post(
+        f"/v1/nodes/{node}/route",
+        json=body,
+        headers={"Authorization": f"Bearer {node_secret(region)}"},
+    ) as answer:
+        return answer.status, await answer.json(content_type=None)

@@ -32,6 +32,17 @@ ROUTE = st.fixed_dictionaries(
         "media": JSON | st.just("webrtc"),
     },
 )
+COUNTRY = JSON | st.sampled_from(("DE", "US", "XX", "de"))
+PHONE_ROUTE = st.fixed_dictionaries(
+    {},
+    optional={
+        "tenant": JSON | st.just("demo-clinic"),
+        "agent": JSON | st.just("clinic-reception"),
+        "dialled_country": COUNTRY,
+        "caller_country": COUNTRY,
+        "media": JSON | st.just("sip"),
+    },
+)
 BEAT = st.fixed_dictionaries(
     {
         "node": JSON | st.just("n"),
@@ -44,7 +55,8 @@ BEAT = st.fixed_dictionaries(
         "draining": JSON | st.booleans(),
         "policy": JSON,
         "version": JSON,
-    }
+    },
+    optional={"sip": JSON | st.sampled_from(("sip:x", "sip:[::1]:1;transport=tls", "sip:x\r\n"))},
 )
 HEADERS = st.dictionaries(
     st.sampled_from(("Origin", "X-Forwarded-For", "CF-IPCountry", "Content-Type", "Authorization")),
@@ -138,6 +150,17 @@ def test_any_heartbeat_is_answered_below_500_and_leaves_placement_working(
     target.check("POST", f"/v1/nodes/{node}/beat", json.dumps(body).encode(), secret)
     wanted = json.dumps({"agent": "clinic-reception", "country": "DE"}).encode()
     target.check("POST", "/v1/route", wanted, CLINIC)
+
+
+@quick
+@given(
+    body=PHONE_ROUTE, region=st.sampled_from(REGIONS), node=st.sampled_from(("n", "%00", "a%2fb"))
+)
+def test_any_question_about_a_phone_call_is_answered_below_500_or_finds_no_node(
+    target: Target, body: object, region: str, node: str
+) -> None:
+    secret = {"Authorization": f"Bearer {node_secret(region)}"}
+    target.check("POST", f"/v1/nodes/{node}/route", json.dumps(body).encode(), secret)
 
 
 @quick

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from control_plane.location import Location, country_of_header, locate
+from control_plane.location import Location, country_of_header, locate, locate_phone
 from control_plane.tenants import Agent
 from tests.control_plane.helpers import CATALOGUE
 
@@ -52,6 +52,34 @@ def test_what_the_caller_says_only_ranks_when_jurisdictions_are_declared() -> No
     agent = Agent(jurisdictions=("eea",))
     found = locate(CATALOGUE, agent, requested="IN", header=None, default=None)
     assert found == Location("declared", None, ("eea",), "IN")
+
+
+def test_a_phone_caller_s_order_is_declaration_dialled_number_own_number_default() -> None:
+    fixed = Agent(country="AE")
+    decided = [
+        locate_phone(CATALOGUE, fixed, dialled="DE", caller="IN", default="IE"),
+        locate_phone(CATALOGUE, ANY, dialled="DE", caller="IN", default="AE"),
+        locate_phone(CATALOGUE, ANY, dialled=None, caller="IN", default="AE"),
+        locate_phone(CATALOGUE, ANY, dialled=None, caller=None, default="AE"),
+    ]
+    assert [found and (found.source, found.jurisdictions) for found in decided] == [
+        ("declared", ("ae",)),
+        ("dialled", ("eea",)),
+        ("caller", ("in",)),
+        ("tenant_default", ("ae",)),
+    ]
+    assert locate_phone(CATALOGUE, ANY, dialled=None, caller=None, default=None) is None
+
+
+def test_the_dialled_number_binds_alone_whatever_the_caller_s_own_number_is() -> None:
+    for caller in ("IN", "US", None):
+        found = locate_phone(CATALOGUE, ANY, dialled="DE", caller=caller, default="AE")
+        assert found == Location("dialled", "DE", ("eea",), "DE")
+
+
+def test_a_dialled_number_under_no_law_does_not_fall_through_to_the_caller_s() -> None:
+    found = locate_phone(CATALOGUE, ANY, dialled="US", caller="DE", default="DE")
+    assert found == Location("dialled", "US", (), "US")
 
 
 @pytest.mark.parametrize(
