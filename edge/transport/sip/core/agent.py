@@ -19,7 +19,12 @@ from edge.transport.sip.core.session import Session
 from edge.transport.sip.core.session_timer import too_short
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.core.timers import Timers
-from edge.transport.sip.core.transactions import Failure, ServerTransaction, TransactionLayer
+from edge.transport.sip.core.transactions import (
+    ClientTransaction,
+    Failure,
+    ServerTransaction,
+    TransactionLayer,
+)
 from edge.transport.sip.wire.digest import Credentials
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.message import Headers, Message, Request, Response
@@ -77,6 +82,11 @@ class AgentCore:
     def sessions(self) -> int:
         """Sessions of which anything is left, if only a BYE on its way."""
         return len(self._sessions)
+
+    @property
+    def live(self) -> tuple[Session, ...]:
+        """The sessions themselves."""
+        return tuple(self._sessions.values())
 
     @property
     def transactions(self) -> int:
@@ -184,6 +194,17 @@ class AgentCore:
         return Exchange(
             self._context, build, credentials, _guarded(on_response), _guarded(on_failure)
         )
+
+    def transact(
+        self,
+        request: Request,
+        destination: Destination,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Failure], None],
+    ) -> ClientTransaction:
+        """Send a request outside a dialog as it is: whoever keeps its own numbers and nonces."""
+        layer = self._context.transactions
+        return layer.request(request, destination, _guarded(on_response), _guarded(on_failure))
 
     # For the transaction layer
 
