@@ -38,12 +38,13 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """With spaces wherever the grammar allows them. Raises ``MessageError``."""
+        """With spaces wherever the grammar allows them, and of any version of SIP: one that is not
+        ours is answered too, with 505. Raises ``MessageError``."""
         sent, *parameters = split_outside(text, ";")
         name, version, rest = (*sent.replace("\t", " ").split("/", 2), "", "")[:3]
-        if name.strip().lower() != "sip" or version.strip() != "2.0":
+        if name.strip(SPACE).lower() != "sip" or not is_token(version.strip(SPACE)):
             raise MessageError("a Via is malformed")
-        transport, _, sent_by = rest.strip().partition(" ")
+        transport, _, sent_by = rest.strip(SPACE).partition(" ")
         if not is_token(transport):
             raise MessageError("a Via is malformed")
         host, port = parse_host_port(sent_by.replace(" ", ""))
