@@ -5,7 +5,6 @@ from __future__ import annotations
 from edge.phone.settings import PhoneSettings
 from edge.phone.trunk import TrunkTls
 from edge.transport.sip.net.settings import Advertised, ListenSettings, PeerTls, ServerTls
-from edge.transport.sip.wire.uri import SipUri
 
 
 def listen_settings(phone: PhoneSettings) -> ListenSettings:
@@ -16,7 +15,7 @@ def listen_settings(phone: PhoneSettings) -> ListenSettings:
         tcp=tuple((at.host, at.port) for at in listens if at.transport == "tcp"),
         tls=tuple((at.host, at.port) for at in listens if at.transport == "tls"),
         server_tls=_server_tls(phone),
-        peers=_peers(phone),
+        peers={host: _peer(trunk.tls) for host, trunk in phone.peers()},
         advertised=None if phone.advertised_host is None else Advertised(phone.advertised_host),
         trusted=tuple(network for trunk in phone.trunks for network in trunk.sources),
     )
@@ -27,16 +26,6 @@ def _server_tls(phone: PhoneSettings) -> ServerTls | None:
     if tls is None:
         return None
     return ServerTls(tls.certificate, tls.key, tls.client_ca, tls.clients)
-
-
-def _peers(phone: PhoneSettings) -> dict[str, PeerTls]:
-    """How each far end's certificate is checked, by the host that its address names."""
-    found = {}
-    registrars = [(entry.registrar, entry.trunk) for entry in phone.registrations]
-    for address, name in [(trunk.address, trunk.name) for trunk in phone.trunks] + registrars:
-        if address is not None:
-            found[SipUri.parse(address).host] = _peer(phone.trunk(name).tls)
-    return found
 
 
 def _peer(tls: TrunkTls) -> PeerTls:

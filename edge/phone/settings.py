@@ -22,7 +22,7 @@ from edge.phone.fields import (
     listen_address,
 )
 from edge.phone.numbers import country_of
-from edge.phone.trunk import HomePath, Password, Section, Trunk, TrunkTls
+from edge.phone.trunk import HomePath, Password, Section, Trunk
 from edge.transport.sip.wire.uri import SipUri
 
 CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]
@@ -148,6 +148,15 @@ class PhoneSettings(Section):
                 return trunk
         raise KeyError(name)
 
+    def peers(self) -> Iterator[tuple[str, Trunk]]:
+        """The host of every address that is called, in lower case, with the trunk it is of."""
+        for trunk in self.trunks:
+            if trunk.address is not None:
+                yield SipUri.parse(trunk.address).host, trunk
+        for entry in self.registrations:
+            if entry.registrar is not None:
+                yield SipUri.parse(entry.registrar).host, self.trunk(entry.trunk)
+
     def passwords(self) -> Iterator[tuple[str, Password]]:
         """Every place that names a password, with its key below ``sip``."""
         for index, trunk in enumerate(self.trunks):
@@ -197,8 +206,10 @@ def _contradictions(phone: PhoneSettings) -> Iterator[str]:
     yield from _networks_twice(phone.trunks)
     logins = [trunk.inbound_auth.username for trunk in phone.trunks if trunk.inbound_auth]
     yield from _twice("trunks", "inbound_auth.username", logins)
-    yield from _unknown_trunks(phone)
-    yield from _checked_twice(phone.trunks)
+    unknown = [*_unknown_trunks(phone)]
+    yield from unknown
+    if not unknown:
+        yield from _checked_twice(phone)
     yield from _dialled_twice(phone)
 
 
@@ -220,15 +231,13 @@ def _networks_twice(trunks: Sequence[Trunk]) -> Iterator[str]:
                 )
 
 
-def _checked_twice(trunks: Sequence[Trunk]) -> Iterator[str]:
+def _checked_twice(phone: PhoneSettings) -> Iterator[str]:
     """A certificate is checked by the host that was asked for."""
-    known: dict[str, tuple[str, TrunkTls]] = {}
-    for trunk in trunks:
-        if trunk.address is not None:
-            host = SipUri.parse(trunk.address).host
-            name, tls = known.setdefault(host, (trunk.name, trunk.tls))
-            if tls != trunk.tls:
-                yield f"trunks: tls: {name} and {trunk.name} differ for one host: make them one"
+    known: dict[str, Trunk] = {}
+    for host, trunk in phone.peers():
+        other = known.setdefault(host, trunk)
+        if other.tls != trunk.tls:
+            yield f"trunks: tls: {other.name} and {trunk.name} differ for one host: make them one"
 
 
 def _unknown_trunks(phone: PhoneSettings) -> Iterator[str]:

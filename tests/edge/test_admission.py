@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.admission import MAX_TOKEN, bearer, verify_route_token
+from edge.admission import MAX_TOKEN, bearer, rule_route_token, verify_route_token
 from edge.problem import EdgeRefusal
 from regions.catalogue import load_catalogue
 
@@ -149,3 +149,35 @@ def test_missing_bearer_token_is_refused(header: str | None) -> None:
 def test_long_token_is_not_looked_at() -> None:
     with pytest.raises(EdgeRefusal, match="at most"):
         bearer("Bearer " + "a" * (MAX_TOKEN + 1))
+
+
+def test_token_is_good_for_its_own_medium_only(key: OneKey) -> None:
+    for medium, other in (("sip", "webrtc"), ("webrtc", "sip")):
+        token = key.sign(med=medium)
+        for asked, verdict in ((medium, "admitted"), (other, "bad_token")):
+            try:
+                verify_route_token(
+                    token,
+                    keys=key,
+                    now=NOW,
+                    region="eu-central-1",
+                    catalogue=CATALOGUE,
+                    medium="sip" if asked == "sip" else "webrtc",
+                )
+            except EdgeRefusal as refused:
+                assert refused.code == verdict
+            else:
+                assert verdict == "admitted"
+
+
+def test_token_says_where_a_call_may_be_also_to_a_region_where_it_may_not(key: OneKey) -> None:
+    wide = {name: [*EEA, "ap-south-1"] for name in ("audio", "transcript", "variables")}
+    wide["variables"] = ["eu-west-1"]
+    ruling = rule_route_token(
+        key.sign(med="sip", reg=wide), keys=key, now=NOW, catalogue=CATALOGUE, medium="sip"
+    )
+    assert ruling.allowed == ("eu-west-1",)
+    assert ruling.admit("eu-west-1").regions["audio"] == tuple(EEA)
+    for region in ("eu-central-1", "ap-south-1"):
+        with pytest.raises(EdgeRefusal, match="wrong_region"):
+            ruling.admit(region)

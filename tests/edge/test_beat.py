@@ -44,7 +44,7 @@ def replica(status: int = 204) -> Iterator[tuple[str, queue.Queue[tuple[str, Hea
         thread.join()
 
 
-def beater(*control_planes: str, load: NodeLoad) -> Beater:
+def beater(*control_planes: str, load: NodeLoad, sip: str | None = None) -> Beater:
     return Beater(
         node="eu-central-1-a",
         region="eu-central-1",
@@ -54,6 +54,7 @@ def beater(*control_planes: str, load: NodeLoad) -> Beater:
         secret="s" * 32,
         control_planes=control_planes,
         load=lambda: load,
+        sip=sip,
     )
 
 
@@ -84,6 +85,18 @@ def test_replica_that_hangs_does_not_silence_the_others() -> None:
         beating.start()
         assert [heard.get(timeout=10)[1].sequence for _ in range(3)] == [1, 2, 3]
         beating.stop()
+
+
+def test_node_beats_its_address_for_phone_calls_and_no_key_when_it_has_none() -> None:
+    """A control plane of the version before refuses keys that it does not know."""
+    for address in ("sip:eu-central-1.example.org", None):
+        with replica() as (base, heard):
+            beating = beater(base, load=NodeLoad(1, 0, False), sip=address)
+            beating.start()
+            _, beat = heard.get(timeout=10)
+            beating.stop()
+        assert beat.sip == address
+        assert ("sip" in beat.model_fields_set) == (address is not None)
 
 
 def test_last_beat_tells_that_the_node_drains() -> None:
