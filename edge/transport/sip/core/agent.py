@@ -93,6 +93,11 @@ class AgentCore:
         """Transactions that are alive."""
         return self._context.transactions.active
 
+    @property
+    def layer(self) -> TransactionLayer:
+        """For those who send requests of their own outside dialogs."""
+        return self._context.transactions
+
     # From the wire
 
     def receive(self, message: Message, flow: Flow) -> None:

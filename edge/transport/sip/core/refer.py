@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import quote
 
 from edge.transport.sip.core.context import Header
 from edge.transport.sip.core.dialog import Dialog
@@ -14,18 +13,24 @@ from edge.transport.sip.core.timers import Timer
 from edge.transport.sip.core.transactions import ServerTransaction
 from edge.transport.sip.core.usage import InviteUsage, Outcome
 from edge.transport.sip.wire.errors import MessageError
-from edge.transport.sip.wire.message import Response
+from edge.transport.sip.wire.extras.refer_to import ReferTo
+from edge.transport.sip.wire.extras.replaces import Replaces
+from edge.transport.sip.wire.extras.sipfrag import SIPFRAG, format_sipfrag, parse_sipfrag
+from edge.transport.sip.wire.message import Request, Response
 from edge.transport.sip.wire.values import NameAddr
 
-SIPFRAG = "message/sipfrag"
 
+def refer_to(target: str, replaced: Dialog | None) -> str:
+    """The Refer-To for ``target``, a URI that may have headers; with ``replaced`` its call takes
+    our place in that dialog. The tags are as the far end there sees them (RFC 3891 section 3).
 
-def replaces_uri(target: str, dialog: Dialog) -> str:
-    """``target`` with a Replaces header for the far end of ``dialog`` (RFC 3891 section 3): the
-    tags are as that side sees them."""
-    value = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
-    joint = "&" if "?" in target else "?"
-    return f"{target}{joint}Replaces={quote(value, safe='')}"
+    Raises ``MessageError``.
+    """
+    if replaced is None:
+        return f"<{target}>"
+    wanted = ReferTo.parse(f"<{target}>")
+    theirs = Replaces(replaced.call_id, replaced.remote_tag, replaced.local_tag)
+    return str(ReferTo(wanted.uri, (*wanted.headers, ("Replaces", str(theirs)))))
 
 
 class Transfer:
@@ -50,11 +55,11 @@ class Transfer:
         return self._running
 
     def refer(self, to: str, headers: Sequence[Header]) -> None:
-        """Ask the far end to call ``to``, a URI."""
+        """Ask the far end to call ``to``, as :func:`refer_to` writes it."""
         usage = self._usage
         self._running = self._asked = True
         self._last = (100, REASONS[100])
-        fields = [("refer-to", f"<{to}>"), *headers]
+        fields = [("refer-to", to), *headers]
         if usage.dialog is not None and "referred-by" not in [name.lower() for name, _ in headers]:
             own = NameAddr.parse(usage.dialog.local).uri
             fields.append(("referred-by", f"<{own}>"))  # RFC 3892
@@ -69,7 +74,7 @@ class Transfer:
             return False
         self._usage.respond(transaction, 200)
         if self._running:
-            status = _status(request.body) if request.content_type == SIPFRAG else None
+            status = _status(request)
             state = (request.headers.get("subscription-state") or "").partition(";")[0]
             over = state.strip().lower() == "terminated"
             if status is not None or over:
@@ -116,15 +121,18 @@ class Transfer:
 
 class Referral:
     """A REFER of theirs that the owner has taken: it calls :meth:`accept` or :meth:`refuse`, and
-    after the former :meth:`report` until that was final. Nothing happens after the session."""
+    after the former :meth:`report` until that was final. Nothing happens after the session.
+
+    Raises ``MessageError`` when there is no Refer-To that can be read.
+    """
 
     def __init__(self, usage: InviteUsage, transaction: ServerTransaction) -> None:
         request = transaction.request
-        targets = request.headers.all("refer-to")
+        targets = request.headers.lines("refer-to")
         if len(targets) != 1:
             raise MessageError("there is not one Refer-To")
-        self.to = NameAddr.parse(targets[0])
-        """Whom to call; its URI may have headers, Replaces among them."""
+        self.to = ReferTo.parse(targets[0])
+        """Whom to call."""
         self.by = request.headers.get("referred-by")
         self._usage = usage
         self._transaction = transaction
@@ -161,10 +169,10 @@ class Referral:
         headers = [
             ("event", f"refer;id={self._number}"),
             ("subscription-state", state),
-            ("content-type", f"{SIPFRAG};version=2.0"),
+            ("content-type", SIPFRAG),
             ("user-agent", self._usage.context.user_agent),
         ]
-        body = f"SIP/2.0 {status} {phrase}\r\n".encode()
+        body = format_sipfrag(status, phrase)
         self._usage.request("NOTIFY", _ignore, headers=headers, body=body)
         if final:
             self._over()
@@ -183,14 +191,14 @@ class Referral:
             self._usage.on_finished.remove(self._finished)
 
 
-def _status(body: bytes) -> tuple[int, str] | None:
-    """The status line that a sipfrag begins with (RFC 3420), or None."""
-    line = body[:512].partition(b"\n")[0].decode("utf-8", "replace").strip()
-    version, _, rest = line.partition(" ")
-    digits, _, reason = rest.strip().partition(" ")
-    if version.upper() != "SIP/2.0" or len(digits) != 3 or not (digits + "0").isascii():
+def _status(request: Request) -> tuple[int, str] | None:
+    """What a NOTIFY says of the new call, if anything."""
+    if request.content_type != SIPFRAG.partition(";")[0]:
         return None
-    return (int(digits), reason.strip()) if digits.isdigit() and digits >= "100" else None
+    try:
+        return parse_sipfrag(request.body)
+    except MessageError:
+        return None
 
 
 def _ignore(outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edge.transport.sip.core.session import Session
 from edge.transport.sip.wire.errors import MessageError
-from edge.transport.sip.wire.grammar import parse_parameters, split_outside
+from edge.transport.sip.wire.extras.replaces import Replaces
 from edge.transport.sip.wire.message import Request
 
 
@@ -15,17 +15,13 @@ def find_replaced(request: Request, sessions: Mapping[tuple[str, str], Session])
     values = request.headers.lines("replaces")
     if len(values) != 1:
         raise MessageError("there is not one Replaces")
-    call_id, *rest = split_outside(values[0], ";")
-    parameters = parse_parameters(rest)
-    ours, theirs = parameters.get("to-tag"), parameters.get("from-tag")
-    if not call_id or ours is None or theirs is None:
-        raise MessageError("the Replaces is malformed")
-    session = sessions.get((call_id, ours))
-    if session is None or not session.matches(theirs):
+    wanted = Replaces.parse(values[0])
+    session = sessions.get((wanted.call_id, wanted.to_tag))
+    if session is None or not session.matches(wanted.from_tag):
         return 481
     if session.state == "ended":
         return 603
     if session.state in ("accepted", "confirmed"):
-        return 486 if "early-only" in parameters else session
+        return 486 if wanted.early_only else session
     # Only who has called may be called away from before the answer.
     return session if session.direction == "out" else 481

@@ -15,7 +15,7 @@ from edge.transport.sip.core.events import EndCause, SessionEvent
 from edge.transport.sip.core.flow import Flow
 from edge.transport.sip.core.inside import InsideRequests
 from edge.transport.sip.core.negotiation import Negotiation
-from edge.transport.sip.core.refer import Referral, Transfer, replaces_uri
+from edge.transport.sip.core.refer import Referral, Transfer, refer_to
 from edge.transport.sip.core.session_timer import SessionTimer
 from edge.transport.sip.core.transactions import ServerTransaction
 from edge.transport.sip.core.usage import InviteUsage, Outcome, SessionState
@@ -211,16 +211,16 @@ class Session:
     ) -> bool:
         """Give the far end to ``to``, a URI that may have headers; ``ReferProgress`` follows.
 
-        With ``replaces`` it takes our place in that session (RFC 3891). False when there is no
-        dialog for it, or another transfer is going on.
+        With ``replaces`` it takes our place in that session (RFC 3891). False when either session
+        does not stand, or another transfer is going on. Raises ``MessageError`` for a URI that
+        cannot have the header.
         """
         if self.state != "confirmed" or self._transfer.running:
             return False
-        if replaces is not None:
-            if replaces.dialog is None or replaces._usage.ended:
-                return False
-            to = replaces_uri(to, replaces.dialog)
-        self._transfer.refer(to, headers)
+        replaced = None if replaces is None else replaces.dialog
+        if replaces is not None and (replaced is None or replaces.state == "ended"):
+            return False
+        self._transfer.refer(refer_to(to, replaced), headers)
         return True
 
     def bye(self, headers: Sequence[Header] = ()) -> None:
