@@ -77,6 +77,7 @@ async def open_line(
     caller: Admitted,
     sdp: bytes | None,
     media: LineMedia,
+    source: str | None,
     can_transfer: bool,
 ) -> DispatcherLine:
     """Give a call to the least loaded worker, and to another one if that one does not answer.
@@ -90,6 +91,7 @@ async def open_line(
             caller=caller,
             sdp=offer,
             media=media,
+            source=source,
             can_transfer=can_transfer,
             until=clock.monotonic() + OPEN_SECONDS,
         )

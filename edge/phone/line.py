@@ -40,6 +40,8 @@ class Open(Wire):
     caller: Admitted
     sdp: Sdp | None
     media: LineMedia
+    source: Annotated[str, Field(max_length=64)] | None
+    """The numeric address that the call's signalling came from: its media may come from there."""
     can_transfer: bool
     until: float
     """When the dispatcher gives up and asks another worker, by the machine's monotonic clock."""

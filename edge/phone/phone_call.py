@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, assert_never
 
@@ -52,6 +52,9 @@ from edge.transport.sip.core.events import (
 MOVE_SECONDS = 12.0
 """How long a call whose worker died waits for another one: a hung worker is replaced in ten."""
 MOVE_PAUSE = 0.2
+OFFER_TRIES = 6
+OFFER_PAUSE = 0.5
+"""How often, and how long apart in seconds, the far end is offered its new worker."""
 END_SECONDS = 10.0
 """What a worker may take to end a call whose far end is gone."""
 
@@ -61,13 +64,14 @@ log = logging.getLogger(__name__)
 class PhoneSession(Protocol):
     """What a call needs of ``edge.transport.sip.core.session.Session``."""
 
-    on_event: Callable[[SessionEvent], None]
-
-    def accept(self, sdp: bytes) -> None: ...
-    def offer(self, sdp: bytes) -> None: ...
+    @property
+    def on_event(self) -> Callable[[SessionEvent], None] | None: ...
+    @on_event.setter
+    def on_event(self, listener: Callable[[SessionEvent], None]) -> None: ...
+    def offer(self, sdp: bytes) -> bool: ...
     def answer(self, sdp: bytes) -> None: ...
     def refuse(self, status: int = 488) -> None: ...
-    def end(self, headers: Sequence[tuple[str, str]] = ()) -> None: ...
+    def end(self) -> None: ...
 
 
 class Transferrer(Protocol):
@@ -279,8 +283,11 @@ class PhoneCall:
         self._moving = True
         self._observer.moved()
         log.warning("phone call moved", extra={"call": short(line.call_id)})
-        self._session.offer(line.description)
-        return True
+        for _ in range(OFFER_TRIES):
+            if self._session.offer(line.description):
+                return True
+            await asyncio.sleep(OFFER_PAUSE)  # another offer is under way
+        return False
 
     async def _another_line(self) -> DispatcherLine | None:
         caller = self._caller.model_copy(update={"resumed": True})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
@@ -54,15 +54,21 @@ class FakeSession:
     """Writes down what it is asked."""
 
     def __init__(self) -> None:
-        self.on_event: Callable[[SessionEvent], None] = lambda event: None
+        self._listener: Callable[[SessionEvent], None] = lambda event: None
         self.asked: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
         self.ended = False
 
-    def accept(self, sdp: bytes) -> None:
-        self.asked.put_nowait(("accept", sdp))
+    @property
+    def on_event(self) -> Callable[[SessionEvent], None]:
+        return self._listener
 
-    def offer(self, sdp: bytes) -> None:
+    @on_event.setter
+    def on_event(self, listener: Callable[[SessionEvent], None]) -> None:
+        self._listener = listener
+
+    def offer(self, sdp: bytes) -> bool:
         self.asked.put_nowait(("offer", sdp))
+        return True
 
     def answer(self, sdp: bytes) -> None:
         self.asked.put_nowait(("answer", sdp))
@@ -70,7 +76,7 @@ class FakeSession:
     def refuse(self, status: int = 488) -> None:
         self.asked.put_nowait(("refuse", status))
 
-    def end(self, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def end(self) -> None:
         self.ended = True
 
 
