@@ -12,10 +12,10 @@ from edge.transport.rtp.codec import Codec
 class Plan:
     """The payload types of one stream, both ways; a new offer may change them during the call.
 
-    ``receive`` says what audio may arrive, ``events`` which payload types are telephone events (RFC
-    4733), ``comfort`` which is comfort noise (RFC 3389), or None. ``comfort_out`` is the payload
-    type that our own silence is sent as; None: it is not. ``ptime`` is the milliseconds of audio
-    that a packet of ours should hold.
+    ``receive`` says what audio may arrive (at least one kind), ``events`` which payload types are
+    telephone events (RFC 4733), ``comfort`` which is comfort noise (RFC 3389), or None.
+    ``comfort_out`` is the payload type that our own silence is sent as; None: it is not. ``ptime``
+    is the milliseconds of audio that a packet of ours should hold.
     """
 
     send: Codec

@@ -80,16 +80,18 @@ class AudioReceiver:
 
     def agree(self, plan: Plan) -> None:
         """Take what ``plan`` lists from now on. The stream goes on; a payload type that means
-        another codec now gets another decoder."""
-        for payload_type in [*self._decoders]:
-            if plan.receive.get(payload_type) != self._codecs.get(payload_type):
-                self._decoders.pop(payload_type).close()
-        self._plan = plan
-        self._codecs = plan.receive
-        if self.codec not in plan.receive.values():
-            self._change(next(iter(plan.receive.values())))
-        else:
-            self._decoder = self._decoder_for(self.codec.payload_type)
+        another codec now gets another decoder. What we send is expected back first."""
+        before, self._codecs, self._plan = self._codecs, plan.receive, plan
+        if any(plan.receive.get(number) != codec for number, codec in before.items()):
+            # What is held back may have lost its meaning.
+            self._order.forget()
+        for number in [*self._decoders]:
+            if plan.receive.get(number) != before.get(number):
+                self._decoders.pop(number).close()
+        listed = [*plan.receive.values()]
+        if self.codec not in listed or self.codec.name != plan.send.name:
+            same = (codec for codec in listed if codec.name == plan.send.name)
+            self._change(next(same, listed[0]))
 
     def packet(self, packet: RtpPacket, now: float) -> None:
         """Take a packet; ones of another payload type, and empty ones, are ignored.

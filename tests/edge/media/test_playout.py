@@ -98,3 +98,15 @@ def test_a_flush_is_not_a_drain(playout: Playout) -> None:
     playout.flush()
     playout.pull()
     assert calls == []
+
+
+def test_the_rate_can_change_until_audio_was_queued() -> None:
+    playout = Playout(8_000)
+    playout.retune(16_000)
+    assert (playout.rate, playout.frame) == (16_000, 320)
+    playout.push(np.ones(320, np.int16))
+    playout.retune(24_000)
+    assert playout.rate == 16_000
+    assert playout.pull() is not None
+    playout.retune(24_000)
+    assert (playout.rate, playout.frame) == (16_000, 320)

@@ -228,3 +228,80 @@ def test_the_depth_is_how_many_wait_for_a_missing_one(depth: int) -> None:
     buffer = ReorderBuffer(RATE, depth=depth)
     items = feed(buffer, [packet(0), *(packet(n) for n in range(2, 2 + depth))])
     assert played(items)[-1] == 1 + depth
+
+
+def event(number: int) -> Packet:
+    """A telephone event in the place of the ``number``-th packet, far off in its timestamp."""
+    return replace(packet(number, timestamp=0), duration=0, payload_type=101, timed=False)
+
+
+def test_events_take_a_place_in_the_sequence_and_none_in_time() -> None:
+    buffer = ReorderBuffer(RATE)
+    first = feed(buffer, [packet(0), packet(1), event(2), event(3)])
+    after = buffer.push(packet(4, timestamp=8 * FRAME), 10.16)
+    assert played(first) == [0, 1]
+    assert [item for item in after if isinstance(item, Silence)] == [Silence(6 * FRAME)]
+    assert played(after) == [4]
+    assert (buffer.counts.lost, buffer.counts.received) == (0, 5)
+
+
+def test_a_lost_event_is_counted_and_not_concealed() -> None:
+    buffer = ReorderBuffer(RATE)
+    items = feed(buffer, [packet(0), event(1), event(3), packet(4, timestamp=FRAME)])
+    items += buffer.push(packet(5, timestamp=2 * FRAME), 10.1)
+    assert played(items) == [0, 4, 5]
+    assert buffer.counts.lost == 1
+    assert not any(isinstance(item, Conceal) for item in items)
+
+
+def test_comfort_noise_begins_a_pause_of_any_length() -> None:
+    buffer = ReorderBuffer(RATE)
+    noise = replace(packet(1), duration=0, payload=b"0123456789", payload_type=13)
+    items = feed(buffer, [packet(0), noise])
+    assert items[-1] == Play(noise.payload, 13)
+    made = [item for step in range(10) for item in buffer.poll(10.02 + step * 0.02)]
+    assert 5 * FRAME <= length(made) <= 9 * FRAME
+    assert length(
+        [*items, *made, *buffer.push(packet(2, timestamp=11 * FRAME), 10.24)]
+    ) - FRAME == (12 * FRAME)
+
+
+def test_a_loss_right_before_comfort_noise_is_not_recovered_from_it() -> None:
+    buffer = ReorderBuffer(RATE)
+    noise = replace(packet(2), duration=0, payload_type=13)
+    feed(buffer, [packet(0), noise])
+    items = buffer.poll(11.0)
+    assert items[0] == Conceal(FRAME, None)
+
+
+def test_what_comes_after_an_interruption_is_a_first_packet() -> None:
+    buffer = ReorderBuffer(RATE)
+    feed(buffer, [packet(0), packet(2)])
+    buffer.forget()
+    assert buffer.poll(100.0) == []
+    assert buffer.push(packet(40), 100.0) == [Play(packet(40).payload)]
+    assert (buffer.counts.lost, buffer.counts.restarts) == (0, 0)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.integers(-3, 6), st.integers(-2, 6), st.floats(0, 0.3), st.booleans()),
+        max_size=60,
+    )
+)
+def test_the_short_cut_is_heard_as_the_long_way(
+    moves: list[tuple[int, int, float, bool]],
+) -> None:
+    short, long = ReorderBuffer(RATE), ReorderBuffer(RATE)
+    now = 10.0
+    for number, (step, ahead, passed, other) in enumerate(moves):
+        now += passed
+        one = packet(
+            max(0, number + step), timestamp=max(0, number + ahead) * FRAME, ssrc=1 + other
+        )
+        taken = short.in_order(one.ssrc, one.sequence, one.timestamp, one.duration, now)
+        items = [Play(one.payload)] if taken else short.push(one, now)
+        assert items == long.push(one, now)
+        assert short.poll(now) == long.poll(now)
+        assert short.counts == long.counts

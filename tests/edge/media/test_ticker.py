@@ -108,3 +108,26 @@ async def test_an_unsubscribed_tick_is_not_called_again_even_in_the_same_round(
     assert "second" not in called
     assert called.count("first") >= 2
     ends[-1]()
+
+
+async def test_each_step_comes_four_times_as_often_and_before_the_subscribers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    virtual, ticker = VirtualLoopTime(monkeypatch), Ticker()
+    called: list[str] = []
+    end = ticker.each_step(lambda: called.append("step"))
+    ticker.subscribe(lambda: called.append("tick"))
+    async with running(ticker):
+        await steps(virtual, 8 * PHASES + 1)
+        counts = called.count("step"), called.count("tick")
+        end()
+        end()
+        seen = len(called)
+        await steps(virtual, 2 * PHASES)
+    assert counts[0] >= 8 * PHASES
+    assert abs(counts[0] / PHASES - counts[1]) <= 1
+    assert called[0] == "step"
+    assert all(
+        before == "step" for before, after in itertools.pairwise(called[:seen]) if after == "tick"
+    )
+    assert "step" not in called[seen:]

@@ -162,6 +162,7 @@ class RtpCarrier:
     def begin(self) -> None:
         """The call stands: the far end's silence counts from now on."""
         self._heard_at = self._clock.monotonic()
+        self._latch.extend(self._heard_at)
 
     def send_rtp(self, packet: bytes) -> bool:
         """See ``Carrier``."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from edge.transport.sip.core.flow import Address
 
 WINDOW = 10.0
-"""Seconds after an agreement in which a stranger may be taken."""
+"""Seconds after an agreement, or after the call stands, in which a stranger may be taken."""
 
 PROBATION = 4
 """Packets in sequence that a stranger has to send: a spray at random hits no such row."""
@@ -58,6 +58,11 @@ class Latch:
         self.source = None
         self._expected = False
         self._strangers.clear()
+
+    def extend(self, now: float) -> None:
+        """The call stands from now on: media that has not come yet may come now."""
+        if self.source is None:
+            self._until = now + WINDOW
 
     def proven(self, source: Address) -> None:
         """An authenticated packet came from there."""

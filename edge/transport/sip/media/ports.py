@@ -20,7 +20,11 @@ REST = 5.0
 taken for the next one's first packets."""
 
 RECEIVE_BUFFER = 64 * 1024
-"""Bytes that wait in the kernel: about 0.4 s of G.711. More would only be heard too late."""
+"""Bytes that wait in the kernel, its own share of each packet included: about a second of G.711
+after a stall. More would only be heard too late."""
+
+_TRIES = 64
+"""Pairs that are tried for one call before the range counts as full."""
 
 
 class PortsExhausted(Exception):
@@ -66,9 +70,9 @@ class PortRange:
     def take(self) -> PortPair:
         """Two bound sockets. Raises ``PortsExhausted``."""
         self._wake()
-        busy = []
+        busy: list[int] = []
         try:
-            while self._free:
+            while self._free and len(busy) < _TRIES:
                 port = self._draw()
                 pair = self._bind(port)
                 if pair is not None:

@@ -19,6 +19,8 @@ from tests.edge.transport.rtp.ears import Ear
 
 OPUS = Codec("opus", 111)
 PCMU = Codec("pcmu", 0)
+PCMA = Codec("pcma", 8)
+G722 = Codec("g722", 9)
 
 
 def sent(sender: AudioSender, ticks: int) -> list[RtpPacket | None]:
@@ -89,11 +91,12 @@ def receive(receiver: AudioReceiver, codec: Codec, packets: list[bytes], step: i
         receiver.packet(packet, number * step / codec.clock_rate)
 
 
+@pytest.mark.parametrize("codec", [PCMU, PCMA, G722])
 @pytest.mark.parametrize("milliseconds", [10, 20, 30, 40, 60])
-def test_frames_are_20_ms_whatever_the_packets_are(milliseconds: int) -> None:
+def test_frames_are_20_ms_whatever_the_packets_are(milliseconds: int, codec: Codec) -> None:
     ear = Ear(16_000)
-    receiver = AudioReceiver(PCMU, 16_000, ear)
-    receive(receiver, PCMU, payloads(PCMU, 1.2, milliseconds), 8 * milliseconds)
+    receiver = AudioReceiver(codec, 16_000, ear)
+    receive(receiver, codec, payloads(codec, 1.2, milliseconds), 8 * milliseconds)
     assert len(ear.frames) == 60
     assert pitch(ear.heard[1600:], 16_000) == pytest.approx(440, abs=2)
 
@@ -118,9 +121,14 @@ def _length(frame: bytes) -> bytes:
     return bytes([size]) if size < 252 else bytes([252 + (size & 3), (size - 252) >> 2])
 
 
-@pytest.mark.parametrize("codec", [OPUS, PCMU])
-@pytest.mark.parametrize("rate", [16_000, 24_000])
-def test_both_codecs_decode_to_both_rates(codec: Codec, rate: int) -> None:
+@pytest.mark.parametrize(
+    ("codec", "rate"),
+    [
+        *((codec, 16_000) for codec in (OPUS, G722, PCMU, PCMA)),
+        *((codec, 24_000) for codec in (OPUS, PCMU, PCMA)),
+    ],
+)
+def test_every_codec_decodes_to_the_rates_it_is_used_at(codec: Codec, rate: int) -> None:
     ear = Ear(rate)
     receiver = AudioReceiver(codec, rate, ear)
     receive(receiver, codec, payloads(codec, 1.0, 20), codec.clock_rate // 50)
