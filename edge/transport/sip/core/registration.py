@@ -151,13 +151,17 @@ class Registration:
         self._enter("removing")
         self._ask(0)
 
-    def flow_lost(self, flow: Flow) -> None:
-        """A connection is gone. If the binding was reached over it, it is made anew."""
+    def reached_over(self, flow: Flow) -> bool:
+        """Whether the binding was made over the connection ``flow``."""
         target = self.target
-        if target is None or (flow.transport, flow.remote) != (
+        return target is not None and (flow.transport, flow.remote) == (
             target.transport,
             (target.host, target.port),
-        ):
+        )
+
+    def flow_lost(self, flow: Flow) -> None:
+        """A connection is gone. If the binding was made over it, it is made anew."""
+        if not self.reached_over(flow):
             return
         self._public = None  # a NAT gives the next connection another port
         if self._state == "registered":

@@ -43,7 +43,7 @@ class Receiver(Protocol):
         ...
 
     def settle(self) -> None:
-        """Called after each of the above but the last, and after timers: look at what changed."""
+        """Look at what has changed: a message, a timer or a connection was dealt with."""
         ...
 
 
@@ -82,16 +82,20 @@ class Intake:
     def received(self, data: bytes, flow: Flow) -> None:
         """Take one whole message."""
         self.counts.received += 1
-        self._guarded(lambda: self._read(data, flow))
+        self.guard(lambda: self._read(data, flow))
 
     def malformed(self, error: MessageError, flow: Flow) -> None:
         """Take what a stream ends with when it is no SIP."""
         self.counts.malformed += 1
-        self._guarded(lambda: self._receiver.malformed(error, flow))
+        self.guard(lambda: self._receiver.malformed(error, flow))
 
     def flow_closed(self, flow: Flow) -> None:
         """A connection is gone."""
-        self._guarded(lambda: self._receiver.flow_closed(flow))
+        self.guard(lambda: self._receiver.flow_closed(flow))
+
+    def failed(self, branch: str) -> None:
+        """A message could not be sent."""
+        self.guard(lambda: self._receiver.transport_failed(branch))
 
     def in_use(self, flow: Flow) -> bool:
         """Whether something would miss the connection, silent as it is."""
@@ -101,24 +105,12 @@ class Intake:
         """Whether ``host`` may hold more than strangers."""
         return self._budgets.trusts(host)
 
-    def failed(self, branch: str) -> None:
-        """A message could not be sent."""
-        self._guarded(lambda: self._receiver.transport_failed(branch))
-
-    def _read(self, data: bytes, flow: Flow) -> None:
-        try:
-            message = parse_message(data)
-        except MessageError as error:
-            self.counts.malformed += 1
-            self._receiver.malformed(error, flow)
-        else:
-            self._receiver.receive(message, flow)
-
     def settle(self) -> None:
         """Timers ran."""
-        self._guarded(lambda: None)
+        self.guard(lambda: None)
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def guard(self, step: Callable[[], None]) -> None:
+        """Do one step of the user agent; what it raises is counted and written down."""
         try:
             step()
             self._receiver.settle()
@@ -130,3 +122,12 @@ class Intake:
             if count & (count - 1) == 0:
                 extra = {"code": type(error).__name__, "count": count}
                 logger.error("a message was dropped because handling it failed", extra=extra)
+
+    def _read(self, data: bytes, flow: Flow) -> None:
+        try:
+            message = parse_message(data)
+        except MessageError as error:
+            self.counts.malformed += 1
+            self._receiver.malformed(error, flow)
+        else:
+            self._receiver.receive(message, flow)

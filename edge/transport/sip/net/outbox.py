@@ -45,7 +45,7 @@ class _Waiting:
 
 
 class Outbox:
-    """``failed(branch)`` is called, never from inside ``send``, for each message that is lost here."""
+    """``failed(branch)`` is called for each message that is lost here, never inside ``send``."""
 
     def __init__(
         self,
