@@ -95,8 +95,12 @@ def _number_of(target: str) -> str | None:
 
 
 def _is_name(text: str, national: str | None) -> bool:
-    """Whether it is a person's name or an extension of a PBX, not a number of the world."""
-    if any(character.isalpha() for character in text):
+    """Whether it is a person's name or an extension of a PBX, not a number of the world.
+
+    A number in disguise, with a letter somewhere in it, is neither.
+    """
+    if text[:1].isalpha():
         return True
     digits = sum(character.isdigit() for character in text)
-    return national is None and digits <= MAX_EXTENSION and not text.startswith("+")
+    short = digits <= MAX_EXTENSION and not text.startswith("+")
+    return short and (national is None or any(character.isalpha() for character in text))
