@@ -80,6 +80,7 @@ class StreamFramer:
         rest = self._buffer.lstrip(b"\r\n")
         length = len(self._buffer) - len(rest)
         if not length:
+            self._half = self._half and not rest
             return
         pairs = self._buffer.count(PONG, 0, length)
         if not rest and self._buffer.endswith(b"\r"):

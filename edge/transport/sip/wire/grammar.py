@@ -11,9 +11,6 @@ from functools import cache
 
 from edge.transport.sip.wire.errors import MessageError, MessageTooLarge
 
-TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
-"""Characters of a token (RFC 3261 section 25.1)."""
-
 MAX_PARTS = 128
 """Most values of one list, or parameters of one value, that are read; empty ones count."""
 
@@ -105,11 +102,6 @@ def format_parameters(parameters: Mapping[str, str | None]) -> str:
     return "".join(
         f";{name}" if value is None else f";{name}={value}" for name, value in parameters.items()
     )
-
-
-def token_or_quoted(text: str) -> str:
-    """``text`` as it is when it is a token, else quoted."""
-    return text if is_token(text) else quote(text)
 
 
 def parse_number(text: str, digits: int = 10) -> int:
