@@ -31,12 +31,12 @@ def hangs_up(seconds: float = 1.0) -> Scenario:
 
 def holds(seconds: float = 0.5) -> Scenario:
     """Answer, hold and resume by re-INVITE, then take the BYE."""
-    scenario = _rung(Scenario("holds"), 0.2).pause(seconds)
+    scenario = _rung(Scenario("holds"), 0.2)
     for number, direction in ((1, "sendonly"), (2, "sendrecv")):
         body = sdp(direction, version=number + 1)
+        scenario.pause(seconds)
         scenario.send(returned("INVITE", number, body=body), retransmits=True)
-        scenario.receive(100, optional=True).receive(200)
-        scenario.send(returned("ACK", number)).pause(seconds)
+        scenario.receive(100, optional=True).receive(200).send(returned("ACK", number))
     return _takes_bye(scenario)
 
 

@@ -64,6 +64,12 @@ def strength(samples: Samples, rate: int, hertz: float) -> float:
     return float(spectrum[near].sum() / spectrum.sum())
 
 
+def write_ulaw(path: Path, samples: Samples) -> Path:
+    """Raw PCMU of 8 kHz, as sipp streams it."""
+    path.write_bytes(g711.ulaw_encode(samples))
+    return path
+
+
 def write_capture(path: Path, samples: Samples, keys: str = "", *, after: float = 0.2) -> Path:
     """A capture of PCMU at 8 kHz, then of ``keys`` as telephone events (RFC 4733), 100 ms each."""
     packets = [*_speech(samples), *_presses(keys, len(samples) // FRAME, after)]

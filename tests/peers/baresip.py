@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.media.frames import Samples
-from tests.peers.audio import read_wav, silence, write_wav
+from tests.peers.audio import read_wav, silence, strength, write_wav
 from tests.peers.certificates import Certificates
 from tests.peers.program import HOST, Program, free_ports, installed, until
 
@@ -257,6 +257,17 @@ class Baresip(Program):
         """What its last call has heard so far, and the rate in Hz. Wholly there once it is over."""
         recordings = sorted(self._heard.glob("dump-*-dec.wav"))
         return read_wav(recordings[-1]) if recordings else (silence(0.0), 16_000)
+
+    async def hears(self, seconds: float, hertz: float | None = None) -> None:
+        """Wait for its call to have heard so much, and at the end of that a tone."""
+
+        def enough() -> bool:
+            samples, rate = self.heard()
+            last = samples[-round(seconds * rate) :]
+            full = len(last) >= round(seconds * rate)
+            return full and (hertz is None or strength(last, rate, hertz) > 0.5)
+
+        await until(enough, f"{seconds} s of sound")
 
     @property
     def keys(self) -> str:

@@ -73,11 +73,11 @@ def is_refused(status: int) -> Scenario:
     return scenario.send(outside("ACK", via=SAME))
 
 
-def is_transferred(status: int = 200, reason: str = "OK") -> Scenario:
-    """Accept a REFER and say how the new call went (RFC 3515), then take the BYE.
+def is_transferred(status: int = 200, reason: str = "OK", *, leaves: bool = False) -> Scenario:
+    """Accept a REFER and say how the new call went (RFC 3515).
 
-    The new call is only told of: for a third party that really rings use baresip. When it went
-    badly the call goes on, and ends with our BYE.
+    The new call is only told of: for a third party that really rings use baresip. Then the far end
+    ends this one, or we do when told to leave: after a failure the two talk on.
     """
     scenario = _called(Scenario("is transferred")).receive("REFER")
     scenario.send(response(202, "Accepted", tag=False))
@@ -89,14 +89,42 @@ def is_transferred(status: int = 200, reason: str = "OK") -> Scenario:
         headers.append("Content-Type: message/sipfrag;version=2.0")
         scenario.send(inside("NOTIFY", number, body=said + "\n", headers=headers), retransmits=True)
         scenario.receive(200)
-    if status < 300:
-        return scenario.receive("BYE").send(response(200, "OK", tag=False))
-    return _hangs_up(scenario.pause(0.5), 4)
+    if leaves:
+        return _hangs_up(scenario.pause(0.5), 4)
+    return scenario.receive("BYE").send(response(200, "OK", tag=False))
 
 
 def asks_options() -> Scenario:
     """OPTIONS outside any call."""
     return Scenario("asks").send(outside("OPTIONS"), retransmits=True).receive(200)
+
+
+def rings_reliably() -> Scenario:
+    """Ask for reliable provisional responses, and acknowledge the one that comes (RFC 3262)."""
+    reliable = ("Require: 100rel",)
+    scenario = Scenario("rings reliably")
+    scenario.send(outside("INVITE", body=sdp(), headers=reliable), retransmits=True)
+    scenario.receive(100, optional=True).receive(183, routes=True)
+    prack = inside("PRACK", 2, headers=("RAck: 1 1 INVITE",))
+    scenario.send(prack, retransmits=True).receive(200).receive(200, routes=True)
+    return _hangs_up(scenario.send(inside("ACK", 1)).pause(0.3), 3)
+
+
+def registers(user: str, password: str, waits: float = 2.0) -> Scenario:
+    """Register with digest, and again with the same nonce once that may have grown stale."""
+    scenario = Scenario("registers").send(outside("REGISTER"), retransmits=True)
+    scenario.receive(401, challenge=True)
+    credentials = f"[authentication username={user} password={password}]"
+    for number in (2, 3, 4):
+        message = outside("REGISTER", number=number, headers=("Expires: 60", credentials))
+        scenario.send(message, retransmits=True)
+        if number == 3:
+            scenario.receive(401, challenge=True)
+        else:
+            scenario.receive(200)
+        if number == 2:
+            scenario.pause(waits)
+    return scenario
 
 
 def loses_its_ack() -> Scenario:

@@ -65,7 +65,8 @@ class Kamailio(Program):
 
     def count(self, what: str) -> int:
         """How often it logged one of: routed METHOD, strayed METHOD, placed METHOD, pinged,
-        challenged, registered, unregistered, call challenged."""
+        challenged (-5 without credentials, -2 with a wrong password, "anew" with a stale nonce),
+        registered, unregistered, call challenged."""
         return self.output.count(f"@ {what}")
 
     async def logged(self, what: str, times: int = 1, within: float = 10.0) -> None:

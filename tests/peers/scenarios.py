@@ -54,14 +54,25 @@ def sdp(direction: str = "sendrecv", version: int = 1, port: str = PORT) -> str:
     return _OFFER.format(direction=direction, version=version, port=port)
 
 
-def outside(method: str, *, via: str = _VIA, body: str = "", headers: Sequence[str] = ()) -> str:
+def outside(
+    method: str,
+    *,
+    number: int = 1,
+    via: str = _VIA,
+    body: str = "",
+    headers: Sequence[str] = (),
+) -> str:
     """A request of the calling side that finds its own way: INVITE, or what goes where that went.
 
-    A CANCEL and an ACK to a refusal belong to its transaction: ``via`` is then :data:`SAME`.
+    A CANCEL and an ACK to a refusal belong to its transaction: ``via`` is then :data:`SAME`. A
+    REGISTER is for the user who is otherwise called.
     """
-    lines = [f"{method} sip:[service]@[remote_ip]:[remote_port] SIP/2.0", via, f"From: {_US}"]
+    at = "[remote_ip]:[remote_port]"
+    target = f"sip:{at}" if method == "REGISTER" else f"sip:[service]@{at}"
+    sender = f"<sip:[service]@{at}>;tag=[pid]sipp[call_number]" if method == "REGISTER" else _US
+    lines = [f"{method} {target} SIP/2.0", via, f"From: {sender}"]
     lines.append(f"To: {_FAR}" + ("[peer_tag_param]" if method == "ACK" else ""))
-    lines += ["Call-ID: [call_id]", f"CSeq: 1 {method}", "Max-Forwards: 70", _CONTACT]
+    lines += ["Call-ID: [call_id]", f"CSeq: {number} {method}", "Max-Forwards: 70", _CONTACT]
     return _message([*lines, *headers], body)
 
 
@@ -120,12 +131,20 @@ class Scenario:
         return self._add(f"<send{retrans}><![CDATA[\n{message}\n]]></send>")
 
     def receive(
-        self, what: int | str, *, optional: bool = False, routes: bool = False, actions: str = ""
+        self,
+        what: int | str,
+        *,
+        optional: bool = False,
+        routes: bool = False,
+        challenge: bool = False,
+        actions: str = "",
     ) -> Scenario:
-        """A status or a method. ``routes`` takes the route set and the target from it."""
+        """A status or a method. ``routes`` takes the route set and the target from it,
+        ``challenge`` what the next credentials answer."""
         kind = "response" if isinstance(what, int) else "request"
         marks = ' optional="true"' if optional else ""
         marks += ' rrs="true"' if routes else ""
+        marks += ' auth="true"' if challenge else ""
         return self._add(f'<recv {kind}="{what}"{marks}>{actions}</recv>')
 
     def pause(self, seconds: float) -> Scenario:

@@ -8,11 +8,11 @@ import pytest
 
 from edge.media.frames import LISTEN_RATE
 from tests.peers import answerers, callers
-from tests.peers.audio import strength, tone, write_capture
+from tests.peers.audio import strength, tone, write_capture, write_ulaw
 from tests.peers.baresip import Account, Baresip
 from tests.peers.certificates import Certificates
 from tests.peers.kamailio import Kamailio
-from tests.peers.scenarios import Scenario
+from tests.peers.scenarios import Scenario, outside
 from tests.peers.sipp import Sipp
 
 HERTZ = 440.0
@@ -41,6 +41,7 @@ async def test_sipp_calls_sipp_and_counts(tmp_path: Path) -> None:
         (callers.holds(0.1), None),
         (callers.offers_late(), answerers.answers()),
         (callers.is_refused(302), answerers.redirects("sip:other@127.0.0.1:9")),
+        (callers.rings_reliably(), answerers.rings_reliably()),
     ],
     ids=lambda scenario: scenario.name if scenario else "",
 )
@@ -117,6 +118,68 @@ async def test_baresip_speaks_holds_and_presses_over_every_transport(
     assert strength(samples, rate, HERTZ) > 0.5
 
 
+async def test_a_stream_of_sipps_own_pacing_is_heard(tmp_path: Path) -> None:
+    raw = write_ulaw(tmp_path / "tone.ul", tone(HERTZ, 1.0, 8_000))
+    async with Baresip(tmp_path / "b", Account(answers=True)) as phone:
+        target = f"127.0.0.1:{phone.port}"
+        async with Sipp(tmp_path / "a", callers.streams(raw), target, service="phone") as caller:
+            await caller.finished()
+        await phone.event("CALL_CLOSED")
+        samples, rate = phone.heard()
+    assert strength(samples, rate, HERTZ) > 0.5
+
+
+async def test_sipp_gives_a_phone_its_own_words_back(tmp_path: Path) -> None:
+    async with Sipp(tmp_path / "b", answerers.answers(), echoes=True) as echo:
+        async with Baresip(tmp_path / "a", says=tone(HERTZ, 2.0)) as phone:
+            await phone.dial(echo.uri)
+            await phone.event("CALL_ESTABLISHED")
+            await phone.hears(1.0)
+            await phone.hang_up()
+            await echo.finished()
+            await phone.event("CALL_CLOSED")
+        samples, rate = phone.heard()
+    assert strength(samples, rate, HERTZ) > 0.5
+
+
+async def test_a_phone_speaks_what_it_is_given_during_a_call(tmp_path: Path) -> None:
+    called = Baresip(tmp_path / "b", Account("b", answers=True))
+    async with called, Baresip(tmp_path / "a", Account("a")) as caller:
+        await caller.dial(called.uri)
+        await called.event("CALL_ESTABLISHED")
+        await caller.say(tone(HERTZ, 5.0))
+        await called.hears(1.0, HERTZ)
+
+
+async def test_a_phone_is_put_on_hold_by_sipp(tmp_path: Path) -> None:
+    called = Sipp(tmp_path / "b", answerers.holds(0.3))
+    async with called, Baresip(tmp_path / "a") as phone:
+        await phone.dial(called.uri)
+        await phone.event("CALL_REMOTE_SDP", 3)
+        await phone.hang_up()
+        await called.finished()
+
+
+async def test_a_phone_calls_over_ipv6(tmp_path: Path) -> None:
+    called = Baresip(tmp_path / "b", Account("b", answers=True), host="::1")
+    caller = Baresip(tmp_path / "a", Account("a"), host="::1", says=tone(HERTZ, 5.0))
+    async with called, caller:
+        await caller.dial(called.uri)
+        await called.event("CALL_ESTABLISHED")
+        await called.hears(0.5, HERTZ)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(200, "OK"), (486, "Busy Here")])
+async def test_sipp_tells_how_a_transfer_went(tmp_path: Path, status: int, reason: str) -> None:
+    async with Baresip(tmp_path / "b", Account(answers=True)) as phone:
+        scenario = callers.is_transferred(status, reason)
+        target = f"127.0.0.1:{phone.port}"
+        async with Sipp(tmp_path / "a", scenario, target, service="phone") as caller:
+            await phone.event("CALL_ESTABLISHED")
+            await phone.transfer("sip:third@127.0.0.1:9")
+            await caller.finished()
+
+
 async def test_baresip_refers_a_caller_to_a_third_that_rings(tmp_path: Path) -> None:
     target = Baresip(tmp_path / "c", Account("c"))
     called = Baresip(tmp_path / "b", Account("b", answers=True))
@@ -148,6 +211,46 @@ async def test_kamailio_stays_in_the_path(tmp_path: Path, transport: str) -> Non
                 await caller.finished()
             assert proxy.count("routed ACK") == proxy.count("routed BYE") == 1
             assert proxy.count("strayed") == 0
+
+
+@pytest.mark.parametrize("called", [answerers.answers(), answerers.hangs_up(0.3)])
+async def test_a_call_through_kamailio_ends_from_each_side(
+    tmp_path: Path, called: Scenario
+) -> None:
+    async with Sipp(tmp_path / "b", called) as far:
+        routes = {"agent": f"sip:127.0.0.1:{far.port}"}
+        async with Kamailio(tmp_path / "proxy", routes=routes) as proxy:
+            account = Account(proxy=f"sip:127.0.0.1:{proxy.port};transport=tcp")
+            async with Baresip(tmp_path / "a", account) as phone:
+                await phone.dial("sip:agent@127.0.0.1:9")
+                await phone.event("CALL_ESTABLISHED")
+                if called.name == "answers":
+                    await phone.hang_up()
+                await phone.event("CALL_CLOSED")
+                await far.finished()
+            assert proxy.count("routed BYE") == 1
+            assert proxy.count("strayed") == 0
+
+
+async def test_kamailio_challenges_a_stale_nonce_again(tmp_path: Path) -> None:
+    async with Kamailio(tmp_path / "proxy", users={"alice": "secret"}, nonce_expires=1) as proxy:
+        target = f"127.0.0.1:{proxy.port}"
+        scenario = callers.registers("alice", "secret", waits=2.5)
+        async with Sipp(tmp_path / "a", scenario, target, service="alice") as phone:
+            await phone.finished()
+        assert proxy.count("registered") == 2
+        assert proxy.count("challenged -5") == proxy.count("challenged anew") == 1
+        assert "stale=true" in phone.messages
+
+
+async def test_kamailio_challenges_with_sha_256(tmp_path: Path) -> None:
+    users = {"alice": "secret"}
+    async with Kamailio(tmp_path / "proxy", users=users, algorithm="SHA-256") as proxy:
+        scenario = Scenario("asks").send(outside("REGISTER"), retransmits=True).receive(401)
+        target = f"127.0.0.1:{proxy.port}"
+        async with Sipp(tmp_path / "a", scenario, target, service="alice") as phone:
+            await phone.finished()
+    assert "algorithm=SHA-256" in phone.messages
 
 
 async def test_kamailio_registers_challenges_anew_and_finds(tmp_path: Path) -> None:
