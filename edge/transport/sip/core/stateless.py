@@ -46,10 +46,10 @@ class StatelessAnswers:
         """Answer what ``error`` was found in, when its headers allow it; else do nothing."""
         if error.headers is None:
             return
-        method = (error.headers.get("cseq") or "").rpartition(" ")[2]
-        if not method:
+        cseq = (error.headers.get("cseq") or "").split()
+        if len(cseq) != 2:
             return  # the far end could not tell what the answer is to
-        request = Request(method, "", headers=error.headers.copy())
+        request = Request(cseq[1], "", headers=error.headers.copy())
         try:
             request.headers.replace_first("via", str(completed(request.via, flow)))
         except MessageError:

@@ -46,7 +46,7 @@ class Party:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is left."""
-        return not self.layer.active and not self.layer.entries and not len(self.node.timers)
+        return self.layer.active == self.layer.entries == len(self.node.timers) == 0
 
     def request_received(self, transaction: ServerTransaction) -> None:
         self.asked.append(transaction)

@@ -116,6 +116,7 @@ def test_a_provisional_slows_another_request_down_but_does_not_save_it() -> None
     asked = stage.ask("OPTIONS")
     stage.net.run(0.6)
     stage.answer(100)
+    assert asked.transaction.state == "proceeding"
     stage.net.run()
     # Timer E stands where it was set; from its next firing on it is T2.
     assert stage.heard("OPTIONS") == [0, 0.5, 1.5, 5.5, 9.5, 13.5, 17.5, 21.5, 25.5, 29.5]
@@ -162,6 +163,7 @@ def test_each_2xx_of_an_invite_is_told_for_64_t1_after_the_first(transport: Tran
     stage.answer(202)
     assert asked.statuses == [180, 200, 200, 200, 202]
     assert [response.to.tag for response in asked.responses] == ["b1", "b1", "b1", "fork", "b1"]
+    assert stage.here.strays == []
     stage.net.run()
     assert stage.elapsed == 32.0  # Timer M, over any transport
     assert stage.heard("INVITE") == [0] and stage.here.is_clean
@@ -182,7 +184,8 @@ def test_a_2xx_to_an_invite_that_is_gone_goes_to_the_user() -> None:
     asked = stage.ask()
     stage.answer(200)
     stage.net.run()
-    stage.answer(200)
+    for status in (180, 300, 486, 200):
+        stage.answer(status)
     assert asked.statuses == [200]
     assert [response.status for response in stage.here.strays] == [200]
 
@@ -352,13 +355,29 @@ def test_a_connection_that_closes_leaves_the_requests_of_others_alone(closed: Fl
     assert bound.failures == ["transport"]
 
 
-def test_a_request_without_a_flow_is_bound_to_the_connection_that_its_answer_came_over() -> None:
+@pytest.mark.parametrize(("transport", "port"), [("tcp", 5060), ("tls", 5061)])
+def test_a_request_to_an_address_without_a_port_is_bound_to_the_default_one(
+    transport: Transport, port: int
+) -> None:
     stage = Stage()
-    asked = stage.here.ask(make_request(), Destination("tcp", "trunk.example.net", 5060))
+    asked = stage.here.ask(make_request("OPTIONS"), Destination(transport, THERE[0]))
+    stage.here.layer.flow_closed(Flow(transport, HERE, (THERE[0], 5070), 3))
+    assert asked.failures == []
+    stage.here.layer.flow_closed(Flow(transport, HERE, (THERE[0], port), 4))
+    stage.net.run(0.0)
+    assert asked.failures == ["transport"]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_a_request_without_a_flow_is_bound_to_the_connection_that_its_answer_came_over(
+    method: str,
+) -> None:
+    stage = Stage()
+    asked = stage.here.ask(make_request(method), Destination("tcp", "trunk.example.net", 5060))
     named = Flow("tcp", HERE, THERE, 3)
     stage.here.layer.flow_closed(named)
     assert asked.failures == []  # nobody said that the name is that address
-    response = make_response(asked.transaction.request, 180, to_tag="b1")
+    response = make_response(asked.transaction.request, 100)
     stage.here.layer.receive(response, named)
     stage.here.layer.flow_closed(named)
     assert asked.failures == ["transport"]

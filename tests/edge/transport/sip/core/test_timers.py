@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from edge.transport.sip.core.timers import Timers
 from tests.fakes.clock import FakeClock
 
@@ -62,6 +64,18 @@ def test_a_nearer_deadline_is_announced_and_a_later_one_is_not() -> None:
     timers.after(1.0, lambda: None)
     start = clock.monotonic()
     assert announced == [start + 5.0, start + 1.0]
+
+
+def test_what_is_left_after_many_were_cancelled_still_fires_in_order() -> None:
+    clock, fired = FakeClock(), list[int]()
+    timers = Timers(clock)
+    order = random.Random(1).sample(range(1_000), 1_000)
+    made = {n: timers.after(float(n), lambda n=n: fired.append(n)) for n in order}  # type: ignore[misc]
+    for number in order[:850]:
+        made[number].cancel()
+    clock.advance(1_000.0)
+    timers.run()
+    assert fired == sorted(order[850:])
 
 
 def test_cancelled_timers_do_not_pile_up_until_they_are_due() -> None:

@@ -252,6 +252,16 @@ def test_a_cancel_is_heard_when_there_is_no_room_for_anything() -> None:
     assert asked.statuses == [180, 487] and stage.is_clean
 
 
+def test_a_cancel_has_a_transaction_of_its_own_which_no_flood_takes_away() -> None:
+    stage = Stage(TransactionTimers(stateless_per_second=0.0))
+    stage.there.layer._stateless._budget.take(1.0, stage.start)
+    asked = stage.ask()
+    stage.net.run(1.0)
+    asked.transaction.cancel()
+    stage.net.run(1.0)
+    assert "200 CANCEL" in stage.net.messages(THERE)
+
+
 def test_cancelling_another_request_does_nothing() -> None:
     stage = Stage()
     stage.there.behave = lambda transaction: None

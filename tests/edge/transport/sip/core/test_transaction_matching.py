@@ -91,6 +91,13 @@ def test_of_an_old_far_end_nearly_everything_has_to_be_the_same(other: Request) 
     assert len(stage.there.asked) == 2
 
 
+def test_a_cookie_with_nothing_behind_it_is_no_unique_branch() -> None:
+    stage = Stage()
+    for number in (1, 2):
+        stage.send(make_request(via=OLD + ";branch=z9hG4bK", cseq=number))
+    assert len(stage.there.asked) == 2
+
+
 def test_the_ack_of_an_old_far_end_is_known_by_the_tag_that_it_was_given() -> None:
     stage = Stage()
     stage.send(make_request(via=OLD))

@@ -35,8 +35,8 @@ class Stage:
         return [message for message in sent if isinstance(message, Response)]
 
 
-def refusal(error: MessageError) -> bytes:
-    """The one answer to ``error``."""
+def refusals(error: MessageError) -> list[bytes]:
+    """What is sent because of ``error``, readable or not."""
     stage = Stage()
     sent: list[bytes] = []
     layer = TransactionLayer(
@@ -47,8 +47,7 @@ def refusal(error: MessageError) -> bytes:
         user=stage.there,
     )
     layer.malformed(error, FLOW)
-    (answer,) = sent
-    return answer
+    return sent
 
 
 def test_a_request_that_is_one_too_many_is_told_to_come_back_later() -> None:
@@ -138,7 +137,7 @@ def test_what_cannot_be_read_is_answered_with_what_can_and_forgotten(status: int
 def test_a_request_that_lacks_a_header_is_answered_without_it(missing: str) -> None:
     request = make_request("OPTIONS", via=f"{VIA}1")
     request.headers.remove(missing)
-    answer = refusal(MessageError("x", 400, request.headers))
+    (answer,) = refusals(MessageError("x", 400, request.headers))
     assert answer.startswith(
         b"SIP/2.0 400 Bad Request\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;rport=5060"
     )
@@ -150,7 +149,8 @@ def test_a_request_that_lacks_a_header_is_answered_without_it(missing: str) -> N
 def test_a_to_that_cannot_be_read_goes_back_as_it_came() -> None:
     request = make_request("OPTIONS", via=f"{VIA}1")
     request.headers.set("to", '"Bob <sip:b')
-    assert b'\r\nTo: "Bob <sip:b\r\n' in refusal(MessageError("x", 400, request.headers))
+    (answer,) = refusals(MessageError("x", 400, request.headers))
+    assert b'\r\nTo: "Bob <sip:b\r\n' in answer
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,15 @@ def test_a_to_that_cannot_be_read_goes_back_as_it_came() -> None:
         [("cseq", "1 INVITE")],
         [("via", f"{VIA}1")],
         [("via", f"{VIA}1"), ("cseq", "1")],
+        [("via", f"{VIA}1"), ("cseq", "1\tACK")],
         [("via", "nonsense"), ("cseq", "1 INVITE")],
         [("via", f'{VIA}1;x="'), ("cseq", "1 INVITE")],
         [("via", f"{VIA}1"), ("cseq", "1 ACK"), ("to", "<sip:b>"), ("from", "<sip:a>")],
     ],
 )
 def test_what_cannot_be_answered_is_dropped(headers: list[tuple[str, str]] | None) -> None:
-    stage = Stage()
     given = None if headers is None else Headers(headers)
-    stage.there.layer.malformed(MessageError("x", 400, given), FLOW)
-    assert stage.net.sent == [] and stage.there.is_clean
+    assert refusals(MessageError("x", 400, given)) == []
 
 
 def test_a_request_that_its_user_cannot_read_is_answered_as_the_error_says() -> None:
@@ -184,6 +183,16 @@ def test_a_request_that_its_user_cannot_read_is_answered_as_the_error_says() -> 
     stage.net.run()
     assert asked.statuses == [416]
     assert stage.here.is_clean and stage.there.is_clean
+
+
+def test_a_request_whose_fault_shows_late_is_answered_like_any_malformed_one() -> None:
+    stage = Stage()
+    request = make_request(via=f"{VIA}1")
+    request.headers.set("from", "<sip:alice@example.org")
+    stage.there.layer.receive(request, FLOW)
+    (answer,) = stage.net.unreadable
+    assert answer.startswith(b"SIP/2.0 400 Bad Request\r\n")
+    assert stage.there.asked == [] and stage.there.is_clean
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "ACK", "CANCEL", "BYE"])
