@@ -17,6 +17,8 @@ from edge.internal import Admitted, CallOpened, OpenCall
 from edge.jwks import KeyCache
 from edge.logs import short
 from edge.node_metrics import NodeMetrics
+from edge.phone.calls_api import ORDERS, CallsApi
+from edge.phone.switchboard import Switchboard
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.ratelimit import Buckets
@@ -69,6 +71,7 @@ class Gate:
     resume: ResumeTokens
     clock: Clock
     draining: bool = False
+    phone: Switchboard | None = None
 
 
 def create_app(gate: Gate) -> web.Application:
@@ -85,6 +88,11 @@ def create_app(gate: Gate) -> web.Application:
     app.router.add_route("OPTIONS", below, signalling.options)
     for method in ("POST", "PATCH", "DELETE"):
         app.router.add_route(method, below, signalling.unknown)
+    if gate.phone is not None:
+        CallsApi(gate.phone, _token, _body).add_to(app)
+    else:
+        app.router.add_route("*", ORDERS, signalling.no_phone)
+        app.router.add_route("*", ORDERS + "/{anything:(?s:.*)}", signalling.no_phone)
     app.router.add_route("GET", "/healthz", signalling.healthz)
     app.router.add_route("GET", "/readyz", signalling.readyz)
     app.router.add_route("GET", "/metrics", signalling.metrics)
@@ -129,7 +137,8 @@ class Signalling:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._metrics = NodeMetrics(gate.pool, gate.clock)
+        own = () if gate.phone is None else (gate.phone.metrics.registry,)
+        self._metrics = NodeMetrics(gate.pool, gate.clock, own)
         self._offers = Buckets(
             gate.clock, per_second=OFFERS_PER_SECOND, burst=OFFERS_BURST, limit=MAX_SESSIONS
         )
@@ -140,7 +149,7 @@ class Signalling:
 
     async def open(self, request: web.Request) -> web.Response:
         """Open or resume a call. Strangers are sent away before their body is read."""
-        caller = self._admit(bearer(request.headers.get("Authorization")))
+        caller = self._admit(_token(request))
         if self._gate.draining:
             raise EdgeRefusal("draining", "this node is draining; try the next candidate")
         if not self._offers.take(caller.session_id):
@@ -224,11 +233,15 @@ class Signalling:
         """No worker makes such ids."""
         raise EdgeRefusal("unknown_call", "there is no such call; see the answer's Location")
 
+    async def no_phone(self, request: web.Request) -> web.Response:
+        """This node places no phone calls."""
+        raise EdgeRefusal("phone_off", "this node has no phone: its settings have no `sip:`")
+
     async def drill(self, request: web.Request) -> web.Response:
         """Kill the worker of the caller's own call, where drills are switched on."""
         if not self._gate.settings.drills:
             raise EdgeRefusal("drills_off", "start the node with drills: true to allow this")
-        caller = self._admit(bearer(request.headers.get("Authorization")))
+        caller = self._admit(_token(request))
         call_id = request.match_info["call_id"]
         slot = self._gate.pool.of_call(call_id)
         if not caller.resumed or slot.process is None:
@@ -285,6 +298,10 @@ async def _in_time(reading: Awaitable[T]) -> T:
         raise EdgeRefusal(
             "too_slow", f"the body must arrive within {BODY_SECONDS:.0f} s"
         ) from error
+
+
+def _token(request: web.Request) -> str:
+    return bearer(request.headers.get("Authorization"))
 
 
 async def _body(request: web.Request) -> str:

@@ -30,6 +30,7 @@ from edge.speech.listener import Listener, ListenSettings
 from edge.speech.recognizer import Recognizer
 from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
+from edge.transport.sip.media.leg import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from regions.models import DataClass
 from regions.tag import ResidencyTag
@@ -45,6 +46,8 @@ class Rooms:
     index: int
     clock: Clock
     endpoint: WebRtcEndpoint
+    phone: SipMedia | None
+    """None on a node that takes no phone calls."""
     detector: SpeechDetector
     recognizer: Recognizer
     voice: Voice

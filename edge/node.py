@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,12 +19,17 @@ from edge.beat import Beater, NodeLoad
 from edge.clock import SystemClock
 from edge.groups import first_error
 from edge.jwks import KeyCache
+from edge.phone.logins import read_logins
+from edge.phone.routing_client import routing_client
+from edge.phone.switchboard import PhoneParts, Switchboard
+from edge.phone.trunk import PasswordError
 from edge.pool import WorkerPool, WorkerPoolError
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
 from edge.settings import SECRET_VARIABLE, NodeSettings, node_secret
 from edge.speech.voice import VoiceError
 from edge.speech.voices.process import VoiceProcess
+from edge.transport.sip.net.errors import NetError
 from regions.catalogue import load_catalogue
 
 IDLE_CONNECTION_SECONDS = 15.0
@@ -57,6 +63,10 @@ class Node:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Start, serve until ``stop``, drain, close. Raises :class:`NodeError`."""
+        async with AsyncExitStack() as closing:
+            await self._serve(stop, closing)
+
+    async def _serve(self, stop: asyncio.Event, closing: AsyncExitStack) -> None:
         settings = self.settings
         catalogue = load_catalogue(settings.catalogue)
         if all(region.id != settings.region for region in catalogue.regions):
@@ -79,6 +89,7 @@ class Node:
         )
         pool = WorkerPool(settings, directory, directory / "voice.sock", clock=self._clock)
         gate = Gate(settings, catalogue, pool, keys, resume, self._clock)
+        gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(
             node=settings.node,
             region=settings.region,
@@ -96,7 +107,7 @@ class Node:
         try:
             await self._listen(runner)
             await self._run(gate, voice, beater, stop)
-        except* (VoiceError, WorkerPoolError) as errors:
+        except* (VoiceError, WorkerPoolError, NetError) as errors:
             raise NodeError(str(first_error(errors))) from None
         finally:
             if self._ready:
@@ -105,6 +116,35 @@ class Node:
             await voice.stop()
             await runner.cleanup()
             shutil.rmtree(directory, ignore_errors=True)
+
+    async def _phone(self, gate: Gate, secret: str, closing: AsyncExitStack) -> Switchboard | None:
+        """The switchboard, when the settings have one. Raises :class:`NodeError`."""
+        settings, phone = self.settings, self.settings.sip
+        if phone is None:
+            return None
+        try:
+            logins = read_logins(phone, os.environ)
+        except PasswordError as error:
+            raise NodeError(str(error)) from error
+        for _, place in phone.passwords():
+            if place.password_env is not None:
+                os.environ.pop(place.password_env, None)  # nor for these
+        router = await closing.enter_async_context(
+            routing_client(settings.control_planes, node=settings.node, secret=secret)
+        )
+        return Switchboard(
+            PhoneParts(
+                settings=settings,
+                phone=phone,
+                logins=logins,
+                catalogue=gate.catalogue,
+                pool=gate.pool,
+                keys=gate.keys,
+                router=router,
+                clock=self._clock,
+                draining=lambda: gate.draining,
+            )
+        )
 
     async def _run(
         self, gate: Gate, voice: VoiceProcess, beater: Beater, stop: asyncio.Event
@@ -118,6 +158,9 @@ class Node:
             await voice.start()
             background.append(group.create_task(voice.run()))
             await self._until_ready(gate.pool, stop)
+            if gate.phone is not None:
+                await gate.phone.start()
+                background.append(group.create_task(gate.phone.run()))
             if not stop.is_set():
                 self._ready = True
                 beater.start()
@@ -127,6 +170,8 @@ class Node:
             log.info("draining", extra={"node": self.settings.node, "count": gate.pool.active})
             await gate.pool.drain(self.settings.drain_seconds)
             await gate.pool.stop()
+            if gate.phone is not None:
+                await gate.phone.close()
             for task in background:
                 task.cancel()
 

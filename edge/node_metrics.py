@@ -20,10 +20,16 @@ ASK_SECONDS = 1.0
 
 
 class NodeMetrics:
-    """The node's exposition, gathered at most once a second, and whenever calls came or went."""
+    """The node's exposition: the workers', and ``own`` of the dispatcher.
 
-    def __init__(self, pool: WorkerPool, clock: Clock) -> None:
+    Gathered at most once a second, and whenever calls came or went.
+    """
+
+    def __init__(
+        self, pool: WorkerPool, clock: Clock, own: Sequence[CollectorRegistry] = ()
+    ) -> None:
         self._pool = pool
+        self._own = own
         self._clock = clock
         self._gathering = asyncio.Lock()
         self._body = b""
@@ -41,7 +47,7 @@ class NodeMetrics:
             return self._body
 
     async def _gather(self) -> bytes:
-        texts = []
+        texts = [generate_latest(registry).decode() for registry in self._own]
         for slot in self._pool.serving:
             try:
                 texts.append((await slot.ask("GET", "metrics", seconds=ASK_SECONDS)).decode())

@@ -31,6 +31,8 @@ from edge.logs import configure_logging, log_loop_errors
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
 from edge.outbound import Pool
+from edge.phone.line import LINE_PATH
+from edge.phone.worker_line import serve_line
 from edge.problem import EdgeRefusal
 from edge.process import keep_private
 from edge.session.errors import SessionError
@@ -43,6 +45,8 @@ from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
 from edge.speech.recognizer import RecognizerError
 from edge.speech.voices.client import VoiceClient
+from edge.transport.sip.media.carrier import Patience
+from edge.transport.sip.media.leg import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.transport.webrtc.leg import WebRtcLeg
@@ -167,6 +171,10 @@ async def _open_rooms(
     )
     await endpoint.start()
     closing.push_async_callback(endpoint.close)
+    phone = _phone(index, settings, ticker, clock)
+    if phone is not None:
+        phone.start()
+        closing.push_async_callback(phone.close)
     detector = SpeechDetector()
     ticker.subscribe(detector.tick)
     recognizer = await build_recognizer(settings.recognizer, settings.models)
@@ -178,6 +186,7 @@ async def _open_rooms(
         index=index,
         clock=clock,
         endpoint=endpoint,
+        phone=phone,
         detector=detector,
         recognizer=recognizer,
         voice=voice,
@@ -190,6 +199,26 @@ async def _open_rooms(
         environ=os.environ,
     )
     return rooms, ticker
+
+
+def _phone(index: int, settings: NodeSettings, ticker: Ticker, clock: Clock) -> SipMedia | None:
+    """This worker's share of the ports for phone calls. Raises ``ConfigError``."""
+    sip = settings.sip
+    if sip is None:
+        return None
+    try:
+        return SipMedia(
+            settings.media_host,
+            sip.media_ports_of(index, settings.workers),
+            sip.advertised_host or settings.advertised_host,
+            ticker,
+            clock,
+            patience=Patience(talking=sip.media_timeout_seconds),
+        )
+    except ValueError as error:
+        raise ConfigError(
+            f"media_host {settings.media_host}: {error}: set sip.advertised_host to a numeric one"
+        ) from error
 
 
 def _parent_gone(stop: asyncio.Event) -> None:
@@ -242,6 +271,9 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
         worker.end_session(request.match_info["session_id"])
         return web.Response(status=204)
 
+    async def line(request: web.Request) -> web.WebSocketResponse:
+        return await serve_line(request, worker, rooms.phone, rooms.clock)
+
     app = web.Application(client_max_size=1 << 20, middlewares=[_refusals])
     app.router.add_post("/calls", open_call)
     app.router.add_patch("/calls/{call_id}", patch)
@@ -249,6 +281,7 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
     app.router.add_get("/calls/{call_id}/session/{session_id}", whose)
     app.router.add_delete("/sessions/{session_id}", end_session)
     app.router.add_get("/metrics", metrics)
+    app.router.add_get(LINE_PATH, line)
     return app
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from aiohttp import web
 from pydantic import ValidationError
 
+from edge.internal import Admitted
 from edge.phone.orders import CallOrder, CallStatus, OrderedCall, Orders
 from edge.problem import EdgeRefusal
 
@@ -18,24 +20,36 @@ EVENT_STREAM = "text/event-stream"
 IDLE_SECONDS = 15.0
 """A comment is sent through a stream that has been quiet for so long, so that proxies keep it."""
 
-Dial = Callable[[str, CallOrder], Awaitable[OrderedCall]]
-"""Places a call for the bearer of a token. Raises ``EdgeRefusal``."""
+
+class Desk(Protocol):
+    """Places calls (:class:`edge.phone.switchboard.Switchboard`). ``admit`` and ``dial`` raise
+    ``EdgeRefusal``."""
+
+    orders: Orders
+
+    def admit(self, token: str) -> Admitted:
+        """For whom the bearer of a token calls."""
+        ...
+
+    async def dial(self, caller: Admitted, order: CallOrder) -> OrderedCall:
+        """Place a call; returns when it is dialled."""
+        ...
+
+    def hang_up(self, call_id: str) -> None:
+        """End a call that is under way."""
+        ...
 
 
 class CallsApi:
-    """The handlers. ``hang_up`` ends a call that is under way."""
+    """The handlers. ``token`` and ``body`` read a request, and raise ``EdgeRefusal``."""
 
     def __init__(
         self,
-        orders: Orders,
-        dial: Dial,
-        hang_up: Callable[[str], None],
+        desk: Desk,
         token: Callable[[web.Request], str],
         body: Callable[[web.Request], Awaitable[str]],
     ) -> None:
-        self._orders = orders
-        self._dial = dial
-        self._hang_up = hang_up
+        self._desk = desk
         self._token = token
         self._body = body
 
@@ -47,13 +61,13 @@ class CallsApi:
         app.router.add_delete(ORDER, self.hang_up)
 
     async def order(self, request: web.Request) -> web.Response:
-        """Place a call; answered as soon as it is dialled."""
-        token = self._token(request)
+        """Place a call. Strangers are sent away before their body is read."""
+        caller = self._desk.admit(self._token(request))
         try:
             order = CallOrder.model_validate_json(await self._body(request))
         except ValidationError as error:
             raise EdgeRefusal("bad_request", _what_is_wrong(error)) from error
-        call = await self._dial(token, order)
+        call = await self._desk.dial(caller, order)
         where = f"{ORDERS}/{call.status.call_id}"
         return _json(call.status, status=201, headers={"Location": where})
 
@@ -68,20 +82,16 @@ class CallsApi:
             headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store"}
         )
         await response.prepare(request)
-        changes = call.watch()
-        pending: asyncio.Task[CallStatus] | None = None
-        async with asyncio.TaskGroup() as group:
-            while True:
-                pending = pending or group.create_task(_next(changes))
-                done, _ = await asyncio.wait({pending}, timeout=IDLE_SECONDS)
-                if not done:
-                    await response.write(b": still here\n\n")
-                    continue
-                status, pending = pending.result(), None
-                data = status.model_dump_json(exclude_none=True)
-                await response.write(f"event: {status.stage}\ndata: {data}\n\n".encode())
-                if status.stage == "ended":
-                    break
+        seen: CallStatus | None = None
+        while seen is None or seen.stage != "ended":
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    seen = await call.changed(seen)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            data = seen.model_dump_json(exclude_none=True)
+            await response.write(f"event: {seen.stage}\ndata: {data}\n\n".encode())
         await response.write_eof()
         return response
 
@@ -89,18 +99,14 @@ class CallsApi:
         """End a call, or stop calling. One that is over stays over."""
         call = self._call(request)
         if call.status.stage != "ended":
-            self._hang_up(call.status.call_id)
+            self._desk.hang_up(call.status.call_id)
         return web.Response(status=204)
 
     def _call(self, request: web.Request) -> OrderedCall:
-        call = self._orders.get(request.match_info["call_id"])
+        call = self._desk.orders.get(request.match_info["call_id"])
         if call is None:
             raise EdgeRefusal("unknown_call", "there is no such call; it may be long over")
         return call
-
-
-async def _next(changes: AsyncIterator[CallStatus]) -> CallStatus:
-    return await anext(changes)
 
 
 def _json(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
@@ -68,15 +67,11 @@ class OrderedCall:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def watch(self) -> AsyncIterator[CallStatus]:
-        """The status now and after each change, to the end. Quick changes may be seen as one."""
-        while True:
-            changed, status = self._changed, self.status
-            yield status
-            if status.stage == "ended":
-                return
-            if status is self.status:
-                await changed.wait()
+    async def changed(self, seen: CallStatus | None) -> CallStatus:
+        """The status, as soon as it is another one than ``seen``. Quick changes are seen as one."""
+        while self.status is seen:
+            await self._changed.wait()
+        return self.status
 
 
 class Orders:

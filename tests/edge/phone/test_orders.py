@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import asyncio
 
-from edge.phone.orders import KEEP_SECONDS, MAX_KEPT, CallStatus, Orders
+from edge.phone.orders import KEEP_SECONDS, MAX_KEPT, Orders
 from tests.fakes.clock import FakeClock
 
 
 async def test_a_watcher_sees_every_stage_to_the_end() -> None:
     orders = Orders(FakeClock())
     call = orders.begin("sip_w0_a", "carrier")
-    seen: list[str] = []
-
-    async def watch() -> None:
-        async for status in call.watch():
-            seen.append(status.stage)
-            if status.stage == "dialling":
-                call.change(stage="ringing")
-            elif status.stage == "ringing":
-                call.change(stage="answered", answered_at=1.0)
-            elif status.stage == "answered":
-                orders.end("sip_w0_a", "completed")
-
     async with asyncio.timeout(5):
-        await watch()
-    assert seen == ["dialling", "ringing", "answered", "ended"]
+        first = await call.changed(None)
+        call.change(stage="ringing")
+        second = await call.changed(first)
+        orders.end("sip_w0_a", "completed")
+        third = await call.changed(second)
+    assert [status.stage for status in (first, second, third)] == ["dialling", "ringing", "ended"]
 
 
 async def test_a_watcher_that_waits_is_woken() -> None:
     orders = Orders(FakeClock())
     call = orders.begin("sip_w0_a", "carrier")
-    watching = call.watch()
-    assert (await anext(watching)).stage == "dialling"
-
-    async def following() -> CallStatus:
-        return await anext(watching)
-
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        waiting = group.create_task(following())
+        waiting = group.create_task(call.changed(call.status))
         await asyncio.sleep(0)
         orders.end("sip_w0_a", "busy", status=486, reason="Busy Here")
     status = waiting.result()
