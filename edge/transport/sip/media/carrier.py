@@ -226,11 +226,11 @@ class RtpCarrier:
             except OSError:
                 # Nothing more, or an ICMP error of a packet that we sent.
                 return
-            if len(data) < 12 or data[0] & 0xC0 != 0x80:
-                self.counts.malformed += 1
-            elif 192 <= data[1] <= 223:
+            if len(data) >= 8 and 192 <= data[1] <= 223:
                 # Muxed or not (RFC 5761 section 4): no payload type is up there.
                 self._report(data, source, now)
+            elif len(data) < 12 or data[0] & 0xC0 != 0x80:
+                self.counts.malformed += 1
             elif source == self._source:
                 self._media(data, now)
             else:
