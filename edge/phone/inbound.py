@@ -154,7 +154,8 @@ class Inbound:
                 pass
             case _:
                 assert_never(decision)
-        log.info("phone call sent away", extra={"reason": type(decision).__name__})
+        code = decision.code if isinstance(decision, Decline) else type(decision).__name__.lower()
+        log.info("phone call sent away", extra={"code": code, "reason": decision.reason})
 
     def _refuse(self, session: Session, access: TrunkAccess, status: int, code: str) -> None:
         log.info("phone call refused", extra={"status": status, "code": code})
