@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +53,10 @@ async def until(holds: Callable[[], bool], what: str, within: float = 10.0) -> N
 
 
 class Program:
-    """One program from ``async with`` to its end; what it prints goes to ``<name>.log``."""
+    """One program from ``async with`` to its end, with whatever it started, as one process group.
+
+    What it prints goes to ``<name>.log``.
+    """
 
     def __init__(self, arguments: Sequence[str | Path], folder: Path, name: str) -> None:
         self._arguments = [str(argument) for argument in arguments]
@@ -78,6 +83,7 @@ class Program:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         try:
             await self._ready()
@@ -118,12 +124,14 @@ class Program:
 
     async def _stop(self) -> None:
         process = self._process
-        if process is None or process.returncode is not None:
+        if process is None:
             return
-        process.terminate()
-        try:
-            async with asyncio.timeout(3.0):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if process.returncode is None:
+            process.terminate()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3.0):
+                    await process.wait()
+        # Kamailio now and then hangs in its own shutdown, and its children outlive it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edge.media.frames import LISTEN_RATE
@@ -12,6 +14,7 @@ from tests.peers.audio import strength, tone, write_capture, write_ulaw
 from tests.peers.baresip import Account, Baresip
 from tests.peers.certificates import Certificates
 from tests.peers.kamailio import Kamailio
+from tests.peers.program import until
 from tests.peers.scenarios import Scenario, outside
 from tests.peers.sipp import Sipp
 
@@ -284,3 +287,19 @@ async def test_a_wrong_password_is_not_let_in(tmp_path: Path) -> None:
 def test_a_tone_is_told_from_another() -> None:
     assert strength(tone(HERTZ, 1.0), LISTEN_RATE, HERTZ) > 0.9
     assert strength(tone(2 * HERTZ, 1.0), LISTEN_RATE, HERTZ) < 0.01
+
+
+async def test_no_process_of_a_peer_outlives_it(tmp_path: Path) -> None:
+    async with Kamailio(tmp_path / "proxy") as proxy:
+        group = proxy.pid
+        assert [pid for pid in psutil.pids() if group_of(pid) == group and pid != group]
+    await until(lambda: group not in map(group_of, psutil.pids()), "the end of its children")
+
+
+def group_of(pid: int) -> int | None:
+    """Its process group; None when it is gone, or a zombie that its new parent has yet to reap."""
+    try:
+        gone = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return None if gone else os.getpgid(pid)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None
