@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,13 @@ def test_the_example_says_what_it_means() -> None:
     assert found.tls.key == Path.home() / "node.key"
     assert found.listens[3] == listen_address("udp://[::]:5060")
     assert (found.listens[3].transport, found.listens[3].host) == ("udp", "::")
+
+
+def test_the_manual_s_example_is_read_as_it_stands() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "edge.md").read_text()
+    node, phone_calls = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)[:2]
+    assert phone_calls.startswith("sip:\n")
+    assert [trunk.name for trunk in sip(node + phone_calls).trunks] == ["carrier-a", "pbx"]
 
 
 def test_settings_survive_the_way_to_a_worker() -> None:
