@@ -83,6 +83,19 @@ def rings_reliably() -> Scenario:
     return _takes_bye(scenario.send(answer, retransmits=True).receive("ACK"))
 
 
+def is_refreshed() -> Scenario:
+    """Take an UPDATE and a re-INVITE that change nothing, then the BYE."""
+    scenario = _rung(Scenario("is refreshed"), 0.2)
+    scenario.receive("UPDATE").send(response(200, "OK", tag=False)).receive("INVITE")
+    again = response(200, "OK", tag=False, body=sdp())
+    return _takes_bye(scenario.send(again, retransmits=True).receive("ACK"))
+
+
+def is_asked() -> Scenario:
+    """Answer OPTIONS, as a trunk in good health does."""
+    return Scenario("is asked").receive("OPTIONS").send(response(200, "OK"))
+
+
 def redirects(contact: str) -> Scenario:
     """302 to another."""
     scenario = Scenario("redirects").receive("INVITE")

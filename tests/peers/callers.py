@@ -110,6 +110,18 @@ def rings_reliably() -> Scenario:
     return _hangs_up(scenario.send(inside("ACK", 1)).pause(0.3), 3)
 
 
+def refreshes() -> Scenario:
+    """A session timer (RFC 4028) that we keep: by UPDATE (RFC 3311), then by re-INVITE."""
+    timer = ("Supported: timer", "Session-Expires: 120;refresher=uac")
+    scenario = Scenario("refreshes")
+    scenario.send(outside("INVITE", body=sdp(), headers=timer), retransmits=True)
+    _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1)).pause(0.2)
+    scenario.send(inside("UPDATE", 2, headers=timer), retransmits=True).receive(200).pause(0.2)
+    again = inside("INVITE", 3, body=sdp(), headers=timer)
+    scenario.send(again, retransmits=True).receive(100, optional=True).receive(200)
+    return _hangs_up(scenario.send(inside("ACK", 3)).pause(0.2), 4)
+
+
 def registers(user: str, password: str, waits: float = 2.0) -> Scenario:
     """Register with digest, and again with the same nonce once that may have grown stale."""
     scenario = Scenario("registers").send(outside("REGISTER"), retransmits=True)
@@ -128,10 +140,10 @@ def registers(user: str, password: str, waits: float = 2.0) -> Scenario:
 
 
 def loses_its_ack() -> Scenario:
-    """Take the 200 a second time before it is acknowledged: it must be sent again."""
+    """The first ACK is lost: only when the 200 comes again does sipp send it again."""
     scenario = Scenario("loses its ACK").send(outside("INVITE", body=sdp()), retransmits=True)
-    _ringing(scenario).receive(200, routes=True).receive(200)
-    return _hangs_up(scenario.send(inside("ACK", 1)).pause(0.3), 2)
+    _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1), lost=True)
+    return _hangs_up(scenario.pause(1.0), 2)
 
 
 def _called(scenario: Scenario, port: str = PORT) -> Scenario:

@@ -125,10 +125,14 @@ class Scenario:
         self.name = name
         self._steps: list[str] = []
 
-    def send(self, message: str, *, retransmits: bool = False) -> Scenario:
-        """A request or a final response to an INVITE is retransmitted, other things are not."""
-        retrans = ' retrans="500"' if retransmits else ""
-        return self._add(f"<send{retrans}><![CDATA[\n{message}\n]]></send>")
+    def send(self, message: str, *, retransmits: bool = False, lost: bool = False) -> Scenario:
+        """A request or a final response to an INVITE is retransmitted, other things are not.
+
+        What is ``lost`` does not leave sipp the first time.
+        """
+        marks = ' retrans="500"' if retransmits else ""
+        marks += ' lost="100"' if lost else ""
+        return self._add(f"<send{marks}><![CDATA[\n{message}\n]]></send>")
 
     def receive(
         self,
