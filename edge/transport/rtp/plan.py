@@ -25,6 +25,12 @@ class Plan:
     comfort_out: int | None = None
     ptime: int = 20
 
+    @property
+    def types(self) -> frozenset[int]:
+        """Every payload type that may arrive."""
+        noise = () if self.comfort is None else (self.comfort,)
+        return self.events.union(self.receive, noise)
+
 
 def just(codec: Codec) -> Plan:
     """One codec both ways, and nothing else."""

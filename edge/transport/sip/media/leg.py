@@ -259,7 +259,7 @@ class SipLeg:
             agreed.remote,
             agreed.remote_rtcp,
             agreed.crypto,
-            frozenset(plan.receive) | plan.events,
+            plan.types,
             muxed=agreed.rtcp_mux,
             held=agreed.held,
             signalling=self._signalling,
