@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from inland.table import print_table
 
 if TYPE_CHECKING:
     from regions.models import Catalogue, TenantPolicy
     from regions.policy import Decision
 
 HELP = "List the regions, and explain which of them may hold a caller's data."
-
-MIN_REASON_WIDTH = 30
-"""A narrower terminal gets long lines instead of a ribbon of text."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +84,7 @@ def _list(arguments: argparse.Namespace) -> int:
         for region in catalogue.regions
     ]
     header = ("REGION", "NAME", "COUNTRY", "JURISDICTION", "CLOUD", "ATTRIBUTES")
-    _print_table(header, rows)
+    print_table(header, rows)
     print(f"\ncatalogue {catalogue.policy}")
     return 0
 
@@ -145,7 +142,7 @@ def _print_decision(
         (verdict.region, "allowed" if verdict.allowed else "refused", verdict.reason)
         for verdict in decision.verdicts
     ]
-    _print_table(("REGION", "VERDICT", "REASON"), rows)
+    print_table(("REGION", "VERDICT", "REASON"), rows)
     if not decision.allowed:
         print("\nNo region may take this caller: the call would be refused.")
 
@@ -191,15 +188,3 @@ def _tenant_policy(path: Path | None, tenant: str | None, catalogue: Catalogue) 
 
 def _print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; the last one wraps to the terminal."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header) - 1)]
-    indent = sum(widths) + 2 * len(widths)
-    room = shutil.get_terminal_size((100, 24)).columns - indent
-    for row in (header, *rows):
-        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
-        last = (room >= MIN_REASON_WIDTH and textwrap.wrap(row[-1], room)) or [row[-1]]
-        for number, line in enumerate(last):
-            print((start if number == 0 else " " * indent) + line)

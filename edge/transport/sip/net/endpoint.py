@@ -141,4 +141,6 @@ class Endpoint:
 
     async def resolve(self, destination: Destination) -> tuple[Destination, ...]:
         """Numeric destinations, best first (RFC 3263). Raises ``Unreachable``."""
-        return await self.resolver.resolve(replace(destination, flow=None))
+        targets = await self.resolver.resolve(replace(destination, flow=None))
+        self.outbox.choose(destination, targets)
+        return targets

@@ -44,3 +44,8 @@ class Kept(Generic[Key, Value]):
     def drop(self, key: Key) -> None:
         """Forget ``key``. Idempotent."""
         self._entries.pop(key, None)
+
+    def drop_value(self, value: Value) -> None:
+        """Forget whatever stands for ``value``."""
+        for key in [key for key, (_, kept) in self._entries.items() if kept == value]:
+            del self._entries[key]

@@ -113,6 +113,18 @@ class Outbox:
             return there
         return self._chosen.get(_place(destination))
 
+    def choose(self, destination: Destination, targets: Sequence[Destination]) -> None:
+        """``targets`` were found for ``destination``: send to the first, unless one of them has
+        been chosen already."""
+        place = _place(destination)
+        if self._resolver.at_once(destination) is None and self._chosen.get(place) not in targets:
+            self._chosen.put(place, targets[0], CHOSEN)
+
+    def failed(self, target: Destination) -> None:
+        """``target`` did not answer: it is not what any name stands for now."""
+        self._resolver.failed(target)
+        self._chosen.drop_value(target)
+
     def problem(self, destination: Destination) -> Unreachable | None:
         """Why the last attempt to reach ``destination`` failed, if it did."""
         return self._problems.get(_place(destination))
@@ -201,7 +213,7 @@ class Outbox:
             try:
                 await self._connections.connect(target)
             except Unreachable as error:
-                self._resolver.failed(target)
+                self.failed(target)
                 problem = error
             else:
                 return target

@@ -73,7 +73,7 @@ class UserAgent:
             locate=self._locate,
             contact=self.endpoint.contact,
             problem=self.problem,
-            failed=self.endpoint.resolver.failed,
+            failed=self.failed,
             user_agent=user_agent,
             rng=random.SystemRandom(),
         )
@@ -156,7 +156,7 @@ class UserAgent:
 
     def failed(self, target: Destination) -> None:
         """``target`` did not answer: for a while others come first."""
-        self.endpoint.resolver.failed(target)
+        self.endpoint.outbox.failed(target)
 
     def problem(self, target: Destination) -> str:
         """Why the last message to ``target`` could not be sent, in words; or nothing."""

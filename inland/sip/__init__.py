@@ -1,0 +1,1 @@
+"""Looking at a node's trunks and registrations from outside of the node."""
