@@ -1,0 +1,1 @@
+"""What holds of any bytes whatever. Each target takes bytes and fails when it does not hold."""
