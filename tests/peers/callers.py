@@ -140,10 +140,10 @@ def registers(user: str, password: str, waits: float = 2.0) -> Scenario:
 
 
 def loses_its_ack() -> Scenario:
-    """The first ACK is lost: only when the 200 comes again does sipp send it again."""
+    """The ACK is lost, and comes at last when the 200 has been sent again."""
     scenario = Scenario("loses its ACK").send(outside("INVITE", body=sdp()), retransmits=True)
     _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1), lost=True)
-    return _hangs_up(scenario.pause(1.0), 2)
+    return _hangs_up(scenario.pause(0.8).send(inside("ACK", 1)).pause(0.2), 2)
 
 
 def _called(scenario: Scenario, port: str = PORT) -> Scenario:

@@ -128,7 +128,7 @@ class Scenario:
     def send(self, message: str, *, retransmits: bool = False, lost: bool = False) -> Scenario:
         """A request or a final response to an INVITE is retransmitted, other things are not.
 
-        What is ``lost`` does not leave sipp the first time.
+        What is ``lost`` never leaves sipp.
         """
         marks = ' retrans="500"' if retransmits else ""
         marks += ' lost="100"' if lost else ""
