@@ -32,6 +32,7 @@ class Accepted:
         on_lost: Callable[[], None],
     ) -> None:
         timers = usage.context.settings.transactions
+        self._usage = usage
         self.cseq = transaction.request.cseq.number
         self._transaction = transaction
         self._response = response
@@ -46,8 +47,7 @@ class Accepted:
 
     def acknowledged(self, ack: Request | None) -> None:
         """The ACK came; or None, when the far end's next request says that it was sent."""
-        self.stop()
-        self._on_ack(ack)
+        self._settle(lambda: self._on_ack(ack))
 
     def stop(self) -> None:
         """Wait no longer. Idempotent."""
@@ -59,8 +59,13 @@ class Accepted:
         self._transaction.respond(self._response)
 
     def _lost(self) -> None:
-        self.stop()
-        self._on_lost()
+        self._settle(self._on_lost)
+
+    def _settle(self, then: Callable[[], None]) -> None:
+        # Held meanwhile: a BYE that was waiting for this still belongs to the session.
+        with self._usage.held():
+            self.stop()
+            then()
 
 
 class Acknowledger:

@@ -47,6 +47,8 @@ class ReliableProvisionals:
         self._on_lost = on_lost
         self._rseq = usage.context.rng.randrange(1, 2**31)
         self._waiting: deque[_Provisional] = deque()
+        self._sent = False
+        """Whether ``_rseq`` was sent, and no PRACK for it has come."""
         self._again: Retransmission | None = None
         self._deadline: Timer | None = None
 
@@ -63,14 +65,16 @@ class ReliableProvisionals:
             self._next()
 
     def acknowledged(self, prack: Request) -> bool:
-        """Whether ``prack`` is for the one that is on its way; if so the next one follows."""
-        if not self.pending or prack.headers.get("rack") is None:
-            return False
+        """Whether ``prack`` is for the one that was sent last; if so the next one follows.
+
+        Also after :meth:`stop`: the PRACK may have crossed our final response.
+        """
         invite = self._transaction.request.cseq
         wanted = [str(self._rseq), str(invite.number), invite.method]
-        if (prack.headers.get("rack") or "").split() != wanted:
+        if not self._sent or (prack.headers.get("rack") or "").split() != wanted:
             return False
         self._stop()
+        self._sent = False
         self._rseq += 1
         if self._waiting:
             self._next()
@@ -109,6 +113,7 @@ class ReliableProvisionals:
         timers = usage.context.settings.transactions
         self._again = Retransmission(usage.context.timers, usage.guarded(send), timers.t1)
         self._again.start()
+        self._sent = True
         self._deadline = usage.later(timers.timeout, self._lost)
         send()
 

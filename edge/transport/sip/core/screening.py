@@ -24,8 +24,10 @@ def refusal(request: Request, context: Context) -> Refusal | None:
     method = request.method
     if method not in METHODS:
         return Refusal(405 if method in KNOWN else 501, (("allow", ALLOW),))
-    # RFC 4475 section 3.3.11: OPTIONS may ask the last hop that it reaches.
-    if method != "OPTIONS" and (request.headers.get("max-forwards") or "").strip() == "0":
+    # OPTIONS may be meant for the last hop that it reaches (section 11), and what belongs to a
+    # dialog has arrived where it was going.
+    outside = method != "OPTIONS" and not request.to.tag
+    if outside and (request.headers.get("max-forwards") or "").strip() == "0":
         return Refusal(483)
     wanted = request.headers.tokens("require")
     unknown = [tag for tag in sorted(wanted) if tag not in context.extensions]

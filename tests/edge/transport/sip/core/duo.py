@@ -126,10 +126,11 @@ class Duo:
         net: SipNet | None = None,
         alice: AgentSettings | None = None,
         bob: AgentSettings | None = None,
+        seed: int = 1,
     ) -> None:
         self.net = net or SipNet()
-        self.alice = Agent(self.net, ALICE, alice)
-        self.bob = Agent(self.net, BOB, bob)
+        self.alice = Agent(self.net, ALICE, alice, seed)
+        self.bob = Agent(self.net, BOB, bob, seed)
         self.bob.behave = accepts
 
     def established(self, **more: Any) -> tuple[Owner, Owner]:

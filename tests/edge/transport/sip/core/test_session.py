@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from edge.transport.sip.core.agent import TooManySessions
@@ -106,7 +108,7 @@ def test_our_200_is_sent_again_by_t1_up_to_t2_until_its_ack_comes() -> None:
     duo.net.run(10.0)
     sent = [sent for sent in duo.net.sent if describe(sent.message) == "200 INVITE"]
 
-    pauses = [round(b.at - a.at, 3) for a, b in zip(sent, sent[1:], strict=False)]
+    pauses = [round(b.at - a.at, 3) for a, b in pairwise(sent)]
     assert pauses == [0.5, 1.0, 2.0, 4.0]
     assert duo.net.messages(ALICE).count("ACK") == len(sent), "each 200 gets its ACK"
     lose(duo)
@@ -121,7 +123,8 @@ def test_a_lost_200_is_acknowledged_when_it_comes_again() -> None:
     losses = iter([True, True])
     duo.net.drop = lambda sent: describe(sent.message) == "200 INVITE" and next(losses, False)
 
-    ours, _ = duo.alice.invite(duo.bob), duo.net.run(5.0)
+    ours = duo.alice.invite(duo.bob)
+    duo.net.run(5.0)
 
     assert len(ours.all(Answered)) == 1
     assert duo.bob.calls[0].session.state == "confirmed"
@@ -144,13 +147,13 @@ def test_without_an_ack_for_64_t1_the_call_is_ended_with_a_bye() -> None:
     assert bye.at - first.at == pytest.approx(32.0)
 
 
+def accept_and_go(owner: Owner) -> None:
+    accepts(owner)
+    owner.session.bye()
+
+
 def test_a_called_party_says_bye_only_after_the_ack() -> None:
     duo = Duo()
-
-    def accept_and_go(owner: Owner) -> None:
-        accepts(owner)
-        owner.session.bye()
-
     duo.bob.behave = accept_and_go
     losses = iter([True])
     duo.net.drop = lambda sent: describe(sent.message) == "ACK" and next(losses, False)
@@ -165,10 +168,22 @@ def test_a_called_party_says_bye_only_after_the_ack() -> None:
     assert duo.net.messages(BOB)[-1] == "BYE"
 
 
+def test_a_bye_that_waited_for_the_ack_still_belongs_to_its_session() -> None:
+    duo = Duo()
+    duo.bob.behave = accept_and_go
+    ours = duo.alice.invite(duo.bob)
+    ours.react = lambda event: ours.session.bye() if isinstance(event, Answered) else None
+
+    duo.finish()
+
+    assert duo.net.messages().count("200 BYE") == 2
+    assert "481 BYE" not in duo.net.messages()
+
+
 def test_a_called_party_says_bye_when_no_ack_ever_comes() -> None:
     duo = Duo()
     lose(duo, "ACK")
-    duo.bob.behave = lambda owner: (accepts(owner), owner.session.bye())[0]
+    duo.bob.behave = accept_and_go
     ours = duo.alice.invite(duo.bob)
 
     duo.finish()
