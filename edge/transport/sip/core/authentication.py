@@ -40,8 +40,7 @@ class Authentication:
             self._stale.add(who)
         elif len(self._asked) >= MAX_CHALLENGERS:
             return False
-        # Whether one of them is for these credentials shows in an answer.
-        if self._client.answer(response.headers, credentials, "", "") is None:
+        if not self._client.can_answer(response.headers, credentials):
             return False
         self._asked[who] = response.headers
         return True

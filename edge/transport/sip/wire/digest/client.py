@@ -40,14 +40,15 @@ class DigestClient:
         leaves that to policy), the first among equals; None when there is none that we can answer,
         or none of the credentials' realm.
         """
-        best: tuple[str, Challenge] | None = None
-        for name, challenge in _challenges(headers):
-            wanted = credentials.realm in (None, challenge.realm)
-            if wanted and challenge.strength > (best[1].strength if best else 0):
-                best = name, challenge
+        best = _best(headers, credentials)
         if best is None:
             return None
         return best[0], str(self._authorization(best[1], credentials, method, uri, body))
+
+    @staticmethod
+    def can_answer(headers: Headers, credentials: Credentials) -> bool:
+        """Whether :meth:`answer` would; this counts as no use of the nonce."""
+        return _best(headers, credentials) is not None
 
     def _authorization(
         self, challenge: Challenge, credentials: Credentials, method: str, uri: str, body: bytes
@@ -95,6 +96,15 @@ class DigestClient:
             del self._used[next(iter(self._used))]
         self._used[nonce] = cnonce, uses + 1
         return cnonce, uses + 1
+
+
+def _best(headers: Headers, credentials: Credentials) -> tuple[str, Challenge] | None:
+    best: tuple[str, Challenge] | None = None
+    for name, challenge in _challenges(headers):
+        wanted = credentials.realm in (None, challenge.realm)
+        if wanted and challenge.strength > (best[1].strength if best else 0):
+            best = name, challenge
+    return best
 
 
 def _challenges(headers: Headers) -> Iterator[tuple[str, Challenge]]:

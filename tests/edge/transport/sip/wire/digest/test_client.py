@@ -118,6 +118,14 @@ def test_credentials_of_a_realm_are_given_to_no_other() -> None:
 def test_what_cannot_be_answered_is_not(value: str) -> None:
     headers = Headers([("www-authenticate", value)])
     assert DigestClient().answer(headers, ALICE, "INVITE", "sip:h") is None
+    assert not DigestClient.can_answer(headers, ALICE)
+
+
+def test_asking_whether_there_is_an_answer_uses_no_nonce() -> None:
+    client = DigestClient()
+    headers = challenged('realm="r", nonce="n", qop=auth')
+    assert client.can_answer(headers, ALICE)
+    assert answered(headers, client).count == "00000001"
 
 
 def test_opaque_and_a_realm_with_quotes_go_back_as_they_came() -> None:
