@@ -15,7 +15,11 @@ KEY_LENGTHS = {
     "AES_CM_128_HMAC_SHA1_80": 16 + 14,
     "AES_CM_128_HMAC_SHA1_32": 16 + 14,
 }
-"""Suites in our order of preference, with the bytes of master key and salt."""
+"""Suites that are taken, with the bytes of master key and salt."""
+
+BESIDE_PLAIN = ("AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80")
+"""Suites of an offer that may as well be answered without: the best, and the one that everybody
+has. All four would push an INVITE over the size that goes by UDP (RFC 3261 section 18.1.1)."""
 
 MAX_TAG = 999_999_999
 MIN_LIFETIME = 2**20

@@ -16,6 +16,7 @@ from edge.transport.sip.media.agreement import (
     MediaPolicy,
 )
 from edge.transport.sip.media.crypto_attribute import (
+    BESIDE_PLAIN,
     KEY_LENGTHS,
     CryptoLine,
     new_key,
@@ -39,6 +40,13 @@ __all__ = [
 
 _PLAIN = ("RTP/AVP", "RTP/AVPF")
 _SECURE = ("RTP/SAVP", "RTP/SAVPF")
+_PROFILES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "off": ("RTP/AVP", ()),
+    "optional": ("RTP/AVP", BESIDE_PLAIN),
+    "required": ("RTP/SAVP", tuple(KEY_LENGTHS)),
+}
+"""The profile of an offer and the suites in it, by policy."""
+
 _BROADCAST = "255.255.255.255"
 _REVERSED: dict[Direction, Direction] = {
     "sendrecv": "sendrecv",
@@ -104,8 +112,7 @@ def offer(
     """Our offer. With ``previous`` it is a re-offer of what stands, codec, payload types and keys,
     so that nothing but direction and address can change by it."""
     if previous is None:
-        protocol = "RTP/SAVP" if policy.srtp == "required" else "RTP/AVP"
-        suites = () if policy.srtp == "off" else tuple(KEY_LENGTHS)
+        protocol, suites = _PROFILES[policy.srtp]
         keys = [CryptoLine(tag, suite, new_key(suite)) for tag, suite in enumerate(suites, 1)]
         described = Described(our_formats(policy), direction, protocol, (None,), tuple(keys))
     else:

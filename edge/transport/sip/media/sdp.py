@@ -159,16 +159,17 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 
 
 def _section(value: str) -> Section:
-    kind, *rest = value.split()
-    if len(rest) < 2 or not value.isascii() or not value.isprintable():
+    parts = value.split()
+    written = "".join(parts)
+    if len(parts) < 3 or not written.isascii() or not written.isprintable():
         # What is refused comes back as it was written, so it must be fit to be written.
         raise OfferError("bad_sdp", "an m= line is malformed")
-    port = parse_number(rest[0].partition("/")[0], 65_535)
+    port = parse_number(parts[1].partition("/")[0], 65_535)
     if port is None:
         raise OfferError("bad_sdp", "an m= line has no port")
-    if len(rest) - 2 > MAX_FORMATS:
+    if len(parts) - 3 > MAX_FORMATS:
         raise OfferError("bad_sdp", "more formats than there are payload types")
-    return Section(kind.lower(), port, rest[1], tuple(rest[2:]))
+    return Section(parts[0].lower(), port, parts[2], tuple(parts[3:]))
 
 
 def _connection(value: str) -> str:

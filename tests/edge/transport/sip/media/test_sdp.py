@@ -36,7 +36,7 @@ def test_space_and_case_do_not_matter() -> None:
         [
             b"V=0",
             b" c = IN  IP4  192.0.2.9 ",
-            b"M=AUDIO  4000/2   RTP/AVP   96  0",
+            b"M=AUDIO  4000/2\tRTP/AVP   96  0",
             b"A = RTPMAP: 96  Opus / 48000 / 2",
             b"a=RECVONLY ",
             b"no equals sign",
@@ -84,6 +84,7 @@ def test_a_packet_time_of_the_session_counts_for_its_streams() -> None:
         b"\x00" * 100,
         b"m=audio 4000 RTP/AVP 0\r\n",
         b"v=1\r\nm=audio 4000 RTP/AVP 0\r\n",
+        sdp("m="),
         sdp("m=audio"),
         sdp("m=audio 4000"),
         sdp("m=audio x RTP/AVP 0"),
