@@ -26,6 +26,10 @@ from edge.transport.sip.media.srtp import Srtp
 PER_STEP = 16
 """Packets of one socket that are read in one step of 5 ms."""
 
+IN_TIME = 0.015
+"""Seconds after the packet before: one that is that late is most likely the only one waiting, and
+asking for another costs a tenth of all that a packet costs. In a burst all are taken."""
+
 MAX_DATAGRAM = 1500
 """Bytes. A longer one is cut, and then makes no sense."""
 
@@ -107,6 +111,7 @@ class RtpCarrier:
         self._muxed = False
         self._held = False
         self._heard_at = clock.monotonic()
+        self._read_at = float("-inf")
         self._rtp = Budget(RTP_PER_SECOND, RTP_BURST)
         self._unproven = Budget(UNPROVEN_PER_SECOND, UNPROVEN_BURST)
         self._rtcp = Budget(RTCP_PER_SECOND, RTCP_BURST)
@@ -232,7 +237,12 @@ class RtpCarrier:
             elif len(data) < 12 or data[0] & 0xC0 != 0x80:
                 self.counts.malformed += 1
             elif source == self._source:
+                in_time = now - self._read_at >= IN_TIME
+                self._read_at = now
                 self._media(data, now)
+                if in_time:
+                    # There is hardly another one; if there is, the next step finds it.
+                    return
             else:
                 self._foreign(data, source, now)
 

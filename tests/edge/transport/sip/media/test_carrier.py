@@ -81,10 +81,12 @@ class Ground:
             signalling=signalling,
         )
 
-    def arrives(self, source: socket.socket, *data: bytes, port: int = 0) -> None:
+    def arrives(self, source: socket.socket, *data: bytes, port: int = 0, steps: int = 2) -> None:
+        """A second step takes what the first left behind its first packet."""
         for one in data:
             source.sendto(one, (self.host, self.port + port))
-        self.poll.poll()
+        for _ in range(steps):
+            self.poll.poll()
 
 
 @contextmanager
@@ -257,6 +259,19 @@ def test_a_flood_is_read_in_bounds_and_the_far_end_is_heard_afterwards() -> None
         assert len(net.packets) == 1
         net.poll.poll()
         assert len(net.packets) == 2
+
+
+def test_a_burst_after_a_stall_is_taken_within_two_steps() -> None:
+    with ground() as net:
+        far = net.other()
+        net.agree(far)
+        net.arrives(far, *packets(1))
+        net.clock.advance(0.2)
+        net.arrives(far, *packets(10, start=1), steps=1)
+        assert len(net.packets) == 2
+        net.clock.advance(0.005)
+        net.poll.poll()
+        assert len(net.packets) == 11
 
 
 def test_what_is_looked_into_is_bounded_by_the_clock() -> None:
