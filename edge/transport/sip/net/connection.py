@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from edge.transport.sip.core.flow import Address, Flow, Transport
 from edge.transport.sip.core.timers import Timer, Timers
 from edge.transport.sip.net.errors import Unreachable
 from edge.transport.sip.net.settings import Limits, PeerTls
+from edge.transport.sip.net.tls import tls_problem
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.framing import PING, PONG, StreamFramer
 
@@ -190,6 +192,9 @@ class Connection(asyncio.Protocol):
             timer.cancel()
         self._timers.clear()
         self._waiting.clear()
+        if isinstance(exc, ssl.SSLError):
+            # TLS 1.3 refuses our certificate only after the handshake.
+            self.problem = self.problem or tls_problem(exc)
         if self._transport is not None:
             self._transport = None
             self._parts.table.closed(self)

@@ -13,6 +13,7 @@ import random
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
@@ -64,6 +65,8 @@ class Connections:
         timers: Timers,
         rng: random.Random,
     ) -> None:
+        self.on_lost: Callable[[Connection], None] = lambda connection: None
+        """Called with each connection that is gone."""
         self.cut: Counter[CutReason] = Counter()
         """How many connections we ended, by reason."""
         self.refused = 0
@@ -167,6 +170,7 @@ class Connections:
         for key in [key for key, ours in self._ours.items() if ours is connection]:
             del self._ours[key]
         self._leave(connection)
+        self.on_lost(connection)
         self._user.flow_closed(flow)
 
     def _new(self, transport: Transport, host: str, *, outgoing: bool) -> Connection:

@@ -4,12 +4,14 @@ is found and connected."""
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from edge.clock import Clock
 from edge.transport.sip.core.flow import Destination, Flow, Transport
+from edge.transport.sip.net.connection import Connection
 from edge.transport.sip.net.connections import Connections
 from edge.transport.sip.net.errors import Unreachable
 from edge.transport.sip.net.kept import Kept
@@ -23,6 +25,9 @@ transaction, whose retransmissions, CANCEL and ACK go where its request went (RF
 """
 PROBLEM = 300.0
 """Seconds for which we remember why a destination could not be reached."""
+MAX_RIDING = 512
+"""Requests over one connection that are remembered in case it ends."""
+GONE = Unreachable("refused", "the connection was closed")
 LARGE = 1300
 """Bytes above which a request should not go over UDP (RFC 3261 section 18.1.1)."""
 
@@ -72,6 +77,8 @@ class Outbox:
         self._waiting: dict[Place, _Waiting] = {}
         self._chosen: Kept[Place, Destination] = Kept(clock)
         self._problems: Kept[Place, Unreachable] = Kept(clock)
+        self._riding: dict[int, deque[tuple[Destination, str]]] = {}
+        connections.on_lost = self._connection_lost
 
     def __len__(self) -> int:
         """Destinations that are looked for now."""
@@ -174,8 +181,10 @@ class Outbox:
             return False
         for data in messages:
             if not connection.write(data):
-                gone = Unreachable("refused", "the connection is gone")
-                self._lose(destination, [data], gone)
+                self._lose(destination, [data], GONE)
+            elif is_request(data) and (branch := branch_of(data)) is not None:
+                riding = self._riding.setdefault(connection.number, deque(maxlen=MAX_RIDING))
+                riding.append((destination, branch))
         return True
 
     def _search(self, place: Place, waiting: _Waiting) -> None:
@@ -202,8 +211,16 @@ class Outbox:
         if place[1] != target.host:
             self._chosen.put(place, target, CHOSEN)
         if not self._now(destination, target, waiting.messages):
-            gone = Unreachable("refused", "the connection was closed at once")
-            self._lose(destination, waiting.messages, gone)
+            self._lose(destination, waiting.messages, GONE)
+
+    def _connection_lost(self, connection: Connection) -> None:
+        """What was asked over it is not answered any more, whatever name it was asked under; of
+        what has been answered nobody wants to know."""
+        for destination, branch in self._riding.pop(connection.number, ()):
+            place = _place(destination)
+            self._problems.put(place, connection.problem or GONE, PROBLEM)
+            self._chosen.drop(place)
+            asyncio.get_running_loop().call_soon(self._failed, branch)
 
     async def _reach(self, destination: Destination) -> Destination:
         problem: Unreachable | None = None
