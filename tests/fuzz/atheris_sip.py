@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-MODULES = ("tests.fuzz.wire",)
+MODULES = ("tests.fuzz.wire", "tests.fuzz.description")
 """Each has ``TARGETS``: functions of bytes, by name."""
 MAX_INPUT = 65_536
 

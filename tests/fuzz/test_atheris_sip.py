@@ -1,4 +1,4 @@
-"""A short coverage-guided run, from the torture messages on."""
+"""A short coverage-guided run, from the torture messages and real descriptions on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.edge.transport.sip.media import offers
 from tests.edge.transport.sip.wire.torture import invalid, layers, valid
-from tests.fuzz import wire
+from tests.fuzz import description, wire
 
 ROOT = Path(__file__).parents[2]
 RUNS = 4_000
@@ -24,6 +25,10 @@ def test_nothing_falls_over_in_a_coverage_guided_run(tmp_path: Path) -> None:
             if name.isupper() and isinstance(data, bytes):
                 for target in range(len(wire.TARGETS)):
                     (corpus / f"{name}-{target}").write_bytes(bytes([target]) + data)
+    for number, body in enumerate(offers.ALL):
+        for target in range(len(description.TARGETS)):
+            seed = bytes([len(wire.TARGETS) + target]) + body
+            (corpus / f"description-{number}-{target}").write_bytes(seed)
     run = subprocess.run(
         [
             *(sys.executable, "-m", "tests.fuzz.atheris_sip", str(corpus)),
