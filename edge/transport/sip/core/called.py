@@ -53,6 +53,7 @@ class Called:
         self._farewell: list[Header] | None = None
         cseq = usage.context.rng.randrange(1, 2**16)
         usage.dialog = Dialog.as_callee(request, transaction.flow, usage.local_tag, cseq)
+        usage.secure = usage.dialog.secure
         usage.remote_sdp = self.offer
         usage.learn(request)
         self._hold = usage.held()

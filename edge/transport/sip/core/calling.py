@@ -72,10 +72,13 @@ class Calling:
         """The CSeq of the INVITE whose 2xx brought an offer, until that is answered."""
         self._patience: Timer | None = None
         self._hold = usage.held()
+        self._farewells = 0
+        usage.secure = invitation.target.lower().startswith("sips:")
         usage.local_sdp = invitation.sdp
+        # May raise for headers that cannot be written: nothing is to tick yet.
+        self._exchange = self._invite()
         usage.on_finished.append(self._finished)
         self._deadline = usage.later(usage.context.settings.setup_seconds, self._too_long)
-        self._exchange = self._invite()
 
     @property
     def request(self) -> Request:
@@ -154,7 +157,7 @@ class Calling:
             sdp = session_description(response) if self._invitation.sdp is not None else None
             fork = self._fork(response)
             if is_reliable(response):
-                if fork is None:
+                if fork is None or usage.requests >= usage.context.settings.max_requests:
                     return
                 rack = fork.reader.rack(response)
                 if rack is None:
@@ -198,6 +201,9 @@ class Calling:
         tag, usage = response.to.tag, self._usage
         if self._winner is not None and tag == self._winner.remote_tag:
             return  # the offer in it is still being answered
+        lost = usage.ended or self._winner is not None
+        if lost and self._farewells >= usage.context.settings.max_forks:
+            return  # no proxy has that many phones behind it
         try:
             fork = self.forks.get(tag)
             if fork is None:
@@ -208,7 +214,8 @@ class Calling:
             usage.finish("failed")
             self._hold.release()
             return
-        if usage.ended or self._winner is not None:
+        if lost:
+            self._farewells += 1
             self._acks.acknowledge(fork.dialog, response.cseq.number, self._exchange.credentials)
             usage.say_bye(fork.dialog)
             self._hold.release()

@@ -187,9 +187,12 @@ class Negotiation:
 
     def _refused(self, transaction: ServerTransaction, offering: bool) -> bool:
         """Answer at once what cannot be taken now (sections 14.2; RFC 3311 section 5.2)."""
-        usage = self._usage
+        usage, request = self._usage, transaction.request
         if not offering:
             return False
+        unsettled = not self._first.settled
+        if request.method == "INVITE" and usage.state not in ("accepted", "confirmed"):
+            unsettled = True  # the one before it has no final answer yet
         accepted = self._accepted
         if accepted is not None and not self._asked:
             # Who asks anew has had our 2xx: its ACK may still be on the way, or lost.
@@ -199,7 +202,6 @@ class Negotiation:
             ours.stop()
             if not ours.refresh:
                 usage.emit(OfferFailed(491, REASONS[491]))
-        unsettled = not self._first.settled
         if self._theirs is not None or (unsettled and not self._caller and not self._late()):
             after = usage.context.rng.randint(0, 10)
             usage.respond(transaction, 500, headers=[("retry-after", str(after))])

@@ -143,6 +143,11 @@ class Referral:
         self._patience = usage.later(usage.context.settings.answer_seconds, self._too_long)
         usage.on_finished.append(self._finished)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be said of it."""
+        return self._state in ("silent", "over")
+
     def accept(self) -> None:
         """Say 202, and that it is being tried."""
         if self._state != "asked" or self._usage.ended:

@@ -79,6 +79,7 @@ class Session:
             self._usage, first, self._timer, self._acks, caller=out, on_lost=self._lost
         )
         self._transfer = Transfer(self._usage)
+        self._referral: Referral | None = None
         self._inside = InsideRequests(
             self._usage, first, self._negotiation, self._transfer, self._hung_up, self._referred
         )
@@ -330,8 +331,11 @@ class Session:
 
     def _referred(self, transaction: ServerTransaction) -> None:
         referral = Referral(self._usage, transaction)
-        if self.on_refer is None or not self.on_refer(referral):
+        busy = self._referral is not None and not self._referral.over
+        if busy or self.on_refer is None or not self.on_refer(referral):
             referral.refuse(603)
+        else:
+            self._referral = referral
 
     def _forgotten(self) -> None:
         self.on_forgotten()

@@ -49,6 +49,8 @@ class InviteUsage:
         self.state: SessionState = state
         self.dialog: Dialog | None = None
         self.credentials = credentials
+        self.secure = False
+        """Whether our Contact has to be a SIPS URI (RFC 3261 sections 8.1.1.8 and 12.1.1)."""
         self.local_sdp: bytes | None = None
         """The description that we sent last, for a refresh that changes nothing."""
         self.remote_sdp: bytes | None = None
@@ -160,7 +162,7 @@ class InviteUsage:
     def contact(self, destination: Destination) -> Header:
         """Our Contact for messages to ``destination``."""
         uri = self.context.contact(destination)
-        if self.dialog is not None and self.dialog.secure and uri.lower().startswith("sip:"):
+        if self.secure and uri.lower().startswith("sip:"):
             uri = f"sips:{uri[4:]}"
         return ("contact", f"<{uri}>")
 

@@ -395,3 +395,16 @@ def test_a_short_interval_in_an_update_is_refused() -> None:
     assert isinstance(refusal, Response) and refusal.headers.get("min-se") == "120"
     ours.session.bye()
     duo.finish()
+
+
+def test_a_re_invite_before_the_first_invite_is_answered_has_to_wait() -> None:
+    duo = Duo()
+    ours, _ = early(duo)
+
+    request = reinvite(duo.alice, ours, HOLD)
+    duo.net.inject(duo.alice.address, BOB, request.encode())
+    duo.net.run(0.1)
+
+    assert duo.alice.heard("500 INVITE")
+    ours.session.cancel()
+    duo.finish()

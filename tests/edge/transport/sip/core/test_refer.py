@@ -334,3 +334,16 @@ def test_a_refused_refer_says_so(status: int) -> None:
     assert theirs.session.state == "confirmed"
     theirs.session.bye()
     duo.finish()
+
+
+def test_one_refer_of_theirs_is_followed_at_a_time() -> None:
+    duo, ours, theirs = transferring(reporting())
+    duo.net.run(1.0)
+    theirs.session._transfer._running = False  # as a far end that cares for no order
+    theirs.session.refer("sip:dave@192.0.2.3")
+    duo.net.run(1.0)
+
+    assert duo.net.messages(duo.alice.address).count("202 REFER") == 1
+    assert progress(theirs)[-1] == (603, True)
+    ours.session.bye()
+    duo.finish()
