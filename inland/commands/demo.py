@@ -29,6 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the first region; others follow (default: 7101)",
     )
     parser.add_argument(
+        "--sip-port",
+        type=int,
+        default=5060,
+        help="phone calls to the first region, UDP and TCP; others follow (default: 5060)",
+    )
+    parser.add_argument(
         "--free-ports", action="store_true", help="take free ports instead; they are printed"
     )
     parser.add_argument(
@@ -57,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         page_port=arguments.port,
         control_port=arguments.control_port,
         edge_port=arguments.edge_port,
+        sip_port=arguments.sip_port,
         free_ports=arguments.free_ports,
         regions=tuple(name.strip() for name in arguments.regions.split(",") if name.strip()),
         workers=arguments.workers,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from inland.demo.phone import phone_section
 from inland.demo.ports import HOST
 from regions.geo import country_name
 from regions.models import Catalogue
@@ -33,9 +34,13 @@ class DemoFiles:
 
 
 def write_files(
-    data: Path, control_port: int, edge_ports: Mapping[str, int], workers: int
+    data: Path,
+    control_port: int,
+    edge_ports: Mapping[str, int],
+    workers: int,
+    phone_ports: Mapping[str, int] | None = None,
 ) -> DemoFiles:
-    """Write every file the programs need below ``data``."""
+    """Write every file the programs need below ``data``; a region without a phone port has none."""
     data = data.resolve()
     logs = data / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,6 +78,7 @@ def write_files(
                 "control_planes": [f"http://{HOST}:{control_port}"],
                 "drills": True,
                 "drain_seconds": 2,
+                **phone_section(region, phone_ports or {}),
             },
         )
     return DemoFiles(data, logs, control, edges, edge_data, node_secrets)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +22,8 @@ from inland.clinic.service import create_app as create_clinic
 from inland.demo.child import Child, DemoError
 from inland.demo.files import DemoFiles, page_config, write_files
 from inland.demo.page import create_page
+from inland.demo.phone import about as about_phones
+from inland.demo.phone import dialled
 from inland.demo.ports import HOST, PortBusy, check_ports, free_ports
 from regions.catalogue import load_catalogue
 
@@ -35,6 +37,7 @@ class DemoOptions:
     page_port: int = 7080
     control_port: int = 7000
     edge_port: int = 7101
+    sip_port: int = 5060
     free_ports: bool = False
     regions: tuple[str, ...] = ("eu-central-1", "ap-south-1", "me-central-1")
     workers: int = 2
@@ -49,13 +52,15 @@ class Addresses:
     page: int
     control: int
     edges: dict[str, int]
+    phones: dict[str, int]
     clinics: dict[str, int] = field(default_factory=dict)
 
     @property
     def named(self) -> dict[str, int]:
         """Every port that the caller of the demo can choose, by what it is for."""
         edges = {f"the edge of {region}": port for region, port in self.edges.items()}
-        return {"the page": self.page, "the control plane": self.control, **edges}
+        phones = {f"phone calls to {region}": port for region, port in self.phones.items()}
+        return {"the page": self.page, "the control plane": self.control, **edges, **phones}
 
 
 async def run_demo(options: DemoOptions) -> int:
@@ -126,6 +131,7 @@ async def _serve(
             "page": page,
             "control_plane": f"http://{HOST}:{addresses.control}",
             "edges": {name: f"http://{HOST}:{port}" for name, port in addresses.edges.items()},
+            "phones": {name: dialled(name, port) for name, port in addresses.phones.items()},
             "clinics": {name: f"http://{HOST}:{port}" for name, port in addresses.clinics.items()},
             "data": str(running.files.data),
             "pids": {child.name: child.process.pid for child in running.children},
@@ -134,6 +140,7 @@ async def _serve(
     say(f"\n  Open  {page}\n")
     command = Path(sys.executable).with_name("inland")
     say(f"  or call from a shell:  {command} call --from DE --script booking{_where(addresses)}")
+    say(f"  {about_phones(addresses.phones)}")
     say("  Ctrl-C ends the demo.\n")
     async with asyncio.TaskGroup() as group:
         stopped = group.create_task(stop.wait())
@@ -164,10 +171,10 @@ async def demo(
     _check_regions(options)
     addresses = _addresses(options)
     check_ports(addresses.named)
-    files = write_files(data, addresses.control, addresses.edges, options.workers)
+    files = write_files(data, addresses.control, addresses.edges, options.workers, addresses.phones)
     async with AsyncExitStack() as closing:
         clinics = await _start_clinics(options.regions, files, closing)
-        addresses = Addresses(addresses.page, addresses.control, addresses.edges, clinics)
+        addresses = replace(addresses, clinics=clinics)
         await _start_page(addresses, closing)
         timeout = aiohttp.ClientTimeout(total=2)
         http = await closing.enter_async_context(aiohttp.ClientSession(timeout=timeout))
@@ -186,12 +193,17 @@ def _check_regions(options: DemoOptions) -> None:
 
 
 def _addresses(options: DemoOptions) -> Addresses:
+    count = len(options.regions)
     if options.free_ports:
-        page, control, *edges = free_ports(2 + len(options.regions))
+        page, control, *rest = free_ports(2 + 2 * count)
     else:
         page, control = options.page_port, options.control_port
-        edges = [options.edge_port + index for index in range(len(options.regions))]
-    return Addresses(page, control, dict(zip(options.regions, edges, strict=True)))
+        rest = [options.edge_port + index for index in range(count)]
+        # Two apart: the port after a phone's own is where TLS would be (RFC 3261, 19.1.2).
+        rest += [options.sip_port + 2 * index for index in range(count)]
+    edges = dict(zip(options.regions, rest[:count], strict=True))
+    phones = dict(zip(options.regions, rest[count:], strict=True))
+    return Addresses(page, control, edges, phones)
 
 
 async def _start_clinics(

@@ -21,6 +21,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from inland.demo.phone import dialled
 from inland.demo.ports import HOST
 from inland.demo.supervisor import DemoOptions, demo
 
@@ -40,6 +41,8 @@ class World:
     control_plane: str
     edges: Mapping[str, str]
     clinics: Mapping[str, str]
+    phones: Mapping[str, str]
+    """What a softphone dials to reach each region."""
     data: Path
     pids: Mapping[str, int]
     children: Mapping[str, asyncio.subprocess.Process] = field(default_factory=dict)
@@ -192,6 +195,7 @@ async def breakable_demo(
                 control_plane=address(where.control),
                 edges={name: address(port) for name, port in where.edges.items()},
                 clinics={name: address(port) for name, port in where.clinics.items()},
+                phones={name: dialled(name, port) for name, port in where.phones.items()},
                 data=running.files.data,
                 pids={child.name: child.process.pid for child in running.children},
                 children={child.name: child.process for child in running.children},
