@@ -37,7 +37,7 @@ class ReferTo:
             raise MessageError("a URI has too many headers")
         pairs = [field.partition("=") for field in fields if field]
         headers = tuple((_unescape(name), _unescape(value)) for name, _, value in pairs)
-        return cls(uri.removesuffix(f"?{written}").removesuffix("?"), headers)
+        return cls(uri.removesuffix(f"?{written}"), headers)
 
     def __str__(self) -> str:
         fields = "&".join(f"{_escape(name)}={_escape(value)}" for name, value in self.headers)

@@ -45,6 +45,10 @@ def test_bytes_behind_the_content_length_of_a_datagram_are_ignored() -> None:
     assert parse_message(invite(b"l: 3\r\n", b"v=0\r\n")).body == b"v=0"
 
 
+def test_a_body_that_lacks_one_byte_is_refused() -> None:
+    assert refusal(invite(b"l: 6\r\n", b"v=0\r\n")).status == 400
+
+
 @pytest.mark.parametrize("length", [b"", b"x", b"-1", b"+1", b"1 1", "٣".encode(), b"0x1"])
 def test_a_content_length_that_is_no_number_is_refused(length: bytes) -> None:
     error = refusal(invite(b"Content-Length: " + length + b"\r\n"))
@@ -101,6 +105,12 @@ def test_an_ack_is_never_answered() -> None:
 
 def test_a_response_is_never_answered() -> None:
     assert refusal(b"SIP/2.0 200 OK\r\n" + NEEDED + b"x\r\n\r\n").headers is None
+
+
+def test_a_nul_is_read_as_a_space() -> None:
+    message = parse_message(b"SIP/2.0 200 O\0K\r\n" + NEEDED + b"Subject: a\0b\r\n\r\n")
+    assert isinstance(message, Response)
+    assert (message.reason, message.headers.get("subject")) == ("O K", "a b")
 
 
 @pytest.mark.parametrize("status", [b"99", b"099", b"700", b"999", b"2000", b"-20", b"", b"2OO"])
