@@ -26,18 +26,15 @@ CutReason: TypeAlias = Literal[
     "unread",
     "no_pong",
     "malformed",
-    "flooding",
     "certificate",
     "stopped",
 ]
 """Why we end a connection: nothing passed for long, no message came at first, one did not end, what
-we write is not read, pings are not answered any more, what comes is no SIP, too much of it waits,
-its certificate is not the pinned one, or we stop."""
+we write is not read, pings are not answered any more, what comes is no SIP, its certificate is not
+the pinned one, or we stop."""
 
 WRITE_HIGH = 1 << 16
 """Bytes in the write buffer above which the far end is said not to read."""
-MAX_WAITING = 256
-"""Messages read from the socket that wait for the source's rate to allow them."""
 RETRY = 0.1
 """Seconds until a source above its rate is asked again."""
 
@@ -206,9 +203,6 @@ class Connection(asyncio.Protocol):
             return
         while self._waiting and self._transport is not None:
             if not user.allowed(flow):
-                if len(self._waiting) > MAX_WAITING:
-                    self.cut("flooding")
-                    return
                 self._transport.pause_reading()
                 self._after("deliver", RETRY, self._deliver)
                 return

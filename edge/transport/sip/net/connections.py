@@ -36,6 +36,8 @@ from edge.transport.sip.net.tls import (
 logger = logging.getLogger(__name__)
 
 BACKLOG = 256
+STRANGERS_SHARE = 0.75
+"""Of the connections, how many there may be before none of a stranger is taken."""
 ACCEPT_PAUSE = 0.5
 """Seconds without accepting after the machine ran out of something, such as file descriptors."""
 ANY_HOST = frozenset({"0.0.0.0", "::"})
@@ -138,7 +140,7 @@ class Connections:
         """A connection to a numeric ``target``, made unless it stands. Raises ``Unreachable``."""
         if (standing := self.ours_to(target)) is not None:
             return standing
-        if not self._room(target.host):
+        if len(self) >= self._settings.limits.connections:
             raise Unreachable("full", "there are too many connections")
         connection = self._new(target.transport, target.host, outgoing=True)
         try:
@@ -185,11 +187,13 @@ class Connections:
         return self._contexts[peer]
 
     def _room(self, host: str) -> bool:
-        limits = self._settings.limits
-        if len(self) >= limits.connections:
-            return False
+        """Whether a connection from ``host`` is taken. Strangers together leave some for trunks."""
+        most = self._settings.limits.connections
+        if self._user.trusts(host):
+            return len(self) < most
         here = self._sources[source_key(host)]
-        return here < limits.connections_per_source or self._user.trusts(host)
+        strangers = most * STRANGERS_SHARE
+        return len(self) < strangers and here < self._settings.limits.connections_per_source
 
     def _leave(self, connection: Connection) -> None:
         key = self._seats.pop(connection.number, None)

@@ -62,7 +62,8 @@ class Limits:
     """Bounds against far ends that mean harm. Times are seconds, rates messages per second."""
 
     connections: int = 2048
-    """Stream connections in all, those whose handshake is not done included."""
+    """Stream connections in all, those whose handshake is not done included. The last quarter is
+    for trusted networks and for connections of ours."""
     connections_per_source: int = 64
     """Of one IPv4 address or IPv6 /64; a trusted network may use all of them."""
     handshake: float = 10.0

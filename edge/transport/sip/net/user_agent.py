@@ -108,6 +108,8 @@ class UserAgent:
                 await serving
                 searches.cancel()
         finally:
+            # The endpoint's own task may have been cancelled before its first step.
+            self.endpoint.stop()
             self._running = False
             self._tasks = None
             self._ended.set()
