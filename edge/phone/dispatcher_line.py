@@ -78,11 +78,13 @@ async def open_line(
     sdp: bytes | None,
     media: LineMedia,
     source: str | None,
+    after: bytes | None,
     can_transfer: bool,
 ) -> DispatcherLine:
     """Give a call to the least loaded worker, and to another one if that one does not answer.
 
-    Raises ``EdgeRefusal``: what the worker said, or ``full`` and ``not_ready``.
+    ``after`` is our last description when the call was another worker's. Raises ``EdgeRefusal``:
+    what the worker said, or ``full`` and ``not_ready``.
     """
     offer = None if sdp is None else _text(sdp)
 
@@ -92,6 +94,7 @@ async def open_line(
             sdp=offer,
             media=media,
             source=source,
+            after=None if after is None else origin_of(after),
             can_transfer=can_transfer,
             until=clock.monotonic() + OPEN_SECONDS,
         )
@@ -144,3 +147,12 @@ def _text(sdp: bytes) -> str:
         return sdp.decode("utf-8")
     except UnicodeDecodeError as error:
         raise EdgeRefusal("bad_sdp", "the session description is not UTF-8") from error
+
+
+def origin_of(description: bytes) -> tuple[int, int]:
+    """Session id and version in the o= line of a description of ours (RFC 8866 section 5.2)."""
+    for line in description.splitlines():
+        if line.startswith(b"o="):
+            _, session_id, version, *_ = line.split()
+            return int(session_id), int(version)
+    raise ValueError("a description of ours without an origin")

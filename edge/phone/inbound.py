@@ -6,7 +6,7 @@ Nothing of media happens before the region is checked: no port is opened, no des
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, assert_never
 
@@ -36,10 +36,24 @@ from edge.transport.sip.core.session import Session
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.uri import SipUri
 
-OpenTrunkLine = Callable[
-    [TrunkAccess, Admitted, bytes | None, str | None], Awaitable[DispatcherLine]
-]
-"""Gives a call of a trunk to a worker: the far end's offer or None, and its address or None."""
+
+class OpenTrunkLine(Protocol):
+    """Gives a call of a trunk to a worker. Raises ``EdgeRefusal``."""
+
+    async def __call__(
+        self,
+        access: TrunkAccess,
+        caller: Admitted,
+        *,
+        sdp: bytes | None = None,
+        source: str | None = None,
+        after: bytes | None = None,
+    ) -> DispatcherLine:
+        """``sdp`` is the far end's offer, ``source`` its address, ``after`` our description that
+        the worker's offer is to follow."""
+        ...
+
+
 NOT_ACCEPTABLE = frozenset({"bad_sdp", "no_common_codec", "srtp_required"})
 
 log = logging.getLogger(__name__)
@@ -114,7 +128,7 @@ class Inbound:
         """Serve the call here; another decision when no worker has room after all."""
         source = session.flow.remote[0] if session.flow is not None else None
         try:
-            line = await self._open_line(access, caller, session.sdp, source)
+            line = await self._open_line(access, caller, sdp=session.sdp, source=source)
         except EdgeRefusal as refusal:
             if refusal.code in NOT_ACCEPTABLE:
                 self._refuse(session, access, 488, refusal.code)
@@ -127,7 +141,9 @@ class Inbound:
         call = PhoneCall(
             session,
             caller,
-            open_line=lambda caller, sdp: self._open_line(access, caller, sdp, source),
+            move_to=lambda caller, after: self._open_line(
+                access, caller, source=source, after=after
+            ),
             transferrer=SipTransferrer(session, access),
             clock=self._clock,
             observer=Observer(

@@ -42,6 +42,8 @@ class Open(Wire):
     media: LineMedia
     source: Annotated[str, Field(max_length=64)] | None
     """The numeric address that the call's signalling came from: its media may come from there."""
+    after: tuple[int, int] | None
+    """Session id and version of our last description, when the call was another worker's."""
     can_transfer: bool
     until: float
     """When the dispatcher gives up and asks another worker, by the machine's monotonic clock."""

@@ -66,7 +66,7 @@ class Outbound:
             raise EdgeRefusal("full", f"trunk {access.trunk.name} has as many calls as it may")
         access.calls += 1
         try:
-            line = await self._open_line(access, ruling.caller, None, None)
+            line = await self._open_line(access, ruling.caller)
         except BaseException:
             access.calls -= 1
             raise
@@ -105,7 +105,7 @@ class Outbound:
         call = PhoneCall(
             dialled.session,
             dialled.caller,
-            open_line=lambda caller, sdp: self._open_line(dialled.access, caller, sdp, None),
+            move_to=lambda caller, after: self._open_line(dialled.access, caller, after=after),
             transferrer=SipTransferrer(dialled.session, dialled.access),
             clock=self._clock,
             observer=Observer(

@@ -84,8 +84,9 @@ class Transferrer(Protocol):
         ...
 
 
-OpenLine: TypeAlias = Callable[[Admitted, bytes | None], Awaitable[DispatcherLine]]
-"""Gives a call to a worker, with the far end's offer or None. Raises ``EdgeRefusal``."""
+MoveTo: TypeAlias = Callable[[Admitted, bytes], Awaitable[DispatcherLine]]
+"""Gives a call to another worker, whose offer follows our last description. Raises
+``EdgeRefusal``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,14 @@ class PhoneCall:
         session: PhoneSession,
         caller: Admitted,
         *,
-        open_line: OpenLine,
+        move_to: MoveTo,
         transferrer: Transferrer | None,
         clock: Clock,
         observer: Observer | None = None,
     ) -> None:
         self._session = session
         self._caller = caller
-        self._open_line = open_line
+        self._move_to = move_to
         self._transferrer = transferrer
         self._clock = clock
         self._observer = observer or Observer()
@@ -132,6 +133,7 @@ class PhoneCall:
         self._progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._line: DispatcherLine | None = None
+        self._described = b""
         self._stands = False
         self._moving = False
         self._describing = False
@@ -154,6 +156,7 @@ class PhoneCall:
 
     def _attach(self, line: DispatcherLine, group: asyncio.TaskGroup) -> None:
         self._line = line
+        self._described = line.description
         self._tasks.append(group.create_task(self._listen(line)))
 
     async def _listen(self, line: DispatcherLine) -> None:
@@ -247,7 +250,8 @@ class PhoneCall:
             case OurDescription(sdp=sdp):
                 if self._describing:
                     self._describing = False
-                    self._session.answer(sdp.encode())
+                    self._described = sdp.encode()
+                    self._session.answer(self._described)
             case Unacceptable():
                 if self._describing:
                     self._describing = False
@@ -294,7 +298,7 @@ class PhoneCall:
         deadline = self._clock.monotonic() + MOVE_SECONDS
         while self._clock.monotonic() < deadline:
             try:
-                return await self._open_line(caller, None)
+                return await self._move_to(caller, self._described)
             except EdgeRefusal as refusal:
                 if refusal.code not in ("not_ready", "full"):
                     log.error("phone call not moved", extra={"code": refusal.code})

@@ -178,7 +178,13 @@ class Switchboard:
             self._outbound.hang_up(call_id)
 
     async def _open_line(
-        self, access: TrunkAccess, caller: Admitted, sdp: bytes | None, source: str | None
+        self,
+        access: TrunkAccess,
+        caller: Admitted,
+        *,
+        sdp: bytes | None = None,
+        source: str | None = None,
+        after: bytes | None = None,
     ) -> DispatcherLine:
         return await open_line(
             self._parts.pool,
@@ -187,6 +193,7 @@ class Switchboard:
             sdp=sdp,
             media=access.media,
             source=source,
+            after=after,
             can_transfer=bool(access.trunk.transfer),
         )
 

@@ -95,7 +95,9 @@ class WorkerLine:
         policy = MediaPolicy(codecs=order.media.codecs, srtp=order.media.srtp)
         try:
             if order.sdp is None:
-                leg, description = self._media.offer(policy, signalling=order.source)
+                leg, description = self._media.offer(
+                    policy, signalling=order.source, after=order.after
+                )
             else:
                 offer = order.sdp.encode()
                 leg, description = self._media.answer(offer, policy, signalling=order.source)

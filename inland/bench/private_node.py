@@ -6,10 +6,11 @@ import asyncio
 import datetime as dt
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import aiohttp
 import psutil
@@ -39,11 +40,20 @@ class Engines:
     voice: str = "espeak"
 
 
+Change: TypeAlias = Callable[[dict[str, Any]], None]
+"""Makes other settings of a node's own, as its file has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateNode:
     """It takes calls. Seconds are from the start of a program until ``/readyz`` said yes."""
 
     control_plane: str
+    edge: str
+    data: Path
+    """The node's store and key."""
+    logs: Path
+    """``control plane.log`` and ``edge.log``."""
     processes: Mapping[str, psutil.Process]
     """``control plane``, ``dispatcher``, ``worker``, ``voice``."""
     control_plane_ready: float
@@ -51,11 +61,19 @@ class PrivateNode:
 
 
 @asynccontextmanager
-async def private_node(folder: Path, engines: Engines) -> AsyncIterator[PrivateNode]:
-    """One worker, no model, nothing downloaded. Raises :class:`BenchError` if it does not start."""
+async def private_node(
+    folder: Path,
+    engines: Engines,
+    change: Change | None = None,
+    passwords: Mapping[str, str] | None = None,
+) -> AsyncIterator[PrivateNode]:
+    """One worker, no model, nothing downloaded; ``passwords`` go into the node's environment.
+
+    Raises :class:`BenchError` if it does not start.
+    """
     control_port, edge_port = free_ports(2)
     files = write_files(folder, control_port, {REGION: edge_port}, workers=1)
-    _choose(files.edges[REGION], engines)
+    _choose(files.edges[REGION], engines, change)
     environment = {name: value for name, value in os.environ.items() if name != MODEL_VARIABLE}
     async with AsyncExitStack() as closing:
         clinic = create_clinic(files.edge_data[REGION] / "clinic.sqlite", dt.datetime.now)
@@ -76,7 +94,7 @@ async def private_node(folder: Path, engines: Engines) -> AsyncIterator[PrivateN
             edge, edge_seconds = await _program(
                 "edge",
                 ["edge", "--config", str(files.edges[REGION])],
-                environment | secret,
+                environment | secret | dict(passwords or {}),
                 edge_port,
                 files.logs,
                 http,
@@ -90,12 +108,22 @@ async def private_node(folder: Path, engines: Engines) -> AsyncIterator[PrivateN
             "control plane": psutil.Process(control.process.pid),
             **_node(edge.process.pid),
         }
-        yield PrivateNode(url, processes, control_seconds, edge_seconds)
+        yield PrivateNode(
+            control_plane=url,
+            edge=f"http://{HOST}:{edge_port}",
+            data=files.edge_data[REGION],
+            logs=files.logs,
+            processes=processes,
+            control_plane_ready=control_seconds,
+            node_ready=edge_seconds,
+        )
 
 
-def _choose(settings: Path, engines: Engines) -> None:
+def _choose(settings: Path, engines: Engines, change: Change | None) -> None:
     values = yaml.safe_load(settings.read_text())
     values |= {"recognizer": engines.recognizer, "voice": engines.voice, "capacity": 500}
+    if change is not None:
+        change(values)
     settings.write_text(yaml.safe_dump(values, sort_keys=False))
 
 

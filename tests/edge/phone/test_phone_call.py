@@ -115,13 +115,13 @@ class World:
         self.call = PhoneCall(
             self.session,
             CALLER,
-            open_line=self._open,
+            move_to=self._open,
             transferrer=transferrer,
             clock=self.clock,
         )
 
-    async def _open(self, caller: Admitted, sdp: bytes | None) -> DispatcherLine:
-        assert sdp is None
+    async def _open(self, caller: Admitted, after: bytes) -> DispatcherLine:
+        assert after == self.line.description
         self.callers.append(caller)
         found = self.others.pop(0) if self.others else EdgeRefusal("not_ready", "none")
         if isinstance(found, EdgeRefusal):

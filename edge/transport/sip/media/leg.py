@@ -346,13 +346,27 @@ class SipMedia:
             leg.release()
             raise
 
-    def offer(self, policy: MediaPolicy, *, signalling: str | None = None) -> tuple[SipLeg, bytes]:
-        """A leg for a call that goes out, or came in without an offer, and our offer. Raises
-        ``PortsExhausted``."""
-        leg = self._leg(policy, signalling)
+    def offer(
+        self,
+        policy: MediaPolicy,
+        *,
+        signalling: str | None = None,
+        after: tuple[int, int] | None = None,
+    ) -> tuple[SipLeg, bytes]:
+        """A leg for a call that goes out, or came in without an offer, and our offer.
+
+        ``after`` is the session id and version of the description that this one follows, when the
+        call was another's until now (RFC 3264 section 8). Raises ``PortsExhausted``.
+        """
+        leg = self._leg(policy, signalling, after)
         return leg, leg.reoffer()
 
-    def _leg(self, policy: MediaPolicy, signalling: str | None) -> SipLeg:
+    def _leg(
+        self,
+        policy: MediaPolicy,
+        signalling: str | None,
+        after: tuple[int, int] | None = None,
+    ) -> SipLeg:
         pair = self.ports.take()
         carrier = RtpCarrier(
             pair, self._poll, self._clock, self._patience, own=self._own, loopback=self._loopback
@@ -362,9 +376,12 @@ class SipMedia:
             self._legs.discard(leg)
             self.ports.give_back(pair)
 
+        local = LocalMedia(self._host, pair.port, pair.port + 1)
+        if after is not None:
+            local.session_id, local.version = after
         leg = SipLeg(
             carrier,
-            LocalMedia(self._host, pair.port, pair.port + 1),
+            local,
             policy,
             self._ticker,
             self._clock,

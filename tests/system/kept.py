@@ -1,0 +1,36 @@
+"""What a region kept of a conversation, read as its operator can: with the region's key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.session.journal import History, Journal
+from edge.session.keys import LocalKeyFile
+from edge.session.sqlite import SqliteStore
+
+_OPENED = re.compile(r'"call opened".*?"session": "(s_[0-9A-Za-z]{22})"')
+
+
+def sessions(log: str) -> list[str]:
+    """The sessions that a node's log tells of, each once, in the order they began."""
+    return list(dict.fromkeys(_OPENED.findall(log)))
+
+
+async def kept(data: Path, region: str, session_id: str) -> History:
+    """The journal of a session that is over: reading takes it from its owner."""
+    keys = LocalKeyFile.open(data / region / "region.key", region)
+    store = await SqliteStore.open(data / region / "sessions.sqlite")
+    try:
+        _, history = await Journal.take_over(
+            store,
+            keys,
+            session_id=session_id,
+            region=region,
+            owner="the-operator",
+            clock=SystemClock(),
+        )
+        return history
+    finally:
+        await store.close()
