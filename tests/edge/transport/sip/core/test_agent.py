@@ -12,14 +12,11 @@ from edge.transport.sip.core.flow import Destination
 from edge.transport.sip.core.respond import make_response
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.core.transactions import ServerTransaction
-from edge.transport.sip.wire.digest import Credentials
 from edge.transport.sip.wire.message import Response
 from edge.transport.sip.wire.values import NameAddr
 from tests.edge.transport.sip.core.duo import (
     ALICE,
     BOB,
-    HELD,
-    HOLD,
     OFFER,
     Agent,
     Duo,
@@ -241,101 +238,7 @@ def test_a_request_for_a_dialog_that_the_far_end_lost_ends_the_call() -> None:
     duo.net.run()
 
 
-# Credentials
-
-
-SECRET = Credentials("alice", "secret", None)
-
-
-def guarding(duo: Duo, status: int = 401, rounds: int = 1, stale: bool = False) -> list[str]:
-    """Bob's agent asks for credentials ``rounds`` times per request; what it was sent."""
-    seen: list[str] = []
-    name = "www-authenticate" if status == 401 else "proxy-authenticate"
-    answer = "authorization" if status == 401 else "proxy-authorization"
-
-    def admit(transaction: ServerTransaction) -> bool:
-        given = transaction.request.headers.get(answer)
-        seen.append(given or "")
-        tries = len(seen)
-        if given is not None and tries > rounds:
-            return False
-        again = ", stale=true" if stale and given else ""
-        challenge = f'Digest realm="x", nonce="n{tries}", algorithm=SHA-256, qop="auth"{again}'
-        transaction.respond(make_response(transaction.request, status, headers=[(name, challenge)]))
-        return True
-
-    duo.bob.core.on_request = admit
-    return seen
-
-
-@pytest.mark.parametrize("status", [401, 407])
-def test_an_invite_is_sent_again_with_credentials(status: int) -> None:
-    duo = Duo()
-    seen = guarding(duo, status)
-    ours, _ = duo.established(credentials=SECRET)
-
-    assert seen[0] == "" and 'username="alice"' in seen[1] and "secret" not in seen[1]
-    invites = [s.message for s in duo.net.sent if describe(s.message) == "INVITE"]
-    assert invites[1].cseq.number == invites[0].cseq.number + 1
-    assert invites[1].call_id == invites[0].call_id
-    assert invites[1].from_.tag == invites[0].from_.tag and not invites[1].to.tag
-    ack = [s.message for s in duo.net.sent if describe(s.message) == "ACK"][-1]
-    name = "authorization" if status == 401 else "proxy-authorization"
-    assert ack.headers.get(name) == seen[1], "the ACK to the 2xx repeats them"
-    assert ours.session.request.cseq == invites[1].cseq
-    ours.session.bye()
-    duo.finish()
-
-
-def test_credentials_are_not_tried_for_ever() -> None:
-    for rounds, stale, tries in ((99, False, 2), (99, True, 3)):
-        duo = Duo()
-        seen = guarding(duo, 401, rounds, stale)
-        ours = duo.alice.invite(duo.bob, credentials=SECRET)
-        duo.finish()
-        assert ours.end is not None and ours.end.status == 401
-        assert len(seen) == tries
-
-
-def test_without_credentials_a_challenge_is_a_refusal() -> None:
-    duo = Duo()
-    guarding(duo)
-    ours = duo.alice.invite(duo.bob)
-    duo.finish()
-    assert ours.end is not None and (ours.end.cause, ours.end.status) == ("rejected", 401)
-
-
-def test_a_cancelled_invite_answers_no_challenge() -> None:
-    duo = Duo()
-    seen = guarding(duo)
-    ours = duo.alice.invite(duo.bob, credentials=SECRET)
-    ours.session.cancel()
-    duo.finish()
-    assert len(seen) == 1
-
-
-def test_requests_inside_a_call_are_sent_again_with_credentials() -> None:
-    duo = Duo()
-    ours, theirs = duo.established(credentials=SECRET)
-    theirs.react = lambda event: theirs.session.answer(HELD) if event == Offered(HOLD) else None
-    inside = theirs.session.received
-
-    def challenge(transaction: ServerTransaction) -> None:
-        if "authorization" in transaction.request.headers:
-            inside(transaction)
-            return
-        asked = ("www-authenticate", 'Digest realm="x", nonce="n", qop="auth"')
-        transaction.respond(make_response(transaction.request, 401, headers=[asked]))
-
-    theirs.session.received = challenge  # type: ignore[method-assign]
-    ours.session.offer(HOLD)
-    duo.net.run(1.0)
-    ours.session.bye()
-    duo.finish()
-
-    assert duo.net.messages(BOB).count("401 INVITE") == duo.net.messages(BOB).count("401 BYE") == 1
-    assert theirs.end is not None and theirs.end.cause == "remote_bye"
-    assert ours.session.sdp == HELD
+# Requests of ours, and faults
 
 
 def options(agent: Agent, answers: list[object], host: str = BOB[0], **more: Any) -> None:
@@ -353,9 +256,8 @@ def options(agent: Agent, answers: list[object], host: str = BOB[0], **more: Any
 
 def test_a_request_outside_of_calls_is_answered() -> None:
     duo = Duo()
-    guarding(duo)
     answers: list[object] = []
-    options(duo.alice, answers, credentials=SECRET)
+    options(duo.alice, answers)
     options(duo.alice, answers, "192.0.2.99")
     duo.finish()
     assert isinstance(answers[0], Response) and answers[0].status == 200
@@ -417,3 +319,31 @@ def test_a_secure_call_names_a_secure_contact() -> None:
     assert duo.bob.calls[0].session.dialog is not None
     ours.session.bye()
     duo.finish()
+
+
+def test_a_session_is_kept_while_its_bye_is_only_answered_provisionally() -> None:
+    duo = Duo()
+    ours, theirs = duo.established()
+    theirs.session.received = lambda transaction: None  # type: ignore[method-assign]
+    ours.session.bye()
+    duo.net.run(10.0)
+    assert duo.alice.heard("100 BYE") and duo.alice.core.sessions == 1
+    duo.net.run(60.0)
+    assert duo.alice.is_clean
+
+
+def test_a_bye_in_an_early_dialog_does_not_stop_the_call() -> None:
+    duo = Duo()
+    duo.bob.behave = lambda owner: owner.session.ring()
+    ours = duo.alice.invite(duo.bob)
+    duo.net.run(0.1)
+    theirs = duo.bob.calls[0]
+    dialog = theirs.session.dialog
+    assert dialog is not None
+    via = ("via", "SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKearly")
+    duo.net.inject(BOB, ALICE, dialog.request("BYE", [via]).encode())
+    duo.net.run(0.1)
+    assert duo.bob.heard("200 BYE") and ours.end is None
+    theirs.session.reject(486)
+    duo.finish()
+    assert ours.end is not None and ours.end.status == 486

@@ -190,6 +190,28 @@ def test_a_called_party_says_bye_when_no_ack_ever_comes() -> None:
     assert ours.end is not None and ours.end.cause == "remote_bye"
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_the_callers_next_request_says_that_our_200_has_arrived(method: str) -> None:
+    duo = Duo()
+    lose(duo, "ACK")
+    ours = duo.alice.invite(duo.bob)
+    duo.net.run(0.1)
+    theirs = duo.bob.calls[0]
+    assert theirs.all(Confirmed) == []
+    dialog = ours.session.dialog
+    assert dialog is not None
+    headers = [
+        ("via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKnext"),
+        ("contact", "<sip:a@192.0.2.1>"),
+    ]
+    duo.net.inject(ALICE, BOB, dialog.request(method, headers).encode())
+    duo.net.run(0.1)
+
+    assert theirs.session.state == "confirmed" and theirs.one(Confirmed)
+    theirs.session.bye()
+    duo.finish()
+
+
 # CANCEL
 
 
@@ -331,61 +353,6 @@ def test_end_does_the_right_thing_in_every_state() -> None:
     ours.session.end()
     duo.finish()
     assert duo.net.messages(ALICE).count("BYE") == 1
-
-
-# Late offers
-
-
-def test_an_invite_without_an_offer_is_answered_with_one() -> None:
-    duo = Duo()
-    ours = duo.alice.invite(duo.bob, sdp=None)
-    duo.net.run(1.0)
-    theirs = duo.bob.calls[0]
-    assert theirs.session.sdp is None
-    assert ours.one(Answered).sdp == ANSWER
-    assert theirs.session.state == "accepted", "the ACK waits for our answer"
-
-    ours.session.acknowledge(OFFER)
-    duo.net.run(10.0)
-    assert theirs.one(Confirmed).sdp == OFFER
-
-    ours.session.bye()
-    duo.finish()
-
-
-def test_a_late_offer_that_is_not_answered_ends_the_call() -> None:
-    duo = Duo()
-    ours = duo.alice.invite(duo.bob, sdp=None)
-
-    duo.finish()
-
-    assert ours.end == Ended("failed")
-    assert duo.bob.calls[0].end is not None
-    assert "BYE" in duo.net.messages()
-
-
-def test_an_ack_without_the_answer_that_it_owes_ends_the_call() -> None:
-    duo = Duo()
-    ours = duo.alice.invite(duo.bob, sdp=None)
-    duo.net.run(0.3)
-
-    ours.session.bye()
-    duo.finish()
-
-    assert duo.bob.calls[0].end is not None
-    assert duo.bob.calls[0].all(Confirmed) == []
-
-
-def test_an_answer_without_a_description_fails_the_call() -> None:
-    duo = Duo()
-    duo.bob.behave = lambda owner: owner.session.accept(b"")
-    ours = duo.alice.invite(duo.bob)
-
-    duo.finish()
-
-    assert ours.end == Ended("failed")
-    assert duo.bob.calls[0].end is not None
-    assert duo.bob.calls[0].end.cause == "remote_bye"
 
 
 # Bounds and faults

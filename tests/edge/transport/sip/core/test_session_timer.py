@@ -152,3 +152,19 @@ def test_nobody_who_wants_no_timer_gets_one() -> None:
     assert isinstance(invite, Request) and invite.headers.get("session-expires") is None
     ours.session.bye()
     duo.finish()
+
+
+def test_a_request_without_a_wish_changes_no_roles() -> None:
+    duo = Duo()
+    asked = [SDP, ("supported", "timer"), ("session-expires", "600;refresher=uas")]
+    duo.net.inject(HAND, BOB, wire("INVITE", headers=asked, body=OFFER))
+    duo.net.run(0.1)
+    answer = next(s.message for s in duo.net.sent if describe(s.message) == "200 INVITE")
+    to = f"<sip:bob@192.0.2.2>;tag={answer.to.tag}"
+    headers = [("supported", "timer")]
+    duo.net.inject(HAND, BOB, wire("UPDATE", headers=headers, to=to, cseq=2, branch="z9hG4bK2"))
+    duo.net.run(0.1)
+    answer = next(s.message for s in duo.net.sent if describe(s.message) == "200 UPDATE")
+    assert answer.headers.get("session-expires") == "600;refresher=uas"
+    duo.bob.calls[0].session.end()
+    duo.finish()
