@@ -283,23 +283,43 @@ def test_what_comes_after_an_interruption_is_a_first_packet() -> None:
     assert (buffer.counts.lost, buffer.counts.restarts) == (0, 0)
 
 
+def waits(buffer: ReorderBuffer, now: float) -> float:
+    """Seconds until silence is made."""
+    return next(step * 0.005 for step in range(100) if buffer.poll(now + step * 0.005))
+
+
+def test_after_an_event_and_after_comfort_noise_a_pause_is_expected() -> None:
+    noise = replace(packet(1), duration=0, payload=b"0123456789", payload_type=13)
+    for last in (event(1), noise):
+        buffer = ReorderBuffer(RATE)
+        feed(buffer, [packet(0), last])
+        assert waits(buffer, 10.02) < 0.08
+    buffer = ReorderBuffer(RATE)
+    feed(buffer, [packet(0), packet(1)])
+    assert waits(buffer, 10.02) > 0.12
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(
-        st.tuples(st.integers(-3, 6), st.integers(-2, 6), st.floats(0, 0.3), st.booleans()),
+        st.tuples(
+            st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, -1, 5000, 5001]),
+            st.sampled_from([0, 0, 0, 0, 0, 0, 1, -1, 60, -60]),
+            st.sampled_from([0.02, 0.02, 0.02, 0.0, 0.07, 0.3]),
+            st.sampled_from([1, 1, 1, 1, 1, 1, 1, 2]),
+        ),
         max_size=60,
     )
 )
 def test_the_short_cut_is_heard_as_the_long_way(
-    moves: list[tuple[int, int, float, bool]],
+    moves: list[tuple[int, int, float, int]],
 ) -> None:
     short, long = ReorderBuffer(RATE), ReorderBuffer(RATE)
-    now = 10.0
-    for number, (step, ahead, passed, other) in enumerate(moves):
+    number, now = 100, 10.0
+    for step, ahead, passed, ssrc in moves:
         now += passed
-        one = packet(
-            max(0, number + step), timestamp=max(0, number + ahead) * FRAME, ssrc=1 + other
-        )
+        one = packet(number + step, timestamp=(number + ahead) * FRAME, ssrc=ssrc)
+        number += step in (0, 1)
         taken = short.in_order(one.ssrc, one.sequence, one.timestamp, one.duration, now)
         items = [Play(one.payload)] if taken else short.push(one, now)
         assert items == long.push(one, now)

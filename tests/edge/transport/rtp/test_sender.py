@@ -81,9 +81,13 @@ def test_silence_is_sent_as_comfort_noise_when_that_was_agreed() -> None:
     assert [packet.payload for packet in noise] == [comfort.packet()] * 2
     assert {packet.payload_type for packet in noise} == {13}
     assert silent[0] and silent[COMFORT_TICKS]
+    sent(sender, 10)
     playout.push(tone(440, 8_000, 0.02))
     (raw,) = sender.tick()
     assert raw[1] == 0x80 | PCMU.payload_type  # the marker says that a talk spurt begins
+    sent(sender, TRAILING_FRAMES)
+    ((noise_again,),) = sent(sender, 1)
+    assert noise_again.payload_type == 13
 
 
 class Key:

@@ -321,6 +321,20 @@ def test_reports_follow_the_media_to_where_it_really_is() -> None:
         assert received(described) == []
 
 
+def test_before_its_own_reports_ours_go_to_the_port_above_its_media() -> None:
+    with ground() as net:
+        described = net.other()
+        far = PortRange("127.0.0.2", PORTS, net.clock)
+        pair = far.take()
+        try:
+            net.agree(described, rtcp=described)
+            net.arrives(pair.rtp, *packets(PROBATION))
+            net.carrier.send_rtcp(REPORT)
+            assert received(pair.rtcp) == [REPORT]
+        finally:
+            far.give_back(pair)
+
+
 def test_reports_are_bounded_by_the_clock() -> None:
     with ground() as net:
         far = net.other()
@@ -353,6 +367,16 @@ def test_a_silent_far_end_is_lost_and_one_on_hold_much_later() -> None:
         net.clock.advance(0.1)
         net.carrier.watch()
         assert len(net.lost) == 1
+
+
+def test_a_far_end_may_be_found_from_when_the_call_stands() -> None:
+    with ground() as net:
+        net.agree(net.other())
+        net.clock.advance(60.0)
+        net.carrier.begin()
+        net.clock.advance(WINDOW - 1)
+        net.arrives(net.other("127.0.0.2"), *packets(PROBATION))
+        assert len(net.packets) == 1
 
 
 def test_what_strangers_send_does_not_keep_a_call_alive() -> None:

@@ -103,6 +103,15 @@ def test_ends_that_come_late_among_the_next_key_do_not_repeat_it() -> None:
     assert keys.digits == "12"
 
 
+def test_a_straggler_of_an_earlier_key_does_not_cut_the_one_that_is_held() -> None:
+    keys = Keys()
+    keys.packet(2, 4000, 160)
+    keys.packet(1, 0, 160)
+    keys.packet(2, 4000, 800, end=True)
+    keys.wait(1.0)
+    assert keys.pressed == [("2", 0.1)]
+
+
 def test_a_key_held_for_ten_seconds_is_one_key() -> None:
     keys = Keys()
     for timestamp, last in ((1000, 0xFFFF), (1000 + 0xFFFF, 80_000 - 0xFFFF)):
