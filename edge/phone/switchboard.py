@@ -32,6 +32,7 @@ from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.transport.sip.core.agent import AgentCore
+from edge.transport.sip.core.context import UNWILLING
 from edge.transport.sip.core.flow import Destination
 from edge.transport.sip.core.health import Health, HealthSettings
 from edge.transport.sip.core.registration import RegistrationSettings, RegistrationStatus
@@ -140,7 +141,7 @@ class Switchboard:
     def _invited(self, session: Session) -> None:
         trunk = self._screen.guest
         if trunk is None or self._calls is None:
-            session.reject(480)
+            session.reject(UNWILLING)
             return
         self._calls.create_task(self._serve(session, self._access[trunk.name]))
 

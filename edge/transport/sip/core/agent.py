@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from edge.clock import Clock
 from edge.transport.sip.core.body import session_description
 from edge.transport.sip.core.calling import Invitation
-from edge.transport.sip.core.context import ACCEPT, Context, Header
+from edge.transport.sip.core.context import ACCEPT, UNWILLING, Context, Header
 from edge.transport.sip.core.exchange import Exchange
 from edge.transport.sip.core.flow import Address, Destination, Flow
 from edge.transport.sip.core.replacing import find_replaced
@@ -32,9 +32,6 @@ from edge.transport.sip.wire.uri import SipUri
 from edge.transport.sip.wire.values import NameAddr
 
 log = logging.getLogger(__name__)
-
-RETRY_AFTER = 10
-"""Seconds that a caller is told to wait when there are too many sessions."""
 
 
 class TooManySessions(Exception):
@@ -277,7 +274,7 @@ class AgentCore:
             self._answer(transaction, 422, interval)
             return
         if len(self._sessions) >= settings.max_sessions:
-            self._answer(transaction, 503, [("retry-after", str(RETRY_AFTER))])
+            self._answer(transaction, UNWILLING)
             return
         replaced: Session | None = None
         if settings.allow_replaces and "replaces" in request.headers:
@@ -346,4 +343,4 @@ def _admit(transaction: ServerTransaction) -> bool:
 
 
 def _unavailable(session: Session) -> None:
-    session.reject(480)
+    session.reject(UNWILLING)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from edge.transport.sip.core.accepted import Accepted
 from edge.transport.sip.core.body import SDP, session_description
-from edge.transport.sip.core.context import Header
+from edge.transport.sip.core.context import UNWILLING, Header
 from edge.transport.sip.core.dialog import Dialog
 from edge.transport.sip.core.events import Confirmed
 from edge.transport.sip.core.flow import back_to
@@ -212,7 +212,7 @@ class Called:
 
     def _too_long(self) -> None:
         if self._usage.state in ("incoming", "early"):
-            self._usage.respond(self._transaction, 480, None, [self._server])
+            self._usage.respond(self._transaction, UNWILLING, None, [self._server])
             self._usage.finish("no_response")
 
     def _settle_in(self) -> None:

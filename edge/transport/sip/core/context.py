@@ -16,6 +16,10 @@ Header: TypeAlias = tuple[str, str]
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
 """Methods that are understood, for the Allow header (RFC 3261 section 20.5)."""
+UNWILLING = 603
+"""How an INVITE is answered that is not taken when no owner says why. After a 603 nobody looks for
+another place (RFC 3261 section 21.6.2); after a 480 or 503 many trunks try their next route, which
+may lie where the call must not go."""
 METHODS = frozenset(ALLOW.split(", "))
 ACCEPT = "application/sdp, multipart/mixed"
 """Bodies of an INVITE that are understood."""

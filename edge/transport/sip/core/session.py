@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from edge.transport.sip.core.accepted import Acknowledger
 from edge.transport.sip.core.called import Called
 from edge.transport.sip.core.calling import Calling, Invitation
-from edge.transport.sip.core.context import Context, Header
+from edge.transport.sip.core.context import UNWILLING, Context, Header
 from edge.transport.sip.core.dialog import Dialog
 from edge.transport.sip.core.events import EndCause, SessionEvent
 from edge.transport.sip.core.flow import Flow
@@ -229,7 +229,7 @@ class Session:
         self._leave("local_bye" if self._established else self._early_cause, headers)
 
     def end(self) -> None:
-        """End the session whatever its state: cancel, refuse with 480, or BYE."""
+        """End the session whatever its state: cancel, decline, or BYE."""
         self.bye()
 
     # The agent's side
@@ -277,7 +277,7 @@ class Session:
             return
         if self._called is not None and state in ("incoming", "early"):
             if cause == "rejected":
-                self._called.reject(480, None, headers)
+                self._called.reject(UNWILLING, None, headers)
                 return
             self._called.give_up(500)
         with usage.held():

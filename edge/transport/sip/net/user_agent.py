@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from edge.clock import Clock
 from edge.transport.sip.core.agent import AgentCore
+from edge.transport.sip.core.context import UNWILLING
 from edge.transport.sip.core.flow import Address, Destination, Flow, Transport
 from edge.transport.sip.core.health import HealthCheck, HealthSettings
 from edge.transport.sip.core.inquiry import Means
@@ -25,8 +26,6 @@ from edge.transport.sip.wire.framing import PING
 from edge.transport.sip.wire.message import Message
 
 CLOSE_SECONDS = 5.0
-CLOSING_RETRY_AFTER = 10
-"""Seconds that a caller is told to wait who calls while we close."""
 
 Found = Callable[[Sequence[Destination], str], None]
 
@@ -117,7 +116,9 @@ class UserAgent:
     async def close(self, within: float = CLOSE_SECONDS) -> None:
         """End every session and take every binding back, in ``within`` seconds; then stop.
 
-        Returns once ``run`` has ended, if it was running. Idempotent.
+        Who calls meanwhile is declined: whether its trunk may look elsewhere is for the owner to
+        say, who drains before it closes. Returns once ``run`` has ended, if it was running.
+        Idempotent.
         """
         self._closing = True
         self.core.on_invite = _closing
@@ -242,4 +243,4 @@ class UserAgent:
 
 
 def _closing(session: Session) -> None:
-    session.reject(503, headers=[("retry-after", str(CLOSING_RETRY_AFTER))])
+    session.reject(UNWILLING)

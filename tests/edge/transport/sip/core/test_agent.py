@@ -155,7 +155,7 @@ def test_a_call_that_nobody_waits_for_is_unavailable() -> None:
         user_agent="test",
     )
     duo.bob.node.attach(fresh)
-    assert ask(duo, "INVITE").status == 480
+    assert ask(duo, "INVITE").status == 603
     duo.net.run()
     assert fresh.sessions == fresh.transactions == 0
 

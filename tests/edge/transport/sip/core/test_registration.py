@@ -158,6 +158,13 @@ def test_a_wrong_password_is_tried_once_and_said_in_words() -> None:
     assert str(registration.status).startswith("not registered: 401 Unauthorized")
 
 
+def test_after_a_refused_password_the_next_try_begins_without_one() -> None:
+    far = FarEnd(answer(401, www_authenticate=CHALLENGE))
+    registered(far)
+    far.advance(31)
+    assert [bool(asked.header("authorization")) for asked in far.asked] == [False, True] * 2
+
+
 def test_a_challenge_without_a_password_says_what_is_missing() -> None:
     far = FarEnd(answer(401, www_authenticate=CHALLENGE))
     registration = registered(far, replace(SETTINGS, credentials=None))
@@ -218,6 +225,23 @@ def test_a_failed_renewal_is_tried_again_before_the_binding_ends() -> None:
     assert (str(registration.status.state), registration.status.problem) == ("registered", "")
 
 
+def test_a_binding_that_ends_soon_is_fought_for() -> None:
+    far = FarEnd(accept(300), silence)
+    registration = registered(far)
+    far.advance(299)
+    assert registration.registered
+    assert len(far.asked) >= 4
+    far.advance(2)
+    assert not registration.registered
+    assert str(registration.status).startswith("not registered: nothing answered")
+
+
+@pytest.mark.parametrize("expires", ["99999999999999999999", "604800"])
+def test_no_registrar_grants_more_than_a_day(expires: str) -> None:
+    far = FarEnd(answer(200, expires=expires))
+    assert registered(far).status.until == pytest.approx(far.clock.wall() + 86_400)
+
+
 def test_the_next_target_is_asked_when_the_first_does_not_answer() -> None:
     far = FarEnd(silence, accept(300))
     far.targets = (TARGET, SECOND)
@@ -264,6 +288,26 @@ def test_the_contact_becomes_what_the_registrar_sees_and_the_wrong_one_is_taken_
     far.advance(275)
     assert far.asked[3].header("contact").startswith("<sip:200@203.0.113.5:41000")
     assert len(far.asked) == 4
+
+
+def test_between_the_wrong_contact_and_the_right_one_we_are_not_registered() -> None:
+    seen = ("203.0.113.5", 41000)
+    far = FarEnd(accept(300, seen), accept(0, seen), silence)
+    registration = registered(far)
+    assert not registration.registered
+    assert registration.status.state == "waiting"
+
+
+def test_a_new_connection_is_not_called_by_the_port_of_the_old_one() -> None:
+    far = FarEnd(accept(300, ("203.0.113.5", 41000)))
+    far.targets = (replace(TARGET, transport="tcp"),)
+    registration = registered(far, replace(SETTINGS, destination=replace(PBX, transport="tcp")))
+    assert ":41000" in far.asked[-1].header("contact")
+    far.script.clear()
+    far.script.append(accept(300, ("203.0.113.5", 42000)))
+    registration.flow_lost(Flow("tcp", ("10.0.0.1", 40000), ("192.0.2.10", 5060), 5))
+    far.advance(2.1)
+    assert ":42000" in far.asked[-1].header("contact")
 
 
 def test_a_contact_that_may_not_be_rewritten_stays() -> None:
@@ -354,6 +398,25 @@ def test_what_is_still_being_asked_for_is_taken_back_too() -> None:
     assert isinstance(late, Response)
     far.asked[0].on_response(late)
     assert registration.status.state == "stopped"
+
+
+def test_what_may_have_been_given_is_taken_back() -> None:
+    far = FarEnd(silence, accept(0))
+    registration = registered(far)
+    registration.stop()
+    far.settle()
+    assert far.asked[-1].header("expires") == "0", "the 200 may have got lost"
+
+
+def test_a_challenge_after_the_stop_is_not_answered() -> None:
+    far = FarEnd(nothing, accept(0))
+    registration = registered(far)
+    registration.stop()
+    far.settle()
+    late = answer(401, www_authenticate=CHALLENGE)(far.asked[0].request)
+    assert isinstance(late, Response)
+    far.asked[0].on_response(late)
+    assert len(far.asked) == 2
 
 
 @pytest.mark.parametrize("first", [answer(403), refusal])

@@ -160,13 +160,15 @@ async def test_a_response_over_a_connection_that_is_gone_opens_no_new_one() -> N
 
 async def test_half_a_message_is_waited_for_and_no_longer() -> None:
     async with Desk(TCP, FakeClock()) as desk, connected(desk) as (reader, writer):
-        writer.write(options("TCP") + options("TCP")[:-10])
+        writer.write(options("TCP") + options("TCP")[:-30])
         await read_message(reader)
-        advance(desk, LIMITS.message - 0.1)
+        await turns()
+        for _ in range(9):
+            advance(desk, LIMITS.message / 10)
+            writer.write(b"x")  # a byte now and then buys no time
+            await turns()
         assert len(desk.endpoint.connections) == 1
-        for _ in range(5):
-            writer.write(b"\r")  # a byte now and then buys no time
-        advance(desk, 0.2)
+        advance(desk, LIMITS.message / 10)
         await ended(reader)
         assert cut(desk, "unfinished")
 
@@ -265,6 +267,22 @@ async def test_a_far_end_that_does_not_read_is_cut_by_time() -> None:
         assert cut(desk, "unread")
 
 
+async def test_a_far_end_that_reads_late_is_kept() -> None:
+    settings = replace(TCP, limits=Limits(write_buffer=1 << 30))
+    async with Desk(settings, FakeClock()) as desk, deaf(desk) as far:
+        for _ in range(200):
+            desk.endpoint.send(back_to(desk.flows[0]), LARGE)
+        await turns()
+        left = 200 * len(LARGE)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(HANG):
+            while left > 0:
+                left -= len(await loop.sock_recv(far, 1 << 20))
+        advance(desk, LIMITS.unread + 0.1)
+        await turns()
+        assert len(desk.endpoint.connections) == 1
+
+
 async def test_a_far_end_that_does_not_read_is_cut_by_size_without_waiting() -> None:
     async with Desk(TCP, FakeClock()) as desk, deaf(desk):
         for _ in range(400):
@@ -307,6 +325,16 @@ async def test_a_lost_pong_ends_a_connection_whose_far_end_used_to_answer() -> N
     desk, left = await pinged(answers=1)
     assert left == 0
     assert desk.endpoint.connections.cut["no_pong"] == 1
+
+
+async def test_pings_alone_do_not_keep_a_connection_that_nobody_uses() -> None:
+    async with Desk(TCP) as there, Desk(TCP, FakeClock()) as here:
+        await here.ask(Destination("tcp", *there.address("tcp")))
+        for _ in range(int(LIMITS.idle / LIMITS.ping) + 2):
+            advance(here, LIMITS.ping)
+            await turns()
+        await here.until(lambda: here.closed)
+        assert cut(here, "idle")
 
 
 async def test_a_far_end_that_knows_no_pings_is_kept() -> None:
@@ -398,3 +426,17 @@ async def test_a_source_above_its_rate_waits_and_loses_nothing() -> None:
             advance(desk, 0.11)
         answers = [await read_message(reader) for _ in range(12)]
         assert [answer.call_id for answer in answers] == [f"c{n}" for n in range(12)]
+
+
+async def test_a_source_above_its_rate_is_not_read_on() -> None:
+    limits = Limits(source_rate=1, source_burst=1)
+    async with Desk(replace(TCP, limits=limits), FakeClock()) as desk, deaf(desk) as far:
+        flood, sent, stuck = options("TCP") * 200, 0, 0
+        while stuck < 20 and sent < 64 << 20:
+            try:
+                sent += far.send(flood)
+                stuck = 0
+            except BlockingIOError:
+                stuck += 1
+            await asyncio.sleep(0)
+        assert stuck == 20, "the kernel's buffers fill up, not ours"

@@ -237,6 +237,8 @@ async def test_the_next_target_is_connected_to_when_the_first_refuses() -> None:
         target = here.endpoint.outbox.target_of(destination)
         assert target is not None
         assert target.host == LOOPBACK
+        found = await here.endpoint.resolve(destination)
+        assert [each.host for each in found] == [LOOPBACK, "127.0.0.3"]
 
 
 async def test_a_large_request_leaves_udp_for_tcp_where_that_is_known_to_work() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edge.transport.sip.net.errors import TlsFilesError, Unreachable
 from edge.transport.sip.net.settings import Limits, ListenSettings, PeerTls, ServerTls
 from edge.transport.sip.wire.message import Response
 from tests.edge.transport.sip.net.certificates import Authority, Files
-from tests.edge.transport.sip.net.desk import HANG, LOOPBACK, Desk, NoDns
+from tests.edge.transport.sip.net.desk import HANG, LOOPBACK, Desk, NoDns, options
 
 TRUNK = "trunk.example.com"
 DNS = NoDns({TRUNK: [LOOPBACK]})
@@ -125,6 +126,27 @@ async def test_another_certificate_than_the_pinned_one_gets_not_a_byte(
         await here.until(lambda: len(here.endpoint.connections) == 0)
 
 
+async def test_what_a_stranger_says_before_its_certificate_is_checked_is_not_read(
+    authority: Authority,
+) -> None:
+    files, pinned = authority.issue(TRUNK), authority.issue(TRUNK)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(options("TLS"))
+        await reader.read()
+        writer.close()
+
+    strangers = await asyncio.start_server(speak, LOOPBACK, 0, ssl=context)
+    async with strangers, Desk(client(PeerTls(fingerprint=pinned.fingerprint)), lookup=DNS) as here:
+        where = Destination("tls", TRUNK, strangers.sockets[0].getsockname()[1])
+        assert await here.ask(where) == "transport"
+        await here.until(lambda: len(here.endpoint.connections) == 0)
+        assert here.seen == []
+        assert here.endpoint.connections.cut["certificate"] == 1
+
+
 async def test_an_unchecked_certificate_is_accepted_only_where_that_is_asked_for(
     authority: Authority,
 ) -> None:
@@ -188,8 +210,6 @@ async def test_a_client_certificate_of_another_authority_is_refused(
 
 
 async def test_old_tls_is_not_spoken(authority: Authority) -> None:
-    import ssl
-
     async with Desk(server(authority.issue(TRUNK))) as there:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

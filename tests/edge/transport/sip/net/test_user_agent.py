@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from edge.clock import SystemClock
+from edge.transport.sip.core.context import UNWILLING
 from edge.transport.sip.core.events import Answered, Ended, SessionEvent
 from edge.transport.sip.core.flow import Address, Destination, Flow, Transport
 from edge.transport.sip.core.health import HealthSettings
@@ -120,26 +121,24 @@ async def test_a_call_to_nowhere_ends_as_unreachable() -> None:
         assert here.problem(where) == "there is no host nowhere.example.com"
 
 
-async def test_who_calls_while_we_close_is_told_to_come_back() -> None:
-    callee, caller = Owner(), Owner()
-    async with running(user_agent(callee.take)) as there, running(user_agent()) as here:
-        closing = asyncio.Event()
-
-        def hold(session: Session) -> None:
-            """A call that does not end: its far end never answers the BYE."""
-            callee.follow(session)
-            session.ring()
-            closing.set()
-
-        there.core.on_invite = hold
-        where = Destination("udp", *port(there))
-        caller.follow(here.core.invite("sip:a@example.com", destination=where, from_=US, sdp=SDP))
-        await closing.wait()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(there.close(within=5.0))
+async def test_who_calls_while_we_close_is_declined_and_not_sent_looking_elsewhere() -> None:
+    caller = Owner()
+    async with Mute() as mute, running(user_agent()) as there:
+        owner = Owner()
+        there.core.on_invite = owner.take
+        there.register(registration(mute))  # its end is waited for
+        async with running(user_agent()) as here, asyncio.TaskGroup() as tasks:
+            closing = tasks.create_task(there.close(within=HANG))
+            await asyncio.sleep(0)
+            where = Destination("udp", *port(there))
+            caller.follow(
+                here.core.invite("sip:a@example.com", destination=where, from_=US, sdp=SDP)
+            )
             ended = await caller.until(Ended)
+            closing.cancel()
         assert isinstance(ended, Ended)
-        assert ended.cause == "rejected"
+        assert ended.status == UNWILLING
+        assert owner.sessions == []
 
 
 class Registrar:
@@ -274,4 +273,4 @@ async def test_an_invite_to_which_no_owner_is_set_is_answered() -> None:
         caller.follow(here.core.invite("sip:a@example.com", destination=where, from_=US, sdp=SDP))
         ended = await caller.until(Ended)
         assert isinstance(ended, Ended)
-        assert ended.status == 480
+        assert ended.status == UNWILLING
