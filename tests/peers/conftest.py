@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.peers.certificates import Certificates, make_certificates
+from tests.peers.node import PhoneNode, phone_node
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,3 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def certificates(tmp_path: Path) -> Certificates:
     """One authority and one certificate for loopback."""
     return make_certificates(tmp_path / "certificates")
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PhoneNode]:
+    """One node for all that do not break it or want another: its tests run on this loop, with the
+    mark ``asyncio(loop_scope="package")``. Its log is searched for defects at the end."""
+    async with phone_node(tmp_path_factory.mktemp("node")) as found:
+        yield found
+    assert found.faults() == []
