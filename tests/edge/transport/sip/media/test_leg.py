@@ -159,6 +159,18 @@ async def test_on_hold_nothing_is_sent_and_the_listener_hears_silence_until_resu
         assert pitch(caller.heard(0.8), 16_000) == pytest.approx(440, abs=3)
 
 
+async def test_a_short_hold_is_not_heard_twice() -> None:
+    async with world() as net:
+        called, caller = connect(net, PLAIN)
+        caller.say(700, 10.0)
+        net.run(0.5)
+        caller.leg.accept(called.leg.reoffered(caller.leg.reoffer("sendonly")))
+        net.run(0.6)
+        caller.leg.accept(called.leg.reoffered(caller.leg.reoffer()))
+        net.run(0.5)
+        assert 78 <= len(called.frames) <= 82
+
+
 async def test_an_old_hold_by_a_null_address_is_a_hold() -> None:
     async with world() as net:
         called, caller = connect(net, PLAIN)
@@ -383,7 +395,7 @@ async def test_early_media_and_the_final_answer_may_differ() -> None:
         ringing, early = net.ours.answer(offer, PLAIN)
         answering, final = net.ours.answer(offer, MediaPolicy(codecs=("g722",), srtp="off"))
         caller.accept(early)
-        assert caller.band == "narrow"
+        assert (caller.band, caller.playout.rate) == ("narrow", 8_000)
         caller.accept(final)
         assert (caller.band, caller.playout.rate) == ("wide", 16_000)
         caller.establish()
