@@ -244,12 +244,16 @@ class Switchboard:
         address = entry.registrar or self._parts.phone.trunk(entry.trunk).address or ""
         registrar = SipUri.parse(address)
 
+        stood = False
+
         def changed(status: RegistrationStatus) -> None:
-            registered = status.state == "registered"
-            self.metrics.registration(entry.name, registered=registered)
-            log.info(
-                "registration changed", extra={"registration": entry.name, "state": status.state}
-            )
+            nonlocal stood
+            stands = status.until is not None  # also while it is being renewed
+            self.metrics.registration(entry.name, registered=stands)
+            if stands != stood:
+                stood = stands
+                state = "up" if stands else "down"
+                log.info("registration changed", extra={"registration": entry.name, "state": state})
 
         self.metrics.registration(entry.name, registered=False)
         registration = self.agent.register(
