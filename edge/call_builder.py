@@ -30,7 +30,7 @@ from edge.speech.listener import Listener, ListenSettings
 from edge.speech.recognizer import Recognizer
 from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
-from edge.transport.sip.media.leg import SipMedia
+from edge.transport.sip.media.legs import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from regions.models import DataClass
 from regions.tag import ResidencyTag

@@ -46,7 +46,7 @@ from edge.speech.hearing import build_recognizer
 from edge.speech.recognizer import RecognizerError
 from edge.speech.voices.client import VoiceClient
 from edge.transport.sip.media.carrier import Patience
-from edge.transport.sip.media.leg import SipMedia
+from edge.transport.sip.media.legs import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.transport.webrtc.leg import WebRtcLeg

@@ -34,7 +34,8 @@ from edge.phone.line import (
 from edge.problem import EdgeRefusal
 from edge.transport.sip.media.agreement import MediaPolicy
 from edge.transport.sip.media.errors import OfferError
-from edge.transport.sip.media.leg import SipLeg, SipMedia
+from edge.transport.sip.media.leg import SipLeg
+from edge.transport.sip.media.legs import SipMedia
 from edge.transport.sip.media.ports import PortsExhausted
 from edge.worker import Worker
 

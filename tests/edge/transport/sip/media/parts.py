@@ -12,7 +12,8 @@ from edge.media.frames import LISTEN_FRAME, LISTEN_RATE, Samples
 from edge.media.ticker import Ticker
 from edge.transport.sip.media.agreement import MediaPolicy
 from edge.transport.sip.media.carrier import Patience
-from edge.transport.sip.media.leg import SipLeg, SipMedia
+from edge.transport.sip.media.leg import SipLeg
+from edge.transport.sip.media.legs import SipMedia
 from tests.edge.media.tones import tone
 from tests.fakes.clock import FakeClock
 

@@ -19,7 +19,8 @@ from edge.transport.sip.media.agreement import MediaPolicy
 from edge.transport.sip.media.carrier import Patience
 from edge.transport.sip.media.crypto_attribute import KEY_LENGTHS
 from edge.transport.sip.media.errors import OfferError
-from edge.transport.sip.media.leg import SipLeg, SipMedia
+from edge.transport.sip.media.leg import SipLeg
+from edge.transport.sip.media.legs import SipMedia
 from edge.transport.sip.media.ports import PortsExhausted
 from tests.edge.media.tones import loudness, pitch
 from tests.edge.transport.sip.media.parts import PORTS, HandTicker, Phone, World, seconds, world
