@@ -34,7 +34,7 @@ from edge.phone.transfer import SipTransferrer
 from edge.problem import EdgeRefusal
 from edge.transport.sip.core.session import Session
 from edge.transport.sip.wire.errors import MessageError
-from edge.transport.sip.wire.uri import SipUri
+from edge.transport.sip.wire.uri import SipUri, is_tel
 
 
 class OpenTrunkLine(Protocol):
@@ -181,6 +181,8 @@ class Inbound:
 
 def _user(session: Session) -> str | None:
     """What was dialled, as it was written."""
+    if is_tel(session.request.uri):
+        return session.request.uri[4:].partition(";")[0]
     try:
         return SipUri.parse(session.request.uri).user
     except MessageError:

@@ -28,7 +28,7 @@ from edge.transport.sip.core.transactions import (
 from edge.transport.sip.wire.digest import Credentials
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.message import Headers, Message, Request, Response
-from edge.transport.sip.wire.uri import SipUri
+from edge.transport.sip.wire.uri import SipUri, is_tel
 from edge.transport.sip.wire.values import NameAddr
 
 log = logging.getLogger(__name__)
@@ -243,7 +243,8 @@ class AgentCore:
     def _inside(self, transaction: ServerTransaction) -> None:
         session = self._session(transaction.request)
         if session is None:
-            self._answer(transaction, 481)
+            # Anybody can name a dialog that there is not: nothing is kept of it.
+            transaction.forget(self._made(transaction, 481))
         else:
             session.received(transaction)
 
@@ -252,7 +253,8 @@ class AgentCore:
         if transaction.merged:
             self._answer(transaction, 482)
             return
-        SipUri.parse(request.uri)
+        if not is_tel(request.uri):
+            SipUri.parse(request.uri)
         refused = refusal(request, self._context)
         if refused is not None:
             self._answer(transaction, refused.status, refused.headers)
@@ -317,10 +319,15 @@ class AgentCore:
     def _answer(
         self, transaction: ServerTransaction, status: int, headers: Sequence[Header] = ()
     ) -> None:
+        transaction.respond(self._made(transaction, status, headers))
+
+    def _made(
+        self, transaction: ServerTransaction, status: int, headers: Sequence[Header] = ()
+    ) -> Response:
         fields = list(headers)
         if "server" not in [name for name, _ in fields]:
             fields.append(("server", self._context.user_agent))
-        transaction.respond(make_response(transaction.request, status, headers=fields))
+        return make_response(transaction.request, status, headers=fields)
 
     def _call_id(self) -> str:
         return f"{self._context.token()}{self._context.token()}"

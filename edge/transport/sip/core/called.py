@@ -113,6 +113,10 @@ class Called:
         """Say BYE as soon as the ACK is there, which a callee has to wait for (section 15)."""
         self._farewell = list(headers)
 
+    def unreachable(self) -> None:
+        """The stream is gone that all answers would take: a ringing call cannot be answered."""
+        self._failed("transport")
+
     def hung_up(self) -> None:
         """Their BYE is here: nothing of ours is waited for."""
         if self.accepted is not None:

@@ -204,23 +204,35 @@ class Calling:
         lost = usage.ended or self._winner is not None
         if lost and self._farewells >= usage.context.settings.max_forks:
             return  # no proxy has that many phones behind it
+        fork = self.forks.get(tag)
         try:
-            fork = self.forks.get(tag)
             if fork is None:
                 fork = Fork(self._dialog(response))
             else:
                 fork.dialog.confirm(response)
         except MessageError:
-            usage.finish("failed")
-            self._hold.release()
-            return
-        if lost:
-            self._farewells += 1
-            self._acks.acknowledge(fork.dialog, response.cseq.number, self._exchange.credentials)
-            usage.say_bye(fork.dialog)
-            self._hold.release()
+            self._decline(self._astray(response) if fork is None else fork.dialog, response)
+            if not lost:
+                usage.finish("failed")
         else:
-            self._won(fork, response)
+            if not lost:
+                self._won(fork, response)
+                return
+            self._decline(fork.dialog, response)
+        self._hold.release()
+
+    def _decline(self, dialog: Dialog, response: Response) -> None:
+        """End what a 2xx has begun, which takes an ACK first."""
+        self._farewells += 1
+        self._acks.acknowledge(dialog, response.cseq.number, self._exchange.credentials)
+        self._usage.say_bye(dialog)
+
+    def _astray(self, response: Response) -> Dialog:
+        """The dialog of a 2xx whose routes cannot be read: all goes where the INVITE went."""
+        headers = Headers([field for field in response.headers if field[0] != "record-route"])
+        dialog = self._dialog(Response(response.status, response.reason, headers=headers))
+        dialog.behind_nat = True
+        return dialog
 
     def _won(self, fork: Fork, response: Response) -> None:
         usage, cseq = self._usage, response.cseq.number

@@ -24,11 +24,7 @@ def refusal(request: Request, context: Context) -> Refusal | None:
     method = request.method
     if method not in METHODS:
         return Refusal(405 if method in KNOWN else 501, (("allow", ALLOW),))
-    # OPTIONS may be meant for the last hop that it reaches (section 11), and what belongs to a
-    # dialog has arrived where it was going.
-    outside = method != "OPTIONS" and not request.to.tag
-    if outside and (request.headers.get("max-forwards") or "").strip() == "0":
-        return Refusal(483)
+    # Max-Forwards 0 is no obstacle: only who would forward it further has to refuse (section 16.3).
     wanted = request.headers.tokens("require")
     unknown = [tag for tag in sorted(wanted) if tag not in context.extensions]
     if unknown:

@@ -244,7 +244,15 @@ class Session:
 
     def took(self, response: Response) -> None:
         """A 2xx to an INVITE of ours that no transaction wanted."""
-        if not self._acks.again(response) and self._calling is not None:
+        if self._acks.again(response):
+            return
+        number, dialog = response.cseq.number, self.dialog
+        first = 0 if self._calling is None else self._calling.request.cseq.number
+        inside = dialog is not None and response.to.tag == dialog.remote_tag
+        if inside and dialog is not None and first < number <= dialog.local_cseq:
+            # A re-INVITE that was given up: whoever took it after all waits for its ACK.
+            self._usage.guarded(self._acks.acknowledge)(dialog, number)
+        elif self._calling is not None:
             self._usage.guarded(self._calling.take)(response)
 
     def fail(self) -> None:
@@ -253,6 +261,8 @@ class Session:
 
     def flow_closed(self, flow: Flow) -> None:
         """A stream is gone."""
+        if self._called is not None and flow == self._flow:
+            self._usage.guarded(self._called.unreachable)()
         for dialog in self._inside.dialogs():
             dialog.flow_closed(flow)
 

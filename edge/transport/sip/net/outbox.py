@@ -30,6 +30,9 @@ MAX_RIDING = 512
 GONE = Unreachable("refused", "the connection was closed")
 LARGE = 1300
 """Bytes above which a request should not go over UDP (RFC 3261 section 18.1.1)."""
+MOVED = 900.0
+"""Seconds for which the branch of a request that left UDP for TCP is known: longer than it rings.
+"""
 
 Place: TypeAlias = tuple[Transport, str, int | None, str]
 
@@ -77,6 +80,7 @@ class Outbox:
         self._waiting: dict[Place, _Waiting] = {}
         self._chosen: Kept[Place, Destination] = Kept(clock)
         self._problems: Kept[Place, Unreachable] = Kept(clock)
+        self._moved: Kept[str, bool] = Kept(clock)
         self._riding: dict[int, deque[tuple[Destination, str]]] = {}
         connections.on_lost = self._connection_lost
 
@@ -91,15 +95,10 @@ class Outbox:
         if destination.flow is not None and not is_request(data) and destination.reliable:
             # Who closed its connection does not wait for a response; a new one to a port that it
             # merely names would be made on anybody's word.
-            self.lost += 1
+            self._give_up([data])
             return
-        if (
-            self._large_over_tcp
-            and destination.transport == "udp"
-            and len(data) > LARGE
-            and (changed := over_tcp(data)) is not None
-        ):
-            destination, data = _by_tcp(destination), changed
+        if self._large_over_tcp and destination.transport == "udp":
+            destination, data = self._by_size(destination, data)
         self._to(destination, data)
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
@@ -135,6 +134,18 @@ class Outbox:
     def problem(self, destination: Destination) -> Unreachable | None:
         """Why the last attempt to reach ``destination`` failed, if it did."""
         return self._problems.get(_place(destination))
+
+    def _by_size(self, destination: Destination, data: bytes) -> tuple[Destination, bytes]:
+        """A large request over TCP, and with it the CANCEL and the ACK that share its branch
+        (sections 9.1 and 17.1.1.3)."""
+        branch = branch_of(data)
+        if branch is None or (len(data) <= LARGE and self._moved.get(branch) is None):
+            return destination, data
+        changed = over_tcp(data)
+        if changed is None:
+            return destination, data
+        self._moved.put(branch, True, MOVED)
+        return _by_tcp(destination), changed
 
     def _over(self, flow: Flow, data: bytes) -> bool:
         if flow.transport == "udp":
@@ -243,6 +254,9 @@ class Outbox:
         place = _place(destination)
         self._problems.put(place, problem, PROBLEM)
         self._chosen.drop(place)
+        self._give_up(messages)
+
+    def _give_up(self, messages: Sequence[bytes]) -> None:
         self.lost += len(messages)
         loop = asyncio.get_running_loop()
         for data in messages:

@@ -98,6 +98,11 @@ def is_uri(text: str) -> bool:
     return 0 < len(text) <= MAX_URI and _FORBIDDEN.search(text) is None
 
 
+def is_tel(text: str) -> bool:
+    """Whether a URI is a telephone number (RFC 3966), as carriers also write what was dialled."""
+    return text[:4].lower() == "tel:" and is_uri(text)
+
+
 def bracketed(host: str) -> str:
     """``host`` as it stands in a URI or Via: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host

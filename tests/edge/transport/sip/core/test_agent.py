@@ -67,8 +67,7 @@ def test_options_says_what_is_understood() -> None:
         ("INVITE", {"to": "<sip:b@x>;tag=none"}, 481, None, None),
         ("INVITE", {"headers": [("require", "timer, magic")]}, 420, "unsupported", "magic"),
         ("INVITE", {"headers": [("require", "replaces")]}, 420, "unsupported", "replaces"),
-        ("INVITE", {"headers": [("max-forwards", "0")]}, 483, None, None),
-        ("INVITE", {"uri": "tel:+1"}, 416, None, None),
+        ("INVITE", {"uri": "mailto:bob@x"}, 416, None, None),
         ("INVITE", {"contact": None}, 400, None, None),
         ("INVITE", {"contact": "<tel:+1>"}, 416, None, None),
         ("INVITE", {"headers": [("content-type", "text/plain")], "body": b"x"}, 415, "accept",
@@ -142,6 +141,35 @@ def test_admission_comes_before_everything_else() -> None:
         assert answer.status == 403
     assert seen == ["INVITE", "OPTIONS", "FLY"] and not duo.bob.calls
     duo.finish()
+
+
+@pytest.mark.parametrize(
+    ("uri", "headers"),
+    [
+        ("sip:bob@192.0.2.2", [("max-forwards", "0")]),
+        ("tel:+4969123456", []),
+        ("TEL:030-1234;phone-context=+49", []),
+    ],
+)
+def test_what_has_arrived_is_taken_at_its_last_hop_and_by_its_number(
+    uri: str, headers: list[tuple[str, str]]
+) -> None:
+    duo = Duo()
+    answer = ask(duo, "INVITE", uri, [*headers, SDP], OFFER)
+    assert answer.status < 300
+    assert duo.bob.calls[0].session.request.uri == uri
+    duo.bob.calls[0].session.end()
+    duo.finish()
+
+
+def test_requests_for_dialogs_that_there_are_not_leave_nothing_behind() -> None:
+    duo = Duo()
+    for number in range(200):
+        to = f"<sip:b@x>;tag=guess{number}"
+        duo.net.inject(HAND, BOB, wire("BYE", to=to, branch=f"z9hG4bK{number}"))
+    duo.net.run(0.01)
+    assert duo.net.messages(BOB) == ["481 BYE"] * 200
+    assert duo.bob.core.transactions == len(duo.bob.node.timers) == 0
 
 
 def test_a_call_that_nobody_waits_for_is_unavailable() -> None:

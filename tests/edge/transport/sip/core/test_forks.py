@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.transport.sip.core.events import Answered, Progress
+from edge.transport.sip.core.events import Answered, Ended, Progress
 from edge.transport.sip.core.flow import Destination
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.wire.errors import MessageError
@@ -193,6 +193,40 @@ def test_a_2xx_that_comes_after_its_transaction_is_acknowledged_again() -> None:
     net.run(1.0)
 
     assert len(proxy.of("ACK")) == 2
+    assert ours.end is None
+    ours.session.bye()
+    net.run()
+    assert alice.is_clean
+
+
+def with_bad_routes(answer: bytes) -> bytes:
+    return answer.replace(b"\r\nCSeq:", b"\r\nRecord-Route: <mailto:x>\r\nCSeq:", 1)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_2xx_whose_routes_cannot_be_read_is_acknowledged_and_ended(early: bool) -> None:
+    net, alice, proxy, ours, invite = call_proxy()
+    if early:
+        proxy.answer(invite, 180, "one")
+    for _ in range(2):
+        net.inject(HAND, ALICE, with_bad_routes(by_hand(invite, 200, "one", ANSWER, 0)))
+        net.run(0.1)
+
+    assert [ack.to.tag for ack in proxy.of("ACK")] == ["one", "one"]
+    assert [bye.to.tag for bye in proxy.of("BYE")] == ["one"]
+    assert ours.end == Ended("failed")
+    net.run()
+    assert alice.is_clean
+
+
+def test_a_fork_whose_routes_cannot_be_read_does_not_end_the_call_that_stands() -> None:
+    net, alice, proxy, ours, invite = call_proxy()
+    proxy.answer(invite, 200, "one", ANSWER)
+    net.run(0.1)
+    net.inject(HAND, ALICE, with_bad_routes(by_hand(invite, 200, "two", ANSWER, 0)))
+    net.run(0.1)
+
+    assert [bye.to.tag for bye in proxy.of("BYE")] == ["two"]
     assert ours.end is None
     ours.session.bye()
     net.run()

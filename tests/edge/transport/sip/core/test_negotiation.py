@@ -408,3 +408,30 @@ def test_a_re_invite_before_the_first_invite_is_answered_has_to_wait() -> None:
     assert duo.alice.heard("500 INVITE")
     ours.session.cancel()
     duo.finish()
+
+
+@pytest.mark.parametrize("caller", [True, False])
+def test_a_2xx_to_a_re_invite_that_was_given_up_is_acknowledged(caller: bool) -> None:
+    duo = Duo()
+    ours, theirs = duo.established()
+    one, other = (ours, theirs) if caller else (theirs, ours)
+    near, far = (duo.alice, duo.bob) if caller else (duo.bob, duo.alice)
+    answering(other)
+    assert one.session.offer(HOLD)
+    near.core.transport_failed(last(duo, near).via.branch)
+    assert one.one(OfferFailed).status == 503
+    acks = len(far.heard("ACK"))
+
+    duo.net.run(1.0)
+
+    assert len(far.heard("ACK")) == acks + 1
+    assert one.end is other.end is None
+    one.session.bye()
+    duo.finish()
+
+
+def last(duo: Duo, agent: Agent) -> Request:
+    """What ``agent`` asked last."""
+    sent = duo.net.sent[-1]
+    assert sent.source == agent.address and isinstance(sent.message, Request)
+    return sent.message

@@ -99,6 +99,21 @@ def test_a_call_goes_on_over_a_new_stream_when_the_old_one_broke() -> None:
     assert ours.end is not None and ours.end.cause == "remote_bye"
 
 
+def test_a_ringing_call_ends_with_the_stream_that_its_answer_would_take() -> None:
+    duo = Duo()
+    duo.bob.behave = lambda owner: owner.session.ring()
+    duo.alice.invite(duo.bob, transport="tcp")
+    duo.net.run(1.0)
+    theirs = duo.bob.calls[0]
+
+    flow = theirs.session.flow
+    assert flow is not None
+    duo.net.cut(flow)
+
+    assert theirs.end == Ended("unreachable")
+    duo.finish()
+
+
 def test_our_200_is_sent_again_by_t1_up_to_t2_until_its_ack_comes() -> None:
     duo = Duo()
     lose(duo, "ACK")

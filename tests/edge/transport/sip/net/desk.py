@@ -89,6 +89,9 @@ class Desk:
         self.used: set[Flow] = set()
         self.changed = asyncio.Event()
         self.raises = False
+        self.asked: list[ServerTransaction] = []
+        self.status = 200
+        """How every request is answered, at first."""
         self._running: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -156,7 +159,8 @@ class Desk:
     # The user of the transactions
 
     def request_received(self, transaction: ServerTransaction) -> None:
-        transaction.respond(make_response(transaction.request, 200))
+        self.asked.append(transaction)
+        transaction.respond(make_response(transaction.request, self.status))
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """Nobody calls here."""

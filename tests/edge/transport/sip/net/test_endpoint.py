@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 
 from edge.transport.sip.core.flow import Destination, Transport
+from edge.transport.sip.core.respond import make_response
 from edge.transport.sip.net.errors import BindError
 from edge.transport.sip.net.settings import Limits, ListenSettings
 from edge.transport.sip.wire.message import Request, Response
@@ -252,6 +253,29 @@ async def test_a_large_request_leaves_udp_for_tcp_where_that_is_known_to_work() 
         assert isinstance(answer, Response)
         assert there.flows[0].transport == "tcp"
         assert there.seen[0].via.transport == "TCP"
+
+
+async def test_what_ends_a_large_invite_follows_it_to_tcp() -> None:
+    async with (
+        Desk(BOTH) as there,
+        Desk(replace(BOTH, large_requests_over_tcp=True)) as here,
+    ):
+        there.status = 180
+        destination = Destination("udp", LOOPBACK, there.address("tcp")[1])
+        headers = options_headers(subject="x" * 1_400)
+        headers.set("cseq", "1 INVITE")
+        invite = Request("INVITE", "sip:there@example.com", headers=headers)
+        answers: list[object] = []
+        asked = here.layer.request(invite, destination, answers.append, answers.append)
+        await here.until(lambda: answers)
+        asked.cancel()
+        await there.until(lambda: len(there.seen) == 2)
+        there.asked[0].respond(make_response(there.asked[0].request, 486))
+        await there.until(lambda: len(there.seen) == 3)
+        methods = [message.cseq.method for message in there.seen]
+        assert methods == ["INVITE", "CANCEL", "ACK"]
+        assert [flow.transport for flow in there.flows] == ["tcp"] * 3
+        assert {message.via.transport for message in there.seen} == {"TCP"}
 
 
 async def test_keep_alive_datagrams_are_no_messages() -> None:

@@ -98,6 +98,26 @@ async def test_a_call_is_made_answered_and_ended_by_the_close(transport: Transpo
         assert here.core.sessions == 0
 
 
+async def test_a_ringing_call_over_a_connection_that_was_cut_ends_when_it_is_answered() -> None:
+    """Also when the end of the connection itself went unnoticed."""
+    callee = Owner()
+
+    def cut_and_ring(session: Session) -> None:
+        callee.follow(session)
+        assert session.flow is not None
+        connection = there.endpoint.connections.find(session.flow)
+        assert connection is not None
+        connection.cut("stopped")
+        session.ring()
+
+    there = user_agent(cut_and_ring)
+    there.core.flow_closed = lambda flow: None  # type: ignore[method-assign]
+    async with running(there), running(user_agent()) as here:
+        where = Destination("tcp", *port(there, "tcp"))
+        here.core.invite("sip:them@example.com", destination=where, from_=US, sdp=SDP)
+        assert await callee.until(Ended) == Ended("unreachable")
+
+
 async def test_a_call_to_a_name_goes_to_its_address() -> None:
     callee, caller = Owner(), Owner()
     dns = NoDns({"trunk": [LOOPBACK]})
