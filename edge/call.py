@@ -175,6 +175,7 @@ class Call:
 
     def _wire(self) -> None:
         self._leg.on_audio = self._listener.feed
+        self._listener.band = lambda: self._leg.band
         self._leg.on_message = self._on_message
         self._leg.on_digit = self._conversation.floor.pressed
         self._listener.on_event = self._conversation.floor.on_caller

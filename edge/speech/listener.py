@@ -15,8 +15,9 @@ from typing import assert_never
 
 from edge.clock import Clock
 from edge.events import CallerEvent, Expectation, Heard, Partial, SpeechStarted
-from edge.media.frames import LISTEN_RATE, Samples
+from edge.media.frames import LISTEN_RATE, Band, Samples
 from edge.speech.activity import SpeechDetector
+from edge.speech.channel import Channel
 from edge.speech.endpointing import (
     Decision,
     Ended,
@@ -97,6 +98,9 @@ class Listener:
         settings: ListenSettings,
     ) -> None:
         self.on_event = on_event
+        self.band: Callable[[], Band] = lambda: "wide"
+        """What the call's audio holds; asked when an utterance begins."""
+        self._channel = Channel()
         self._recognizer = recognizer
         self._clock = clock
         self._settings = settings
@@ -129,7 +133,7 @@ class Listener:
             return
         self._expectation = expectation
         try:
-            self._recognizer.prepare(expectation)
+            self._recognizer.prepare(expectation, self._line())
         except RecognizerError:
             log.warning("grammar could not be prepared", extra={"engine": self._recognizer.name})
         hearing = self._hearing
@@ -271,10 +275,14 @@ class Listener:
         if self._expectation is None:
             return None
         try:
-            return self._recognizer.begin(self._expectation)
+            return self._recognizer.begin(self._expectation, self._line())
         except RecognizerError:
             log.warning("recogniser could not begin", extra={"engine": self._recognizer.name})
             return None
+
+    def _line(self) -> Channel:
+        self._channel.band = self.band()
+        return self._channel
 
     def _drain(self, hearing: _Hearing, most: int) -> None:
         """Give the recogniser up to ``most`` of the frames that wait."""

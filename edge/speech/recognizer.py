@@ -7,6 +7,7 @@ from typing import Protocol
 
 from edge.events import Expectation
 from edge.media.frames import Samples
+from edge.speech.channel import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,14 @@ class Recognizer(Protocol):
     free_speech: bool
     """True when it hears any sentence, False when only the expectation's grammar."""
 
-    def begin(self, expectation: Expectation) -> Utterance:
-        """Start hearing one utterance. Raises ``RecognizerError`` when the engine cannot."""
+    def begin(self, expectation: Expectation, channel: Channel) -> Utterance:
+        """Start hearing one utterance of a call, over its channel.
+
+        Raises ``RecognizerError`` when the engine cannot.
+        """
         ...
 
-    def prepare(self, expectation: Expectation) -> None:
+    def prepare(self, expectation: Expectation, channel: Channel) -> None:
         """A hint that this expectation comes next: compile grammars now, not at first speech."""
         ...
 

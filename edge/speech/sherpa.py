@@ -18,6 +18,7 @@ import numpy as np
 
 from edge.events import Expectation
 from edge.media.frames import LISTEN_RATE, Samples
+from edge.speech.channel import Channel
 from edge.speech.recognizer import Recognition, RecognizerError
 from edge.speech.sherpa_model import SherpaModel, find_model, load_model, rehearse
 
@@ -70,7 +71,7 @@ class SherpaRecognizer:
         engine = await asyncio.to_thread(load_model, model)
         return cls(engine, biased=model.biased)
 
-    def begin(self, expectation: Expectation) -> SherpaUtterance:
+    def begin(self, expectation: Expectation, channel: Channel) -> SherpaUtterance:
         """Start hearing. Raises ``RecognizerError`` when closed or out of memory."""
         if self._closed:
             raise RecognizerError("the recogniser is closed")
@@ -84,7 +85,7 @@ class SherpaRecognizer:
             self._live[utterance] = None
         return utterance
 
-    def prepare(self, expectation: Expectation) -> None:
+    def prepare(self, expectation: Expectation, channel: Channel) -> None:
         """Nothing to do: the model hears everything already."""
 
     async def close(self) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from edge.events import Expectation
 from edge.grammar import Grammar, Node
-from edge.media.frames import Samples
+from edge.media.frames import Band, Samples
 from edge.speech.activity import CHUNK, DetectorTrack, SpeechDetector
+from edge.speech.channel import Channel
 from edge.speech.recognizer import Recognition, RecognizerError
 
 
@@ -94,8 +95,10 @@ class ScriptedRecognizer:
         self.begun: list[ScriptedUtterance] = []
         self.expectations: list[Expectation] = []
         self.prepared: list[Expectation] = []
+        self.channels: list[tuple[Channel, Band]] = []
 
-    def begin(self, expectation: Expectation) -> ScriptedUtterance:
+    def begin(self, expectation: Expectation, channel: Channel) -> ScriptedUtterance:
+        self.channels.append((channel, channel.band))
         if self.failing == "begin":
             raise RecognizerError("scripted")
         script = self.scripts[min(len(self.begun), len(self.scripts) - 1)]
@@ -103,7 +106,7 @@ class ScriptedRecognizer:
         self.begun.append(ScriptedUtterance(script, self.failing))
         return self.begun[-1]
 
-    def prepare(self, expectation: Expectation) -> None:
+    def prepare(self, expectation: Expectation, channel: Channel) -> None:
         if self.failing == "prepare":
             raise RecognizerError("scripted")
         self.prepared.append(expectation)

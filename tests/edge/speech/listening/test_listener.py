@@ -69,6 +69,18 @@ async def listening(*scripts: dict[int, str], failing: str = "") -> AsyncIterato
         ears.listener.close()
 
 
+async def test_recogniser_hears_a_call_on_one_channel_in_the_band_of_its_leg() -> None:
+    async with listening({6_000: "yes"}) as ears:
+        ears.say(600, 600)
+        ears.listener.band = lambda: "narrow"
+        ears.say(600, 600)
+        ears.say(600, 600)
+        await ears.settled()
+    channels, bands = zip(*ears.recognizer.channels, strict=True)
+    assert bands == ("wide", "narrow", "narrow")
+    assert len(set(channels)) == 1, "what was learnt of the line is lost between utterances"
+
+
 async def test_one_utterance_is_a_start_its_words_and_one_result() -> None:
     async with listening({6_000: "yes"}) as ears:
         ears.say(600, 600)

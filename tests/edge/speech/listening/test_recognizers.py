@@ -11,6 +11,7 @@ import pytest
 from edge.events import Expectation
 from edge.grammar import Alt, Words
 from edge.media.frames import Samples
+from edge.speech.channel import Channel
 from edge.speech.recognizer import Recognizer, RecognizerError, Utterance
 from edge.speech.sherpa import SherpaRecognizer
 from edge.speech.sherpa_model import find_model, load_model
@@ -56,7 +57,7 @@ def play(utterance: Utterance, samples: Samples, step: int = 320) -> None:
 
 
 async def test_a_word_is_heard(recognizer: Recognizer, spoken: Samples, word: str) -> None:
-    utterance = recognizer.begin(YES_NO)
+    utterance = recognizer.begin(YES_NO, Channel())
     play(utterance, spoken)
 
     heard = await utterance.finish()
@@ -68,17 +69,19 @@ async def test_a_word_is_heard(recognizer: Recognizer, spoken: Samples, word: st
 async def test_how_audio_is_cut_up_changes_nothing(recognizer: Recognizer, spoken: Samples) -> None:
     results = []
     for step in (160, 1_111, len(spoken)):
-        utterance = recognizer.begin(YES_NO)
+        utterance = recognizer.begin(YES_NO, Channel())
         play(utterance, spoken, step)
         results.append(await utterance.finish())
 
-    assert len(set(results)) == 1
+    assert len({(heard.text, heard.understood) for heard in results}) == 1
+    for heard in results:
+        assert heard.confidence == pytest.approx(results[0].confidence, abs=1e-3)
 
 
 async def test_utterances_at_the_same_time_do_not_mix(
     recognizer: Recognizer, spoken: Samples, word: str
 ) -> None:
-    loud, hush = recognizer.begin(YES_NO), recognizer.begin(YES_NO)
+    loud, hush = recognizer.begin(YES_NO, Channel()), recognizer.begin(YES_NO, Channel())
     for at in range(0, len(spoken), 320):
         loud.accept(spoken[at : at + 320])
         hush.accept(np.zeros(320, np.int16))
@@ -92,7 +95,7 @@ async def test_one_utterance_leaves_nothing_to_the_next(
 ) -> None:
     results = []
     for _ in range(3):
-        utterance = recognizer.begin(YES_NO)
+        utterance = recognizer.begin(YES_NO, Channel())
         play(utterance, spoken)
         results.append(await utterance.finish())
 
@@ -101,7 +104,7 @@ async def test_one_utterance_leaves_nothing_to_the_next(
 
 
 async def test_an_utterance_without_audio_is_not_understood(recognizer: Recognizer) -> None:
-    utterance = recognizer.begin(YES_NO)
+    utterance = recognizer.begin(YES_NO, Channel())
 
     heard = await utterance.finish()
 
@@ -111,7 +114,7 @@ async def test_an_utterance_without_audio_is_not_understood(recognizer: Recogniz
 async def test_an_utterance_can_be_given_up_at_any_time(
     recognizer: Recognizer, spoken: Samples
 ) -> None:
-    early, late = recognizer.begin(YES_NO), recognizer.begin(YES_NO)
+    early, late = recognizer.begin(YES_NO, Channel()), recognizer.begin(YES_NO, Channel())
     play(early, spoken)
     early.discard()
     early.discard()
@@ -126,8 +129,8 @@ async def test_an_utterance_can_be_given_up_at_any_time(
 
 async def test_an_expectation_can_be_prepared(recognizer: Recognizer) -> None:
     for _ in range(2):
-        recognizer.prepare(YES_NO)
-    recognizer.begin(YES_NO).discard()
+        recognizer.prepare(YES_NO, Channel())
+    recognizer.begin(YES_NO, Channel()).discard()
 
 
 async def test_a_closed_engine_begins_nothing(recognizer: Recognizer) -> None:
@@ -135,13 +138,15 @@ async def test_a_closed_engine_begins_nothing(recognizer: Recognizer) -> None:
     await recognizer.close()
 
     with pytest.raises(RecognizerError):
-        recognizer.begin(YES_NO)
+        recognizer.begin(YES_NO, Channel())
 
 
 async def test_the_partial_grows_into_the_result(
     recognizer: Recognizer, spoken: Samples, word: str
 ) -> None:
-    utterance = recognizer.begin(Expectation("step", YES_NO.grammar, phrases=("no", "tomorrow")))
+    utterance = recognizer.begin(
+        Expectation("step", YES_NO.grammar, phrases=("no", "tomorrow")), Channel()
+    )
     assert utterance.partial() == ""
     play(utterance, spoken)
     await utterance.finish()

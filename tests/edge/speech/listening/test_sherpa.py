@@ -11,6 +11,7 @@ import pytest
 from edge.events import CallerEvent, Heard, Partial
 from edge.grammar import Alt, Words
 from edge.media.frames import Samples
+from edge.speech.channel import Channel
 from edge.speech.listener import Listener, ListenSettings
 from edge.speech.recognizer import RecognizerError
 from edge.speech.sherpa import SherpaRecognizer
@@ -60,7 +61,7 @@ async def test_many_calls_are_decoded_in_batches_and_do_not_mix(
     tone_recognizer: SherpaRecognizer,
 ) -> None:
     words = ["alpha", "bravo", "delta", "echo", "golf", "hotel", "india", "kilo"]
-    utterances = [tone_recognizer.begin(STEP) for _ in words]
+    utterances = [tone_recognizer.begin(STEP, Channel()) for _ in words]
     for utterance, word in zip(utterances, words, strict=True):
         utterance.accept(tones(word))
 
@@ -70,7 +71,7 @@ async def test_many_calls_are_decoded_in_batches_and_do_not_mix(
 
 
 async def test_closing_ends_utterances_that_wait(tone_recognizer: SherpaRecognizer) -> None:
-    utterance = tone_recognizer.begin(STEP)
+    utterance = tone_recognizer.begin(STEP, Channel())
     utterance.accept(tones("ab"))
     await tone_recognizer.close()
 
@@ -82,7 +83,7 @@ async def test_a_decoder_that_fails_ends_its_utterances_and_serves_the_next(
     tone_recognizer: SherpaRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = tone_recognizer._engine
-    broken = tone_recognizer.begin(STEP)
+    broken = tone_recognizer.begin(STEP, Channel())
 
     class Failing:
         def __getattr__(self, name: str) -> object:
@@ -97,14 +98,14 @@ async def test_a_decoder_that_fails_ends_its_utterances_and_serves_the_next(
         await broken.finish()
     monkeypatch.undo()
 
-    healthy = tone_recognizer.begin(STEP)
+    healthy = tone_recognizer.begin(STEP, Channel())
     healthy.accept(tones("hello"))
     assert (await healthy.finish()).text == "hello"
 
 
 async def test_a_model_folder_is_opened_after_a_rehearsal(tone_folder: Path) -> None:
     recognizer = await SherpaRecognizer.open(tone_folder)
-    utterance = recognizer.begin(STEP)
+    utterance = recognizer.begin(STEP, Channel())
     utterance.accept(tones("hello"))
 
     assert (await utterance.finish()).text == "hello"
