@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +39,7 @@ from edge.slot import WorkerAway, WorkerSlot
 from edge.transport.sip.media.agreement import MediaPolicy
 from edge.transport.sip.media.leg import SipLeg
 from edge.transport.sip.media.legs import SipMedia
-from edge.worker import Taken, Worker
+from edge.worker import Worker
 
 HOST = "127.0.0.1"
 CALLER = Admitted(
@@ -51,6 +52,15 @@ CALLER = Admitted(
     resumed=False,
 )
 MEDIA = LineMedia(codecs=("pcmu", "pcma"), srtp="off")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """As ``edge.worker.Taken``."""
+
+    call_id: str
+    leg: SipLeg
+    description: str
 
 
 class Book:
@@ -68,7 +78,7 @@ class Book:
         medium: str,
         make_leg: Callable[[], Awaitable[tuple[SipLeg, str]]],
         on_ended: Callable[[str], None],
-    ) -> Taken[SipLeg]:
+    ) -> Place:
         assert (caller, medium) == (CALLER, "sip")
         if self.hangs:
             await asyncio.Event().wait()
@@ -76,7 +86,7 @@ class Book:
             raise self.refusal
         self.leg, description = await make_leg()
         self.end = on_ended
-        return Taken("sip_w0_a", self.leg, description)
+        return Place("sip_w0_a", self.leg, description)
 
 
 class Node:
