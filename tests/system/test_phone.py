@@ -141,3 +141,39 @@ def _origin(caller: Caller) -> tuple[int, int]:
     """Session id and version of the agent's newest description."""
     assert caller.line.session.sdp is not None
     return origin_of(caller.line.session.sdp)
+
+
+async def test_a_node_that_drains_hangs_up_at_last_and_asks_others_to_try_again_later(
+    tmp_path: Path, desk: Telephone
+) -> None:
+    async with breakable_demo(tmp_path / "data", workers=1, regions=(EU,)) as world:
+        caller = Caller(desk.dial(dialled(world, "clinic")))
+        await caller.answered()
+        await caller.hears()
+        async with asyncio.TaskGroup() as group:
+            draining = group.create_task(world.terminated(EU))
+
+            async def busy() -> bool:
+                end = await refused(desk, dialled(world, "clinic"))
+                if end.status == 503:
+                    assert end.headers is not None
+                    assert int(end.headers.get("retry-after") or "0") > 0
+                return end.status == 503
+
+            await until(busy)
+        assert draining.result() == 0
+        async with asyncio.timeout(20):
+            assert (await caller.line.over()).cause == "remote_bye"
+
+
+async def test_the_metrics_tell_of_phone_calls_and_the_log_of_no_caller(
+    world: World, desk: Telephone
+) -> None:
+    before = await world.metric(EU, "inland_phone_calls_established_total")
+    caller = Caller(desk.dial(dialled(world, "clinic"), user="+4917012345678"))
+    await caller.answered()
+    await caller.hears()
+    await caller.hangs_up()
+    assert await world.metric(EU, "inland_phone_calls_established_total") == before + 1
+    assert "4917012345678" not in world.logs
+    assert caller.line.session.call_id not in world.logs
