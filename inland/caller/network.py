@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from pydantic import ValidationError
 
-from control_plane.contract import Problem, RouteRequest, RouteResponse
+from control_plane.contract import Media, Problem, RouteRequest, RouteResponse
 from inland.caller.errors import CallerError, RefusedError, ServiceError, UnreachableError
 
 HTTP_SECONDS = 5.0
@@ -55,14 +55,16 @@ class HttpNetwork:
         self._control_plane = control_plane.rstrip("/")
         self._key = key
 
-    async def route(self, agent: str, country: str | None) -> RouteResponse:
-        request = RouteRequest(agent=agent, country=country)
+    async def route(
+        self, agent: str, country: str | None, media: Media = "webrtc"
+    ) -> RouteResponse:
+        request = RouteRequest(agent=agent, country=country, media=media)
         url = f"{self._control_plane}/v1/route"
-        status, _, body = await self._exchange(
+        status, _, body = await self.exchange(
             "POST", url, self._key, "the control plane", request.model_dump_json(exclude_none=True)
         )
         if status != 200:
-            raise _refusal(f"the control plane at {self._control_plane}", status, body)
+            raise refusal(f"the control plane at {self._control_plane}", status, body)
         try:
             return RouteResponse.model_validate_json(body)
         except ValidationError as error:
@@ -73,11 +75,11 @@ class HttpNetwork:
 
     async def offer(self, edge: str, token: str, sdp: str) -> Answer:
         url = f"{edge.rstrip('/')}/v1/realtime/calls"
-        status, headers, body = await self._exchange(
+        status, headers, body = await self.exchange(
             "POST", url, token, "the edge", sdp, content_type="application/sdp"
         )
         if status != 201:
-            raise _refusal(f"the edge at {edge}", status, body)
+            raise refusal(f"the edge at {edge}", status, body)
         resource = urljoin(url, headers.get("Location", ""))
         if resource == url or urlsplit(resource)[:2] != urlsplit(url)[:2]:
             # The token goes wherever this points: nowhere but to the edge it was meant for.
@@ -85,17 +87,17 @@ class HttpNetwork:
         return Answer(body.decode("utf-8", "replace"), resource)
 
     async def hang_up(self, answer: Answer, token: str) -> None:
-        status, _, body = await self._exchange("DELETE", answer.resource, token, "the edge")
+        status, _, body = await self.exchange("DELETE", answer.resource, token, "the edge")
         if status not in (200, 204, 404):
-            raise _refusal("the edge", status, body)
+            raise refusal("the edge", status, body)
 
     async def drill(self, answer: Answer, resume_token: str) -> None:
         url = f"{answer.resource}/drill"
-        status, _, body = await self._exchange("POST", url, resume_token, "the edge")
+        status, _, body = await self.exchange("POST", url, resume_token, "the edge")
         if status != 202:
-            raise _refusal("the edge", status, body)
+            raise refusal("the edge", status, body)
 
-    async def _exchange(
+    async def exchange(
         self,
         method: str,
         url: str,
@@ -104,6 +106,8 @@ class HttpNetwork:
         body: str | None = None,
         content_type: str = "application/json",
     ) -> tuple[int, dict[str, str], bytes]:
+        """One request as ``bearer`` to ``who``, as errors call it: status, headers, body. Raises
+        ``UnreachableError``."""
         headers = {"Authorization": f"Bearer {bearer}"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -125,7 +129,7 @@ class HttpNetwork:
             raise UnreachableError(f"{who} at {url} cannot be reached: {error}") from error
 
 
-def _refusal(who: str, status: int, body: bytes) -> CallerError:
+def refusal(who: str, status: int, body: bytes) -> CallerError:
     """The error that a problem document (RFC 9457) stands for."""
     try:
         problem = Problem.model_validate_json(body)

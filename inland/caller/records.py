@@ -50,7 +50,7 @@ class Said:
     t: float
     text: str
     how: str
-    """``speech``, ``file``, ``typed`` or ``barge``."""
+    """``speech``, ``file``, ``typed``, ``keyed`` or ``barge``."""
     reason: str
     """Why now: ``next line``, a rule, a repeat."""
 

@@ -17,6 +17,8 @@ MAX_TEXT = 500
 MAX_LINES = 1000
 MAX_BYTES = 256 * 1024
 MAX_REPEATS = 10
+MAX_KEYS = 32
+"""Longest entry on a telephone's keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,18 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """Press these keys of the telephone, one after the other, when the agent has finished."""
+
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call when the agent has finished."""
 
 
-Line: TypeAlias = Speak | PlayFile | TypeIn | BargeIn | Pause | HangUp
+Line: TypeAlias = Speak | PlayFile | TypeIn | BargeIn | Press | Pause | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,8 @@ def parse_line(line: str, folder: Path) -> Line:
             return TypeIn(checked_text(rest))
         case "wav":
             return PlayFile(checked_file(rest, folder))
+        case "press":
+            return Press(checked_keys(rest))
         case "wait":
             return Pause(parse_seconds(rest))
         case "hangup" if not rest:
@@ -163,7 +174,7 @@ def parse_line(line: str, folder: Path) -> Line:
         case _:
             raise ValueError(
                 f"!{directive} is not a directive; "
-                "there are !barge, !type, !wav, !wait, !hangup and !repeat"
+                "there are !barge, !type, !wav, !press, !wait, !hangup and !repeat"
             )
 
 
@@ -179,7 +190,9 @@ def _rule(line: str, folder: Path) -> Rule | None:
 def checked_answer(line: Line) -> Line:
     """A line that can answer a rule. Raises ``ValueError`` when it cannot."""
     if isinstance(line, BargeIn | Pause):
-        raise ValueError("a rule answers with words, a recording, typed words or by hanging up")
+        raise ValueError(
+            "a rule answers with words, a recording, typed words, keys or by hanging up"
+        )
     return line
 
 
@@ -217,6 +230,15 @@ def checked_text(text: str) -> str:
     if len(words) > MAX_TEXT:
         raise ValueError(f"longer than {MAX_TEXT} characters")
     return words
+
+
+def checked_keys(text: str) -> str:
+    """Keys of a telephone. Raises ``ValueError`` when there are none, or others."""
+    if not re.fullmatch(r"[0-9*#]+", text):
+        raise ValueError(f"{text!r} are not keys of a telephone: 0 to 9, * and #")
+    if len(text) > MAX_KEYS:
+        raise ValueError(f"more than {MAX_KEYS} keys")
+    return text
 
 
 def checked_file(name: str, folder: Path) -> Path:

@@ -19,12 +19,14 @@ from inland.caller.script import (
     Line,
     Pause,
     PlayFile,
+    Press,
     Rule,
     Script,
     Speak,
     TypeIn,
     checked_answer,
     checked_file,
+    checked_keys,
     checked_text,
     parse_pattern,
     parse_repeats,
@@ -33,7 +35,7 @@ from inland.caller.script import (
 
 T = TypeVar("T")
 
-_ANSWERS = ("say", "type", "wav", "barge", "wait", "hangup")
+_ANSWERS = ("say", "type", "wav", "barge", "press", "wait", "hangup")
 
 
 def parse_yaml(text: str, path: Path) -> Script:
@@ -157,6 +159,8 @@ class _Reader:
             case "barge":
                 delay = self.text(after[1]) if after else "300ms"
                 return BargeIn(parse_seconds(delay), checked_text(text))
+            case "press":
+                return Press(checked_keys(text))
             case "wait":
                 return Pause(parse_seconds(text))
             case "hangup":

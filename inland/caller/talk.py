@@ -20,7 +20,17 @@ from inland.caller.peer import PeerStats
 from inland.caller.player import AgentView, Finished, Move, Player, Stay
 from inland.caller.recording import Recording
 from inland.caller.records import Record, Said, Wire
-from inland.caller.script import BargeIn, HangUp, Line, Pause, PlayFile, Script, Speak, TypeIn
+from inland.caller.script import (
+    BargeIn,
+    HangUp,
+    Line,
+    Pause,
+    PlayFile,
+    Press,
+    Script,
+    Speak,
+    TypeIn,
+)
 
 STALL_SECONDS = 3.0
 """Without packet or event for so long, the edge counts as dead (docs/protocol.md, section 4)."""
@@ -280,6 +290,10 @@ class Talk:
             case TypeIn(text):
                 self._emit(Said(self.now, text, "typed", reason))
                 leg.peer.send(typed(text))
+            case Press(keys):
+                self._emit(Said(self.now, keys, "keyed", reason))
+                for key in keys:
+                    leg.peer.send(pressed(key))
             case Speak(text):
                 self._say(mouth, line, Said(self.now, text, "speech", reason))
             case BargeIn(text=text):
@@ -309,6 +323,11 @@ class Talk:
     def _raise(self, signal: Signal) -> None:
         self._live = False
         self._signal.put_nowait(signal)
+
+
+def pressed(key: str) -> Mapping[str, JsonValue]:
+    """The event of a key (docs/protocol.md, section 3)."""
+    return {"type": "inland.dtmf", "digit": key}
 
 
 def typed(text: str) -> Mapping[str, JsonValue]:

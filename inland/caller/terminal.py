@@ -41,6 +41,7 @@ _COLOURS = {
     "ended": "1",
 }
 _DIM = "2"
+_HOW = {"barge": "interrupts", "typed": "types", "file": "plays", "keyed": "presses"}
 
 
 class Terminal:
@@ -60,8 +61,8 @@ class Terminal:
                 self._connected(record)
             case Said():
                 self._said = record.text
-                if record.how in ("barge", "typed", "file"):
-                    detail = {"barge": "interrupts", "typed": "types", "file": "plays"}[record.how]
+                detail = _HOW.get(record.how)
+                if detail is not None:
                     self._line(record.t, "caller", f"({detail}: {record.text})", dim=True)
                 elif record.reason.startswith("said again"):
                     self._line(record.t, "caller", f"({record.reason})", dim=True)

@@ -31,8 +31,9 @@ from edge.transport.sip.core.session import Session
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.media.agreement import Direction, MediaPolicy
 from edge.transport.sip.media.errors import OfferError
-from edge.transport.sip.media.leg import SipLeg, SipMedia
-from edge.transport.sip.net.settings import ListenSettings, PeerTls
+from edge.transport.sip.media.leg import SipLeg
+from edge.transport.sip.media.legs import SipMedia
+from edge.transport.sip.net.settings import ListenSettings, PeerTls, ServerTls
 from edge.transport.sip.net.user_agent import UserAgent
 from edge.transport.sip.wire.digest import Credentials
 from edge.transport.sip.wire.uri import SipUri
@@ -49,15 +50,21 @@ class PhoneLine:
     """One call of a telephone, out or in.
 
     ``leg`` is its media. What the far end wants of media is answered here; :meth:`answered` and
-    :meth:`over` tell how the call goes. ``on_event`` sees every event of the session.
+    :meth:`over` tell how the call goes. ``on_event`` sees every event of the session, after it was
+    acted on. With ``late_offer`` our INVITE has no description: theirs is answered.
     """
 
-    def __init__(self, session: Session, leg: SipLeg, *, ringing: bool) -> None:
+    def __init__(
+        self, session: Session, leg: SipLeg, *, ringing: bool, late_offer: bool = False
+    ) -> None:
         self.session = session
         self.leg = leg
         self.on_event: Callable[[SessionEvent], None] = lambda event: None
         self.progress: list[Progress] = []
         self.transfers: list[ReferProgress] = []
+        self.fault = ""
+        """Why we ended the call, when their description was of no use or their media stopped."""
+        self._late_offer = late_offer
         loop = asyncio.get_running_loop()
         self._answered: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[Ended] = loop.create_future()
@@ -73,6 +80,11 @@ class PhoneLine:
     def stands(self) -> bool:
         """Whether both sides have agreed and nobody has hung up."""
         return self._answered.done() and not self._over.done()
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether it stood at any time."""
+        return self._answered.done()
 
     async def over(self) -> Ended:
         """How the call ended, once it has."""
@@ -97,8 +109,9 @@ class PhoneLine:
     def _happened(self, event: SessionEvent) -> None:
         try:
             self._act(event)
-        except OfferError:
+        except OfferError as error:
             log.warning("a far end's description cannot be used")
+            self.fault = error.detail
             self.session.end()
         self.on_event(event)
 
@@ -109,12 +122,13 @@ class PhoneLine:
                 if sdp is not None:
                     self.leg.accept(sdp)
                     self.leg.establish()  # early media is heard
+            case Answered(sdp=sdp) if self._late_offer and sdp is not None:
+                self.session.acknowledge(self.leg.reoffered(sdp))
+                self._stand()
             case Answered(sdp=sdp) | Confirmed(sdp=sdp):
                 if sdp is not None:
                     self.leg.accept(sdp)
-                self.leg.establish()
-                if not self._answered.done():
-                    self._answered.set_result(None)
+                self._stand()
             case Offered(sdp=sdp):
                 ours = self.leg.reoffer() if sdp is None else self.leg.reoffered(sdp)
                 self.session.answer(ours)
@@ -129,6 +143,17 @@ class PhoneLine:
                 pass
             case Ended():
                 self._ended(event)
+
+    async def watch(self) -> None:
+        """End the call when its media is gone; returns when it is over."""
+        if await self.leg.closed() in ("lost", "failed") and not self._over.done():
+            self.fault = "the far end's media stopped"
+            self.session.end()
+
+    def _stand(self) -> None:
+        self.leg.establish()
+        if not self._answered.done():
+            self._answered.set_result(None)
 
     def _settle(self, agreed: bool) -> None:
         if self._agreed is not None and not self._agreed.done():
@@ -146,11 +171,14 @@ class Telephone:
     """Made by :func:`telephone`. ``on_ring`` is called with each call that comes in, before it is
     answered; without one, calls are answered with 480."""
 
-    def __init__(self, agent: UserAgent, media: SipMedia, policy: MediaPolicy) -> None:
+    def __init__(
+        self, agent: UserAgent, media: SipMedia, policy: MediaPolicy, group: asyncio.TaskGroup
+    ) -> None:
         self.on_ring: Callable[[Session], None] | None = None
         self.agent = agent
         self.media = media
         self.policy = policy
+        self._group = group
         agent.core.on_invite = self._rings
         self._lines: list[PhoneLine] = []
 
@@ -181,16 +209,15 @@ class Telephone:
         """
         uri = SipUri.parse(target)
         leg, description = self.media.offer(self.policy)
-        own = SipUri(uri.host, user)
         session = self.core.invite(
-            target,
+            str(uri.without_headers()),
             destination=proxy or destination_of(uri),
-            from_=NameAddr(str(own)),
+            from_=NameAddr(str(SipUri(uri.host, user))),
             sdp=None if late_offer else description,
             credentials=credentials,
             headers=headers,
         )
-        return self._keep(PhoneLine(session, leg, ringing=False))
+        return self._keep(PhoneLine(session, leg, ringing=False, late_offer=late_offer))
 
     def pick_up(self, session: Session) -> PhoneLine:
         """Answer a call that rings. Raises ``OfferError``."""
@@ -211,6 +238,7 @@ class Telephone:
     def _keep(self, line: PhoneLine) -> PhoneLine:
         self._lines = [known for known in self._lines if not known._over.done()]
         self._lines.append(line)
+        self._group.create_task(line.watch())
         return line
 
     def _rings(self, session: Session) -> None:
@@ -229,15 +257,20 @@ async def telephone(
     port: int = 0,
     tls: PeerTls | None = None,
     tls_host: str = "",
+    own_tls: ServerTls | None = None,
     ports: range = MEDIA_PORTS,
 ) -> AsyncIterator[Telephone]:
     """A telephone at the numeric address ``host``, on free ports, or on ``port``.
 
-    ``tls`` says how the certificate of ``tls_host`` is checked. Raises ``BindError``.
+    ``tls`` says how the certificate of ``tls_host`` is checked; with ``own_tls`` the telephone can
+    be called over TLS. Raises ``BindError`` and ``TlsFilesError``; what the block raises comes out
+    as it is.
     """
     settings = ListenSettings(
         udp=((host, port),),
         tcp=((host, port),),
+        tls=((host, 0),) if own_tls is not None else (),
+        server_tls=own_tls,
         peers={tls_host: tls} if tls is not None else {},
     )
     ticker = Ticker()
@@ -249,19 +282,24 @@ async def telephone(
         agent=AgentSettings(allow_replaces=True),
     )
     await agent.start()
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(agent.run())
         ticking = group.create_task(ticker.run())
         media.start()
-        phone = Telephone(agent, media, policy)
+        phone = Telephone(agent, media, policy, group)
         try:
             yield phone
+        except Exception as error:  # a task group would wrap it, and callers match on its type
+            failure = error
         finally:
             await phone.close()
             await agent.close()
             await media.close()
             ticking.cancel()
             serving.cancel()
+    if failure is not None:
+        raise failure
 
 
 def destination_of(uri: SipUri) -> Destination:

@@ -1,0 +1,106 @@
+"""A phone call as people read it: one line for each thing that happened."""
+
+from __future__ import annotations
+
+from inland.caller.records import Record, Said
+from inland.caller.terminal import Terminal
+from inland.phone.records import (
+    Dialled,
+    EarlyMedia,
+    Held,
+    KeyHeard,
+    Moved,
+    Ordered,
+    OrderEnded,
+    OrderRecord,
+    PhoneAnswered,
+    PhoneEnded,
+    PhoneRecord,
+    Redirected,
+    Ringing,
+    Stage,
+    Transferred,
+)
+
+_CODECS = {"opus": "Opus", "g722": "G.722", "pcmu": "PCMU", "pcma": "PCMA"}
+_HOW = {"barge": "interrupts: ", "keyed": "presses ", "file": "plays "}
+
+
+class PhoneTerminal(Terminal):
+    """Prints the records of a phone call as well as those of any other."""
+
+    def show(self, record: Record | PhoneRecord | OrderRecord) -> None:
+        """Print one record."""
+        match record:
+            case Dialled(t=t, target=target, via=via):
+                self._line(t, "dialled", f"{target} by {via.upper()}")
+            case Ringing():
+                self._line(record.t, "ringing", f"{record.status} {record.reason}")
+            case EarlyMedia():
+                how = _media(record.codec, record.encryption)
+                self._line(record.t, "early media", f"{record.status}, {how}")
+            case PhoneAnswered():
+                how = _media(record.codec, record.encryption)
+                self._line(record.t, "answered", f"after {record.after_ms:.0f} ms, {how}")
+            case Said():
+                self._line(record.t, "caller", _HOW.get(record.how, "") + record.text)
+            case KeyHeard():
+                self._line(record.t, "agent", f"presses {record.key}")
+            case Moved():
+                self._moved(record)
+            case Held():
+                self._line(record.t, "hold" if record.on else "resumed", f"by the {record.by}")
+            case Redirected():
+                text = f"{record.status} {record.reason}: try {record.target}"
+                self._line(record.t, "redirected", text)
+            case Transferred():
+                self._transferred(record)
+            case PhoneEnded():
+                self._over(record)
+            case Ordered():
+                self._line(record.t, "ordered", f"{record.node} by trunk {record.trunk}")
+                self._line(None, "", f"call {record.call_id}", dim=True)
+            case Stage():
+                self._line(record.t, record.stage.replace("_", " "), "")
+            case OrderEnded():
+                talked = "" if record.talk_seconds is None else f" after {record.talk_seconds:g} s"
+                self._line(record.t, "ended", f"{record.reason}{talked}: {record.why}")
+            case _:
+                super().show(record)
+
+    def _moved(self, record: Moved) -> None:
+        text = (
+            f"the media comes from {record.to_media}, no longer from {record.from_media}; "
+            f"{record.silent_ms:.0f} ms without a packet"
+        )
+        self._line(record.t, "moved", text)
+
+    def _transferred(self, record: Transferred) -> None:
+        if record.status is None:
+            text = f"to {record.target}"
+        elif record.status < 300:
+            text = f"{record.target} has answered"
+        else:
+            text = f"{record.target} did not take the call: {record.status} {record.reason}"
+        self._line(record.t, "transfer", text)
+
+    def _over(self, record: PhoneEnded) -> None:
+        self._line(record.t, "ended", f"{record.reason}: {record.why}")
+        if not record.packets:
+            return
+        if record.wire_p50_ms is not None and record.wire_p95_ms is not None:
+            text = (
+                f"answers on the wire: p50 {record.wire_p50_ms:.0f} ms, "
+                f"p95 {record.wire_p95_ms:.0f} ms ({len(record.wire_ms)} measured)"
+            )
+            self._line(None, "", text, dim=True)
+        gaps = ""
+        if record.gap_p99_ms is not None and record.gap_max_ms is not None:
+            gaps = f", gap p99 {record.gap_p99_ms:.0f} ms, longest {record.gap_max_ms:.0f} ms"
+        packets = f"{record.packets:,} packets received, {record.lost:,} lost{gaps}"
+        self._line(None, "", packets, dim=True)
+
+
+def _media(codec: str, encryption: str) -> str:
+    encrypted = f"SRTP {encryption}" if encryption else "not encrypted"
+    return f"{_CODECS.get(codec, codec)}, {encrypted}"
