@@ -29,8 +29,10 @@ check: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## the media and turn benches, as in docs/benchmarks.md
+bench: $(STAMP) ## the media, phone and turn benches, as in docs/benchmarks.md
 	$(BIN)/inland bench media
+	$(BIN)/inland bench sip
+	$(BIN)/inland bench sip --srtp
 	$(BIN)/inland bench turn
 
 constraints: ## resolve again after a change of pyproject.toml (wants uv)

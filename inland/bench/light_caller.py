@@ -24,7 +24,7 @@ CONNECT_SECONDS = 20.0
 STEP = OPUS_CLOCK * FRAME_MS // 1000
 """RTP clock units of one packet (RFC 7587 section 4.1)."""
 
-_TIMESTAMPNS = 35
+TIMESTAMPNS = 35
 """SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux (socket(7)); Python has no name for them."""
 _TIMESPEC = struct.Struct("@ll")
 _BATCH = 64
@@ -42,7 +42,7 @@ class StampedPort(UdpMux):
     def open(self, host: str, port: int) -> None:
         super().open(host, port)
         assert self._socket is not None
-        self._socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, TIMESTAMPNS, 1)
 
     def _readable(self) -> None:
         for _ in range(_BATCH):
@@ -54,7 +54,7 @@ class StampedPort(UdpMux):
                 return
             except OSError:
                 continue  # an ICMP error for something sent earlier
-            self.arrived = _stamp(ancillary)
+            self.arrived = stamp_of(ancillary)
             self.received(data, (address[0], address[1]))
 
 
@@ -142,9 +142,10 @@ class LightCaller:
         self._last = (at, packet)
 
 
-def _stamp(ancillary: list[tuple[int, int, bytes]]) -> float:
+def stamp_of(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """When the kernel took a datagram in, from what ``recvmsg`` told beside it."""
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+        if level == socket.SOL_SOCKET and kind == TIMESTAMPNS and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             return int(seconds) + int(nanoseconds) / 1e9
     return time.time()

@@ -11,6 +11,7 @@ HELP = "measure what a call costs on this machine and how long an answer takes"
 EPILOG = """\
 examples:
   inland bench media --calls 50       CPU of the media path, beside stock aiortc in the same run
+  inland bench sip --calls 100        CPU of phone calls, and where it goes
   inland bench turn --turns 40        from the last audible caller frame to the first of the agent
 
 Everything runs on loopback and stops by itself; progress goes to standard error. Machines are
@@ -59,6 +60,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     turn.add_argument("--json", action="store_true", help="print one JSON object")
     turn.set_defaults(bench="turn")
+    sip = benches.add_parser("sip", help="CPU and memory of a phone call, stage by stage")
+    sip.add_argument(
+        "--calls", type=_whole(1, 400), default=100, help="calls at once (default: 100)"
+    )
+    sip.add_argument("--seconds", type=_seconds, default=20.0, help="measured time (default: 20)")
+    sip.add_argument("--srtp", action="store_true", help="encrypted (AES_CM_128_HMAC_SHA1_80)")
+    sip.add_argument(
+        "--codec",
+        choices=["pcmu", "pcma", "g722", "opus"],
+        default="pcmu",
+        help="what the calls speak (default: pcmu)",
+    )
+    sip.add_argument("--json", action="store_true", help="print one JSON object")
+    sip.set_defaults(bench="sip")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,6 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
             from inland.bench.media import run_media
 
             return run_media(arguments)
+        if arguments.bench == "sip":
+            from inland.bench.sip import run_sip
+
+            return run_sip(arguments)
         from inland.bench.turn import run_turn
 
         return run_turn(arguments)
