@@ -19,6 +19,10 @@ REST = 5.0
 """Seconds that a pair is not used again. What a far end still sends to the call before would be
 taken for the next one's first packets."""
 
+LEAST_REST = 1.0
+"""The same while no other pair is free: a range that is as wide as its node holds calls would turn
+callers away whenever calls end and begin."""
+
 RECEIVE_BUFFER = 64 * 1024
 """Bytes that wait in the kernel, its own share of each packet included: about a second of G.711
 after a stall. More would only be heard too late."""
@@ -69,10 +73,9 @@ class PortRange:
 
     def take(self) -> PortPair:
         """Two bound sockets. Raises ``PortsExhausted``."""
-        self._wake()
         busy: list[int] = []
         try:
-            while self._free and len(busy) < _TRIES:
+            while len(busy) < _TRIES and self._any_free():
                 port = self._draw()
                 pair = self._bind(port)
                 if pair is not None:
@@ -87,12 +90,18 @@ class PortRange:
         """Close the sockets; the ports rest before they are used again."""
         pair.rtp.close()
         pair.rtcp.close()
-        self._resting.append((self._clock.monotonic() + REST, pair.port))
+        self._resting.append((self._clock.monotonic(), pair.port))
 
-    def _wake(self) -> None:
+    def _any_free(self) -> bool:
+        """Whether there is one to draw, those included whose rest is over."""
         now = self._clock.monotonic()
-        while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
+        while self._resting:
+            since, port = self._resting[0]
+            if now - since < (REST if self._free else LEAST_REST):
+                break
+            self._free.append(port)
+            self._resting.popleft()
+        return bool(self._free)
 
     def _draw(self) -> int:
         place = secrets.randbelow(len(self._free))

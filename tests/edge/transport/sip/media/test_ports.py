@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.transport.sip.media.ports import REST, PortPair, PortRange, PortsExhausted, share
+from edge.transport.sip.media.ports import (
+    LEAST_REST,
+    REST,
+    PortPair,
+    PortRange,
+    PortsExhausted,
+    share,
+)
 from tests.edge.transport.sip.media.parts import PORTS
 from tests.fakes.clock import FakeClock
 
@@ -46,7 +53,7 @@ def test_a_pair_is_an_even_port_and_the_next(host: str) -> None:
         ports.give_back(pair)
 
 
-def test_a_range_that_is_used_up_is_full_and_free_again_after_a_rest() -> None:
+def test_a_range_that_is_used_up_is_full_and_free_again_after_the_least_rest() -> None:
     clock = FakeClock()
     ports = PortRange("127.0.0.1", some_free(3), clock)
     pairs = [ports.take() for _ in range(3)]
@@ -56,7 +63,7 @@ def test_a_range_that_is_used_up_is_full_and_free_again_after_a_rest() -> None:
     assert refused.value.code == "full"
     ports.give_back(pairs[0])
     assert pairs[0].rtp.fileno() == pairs[0].rtcp.fileno() == -1
-    clock.advance(REST - 0.1)
+    clock.advance(LEAST_REST - 0.1)
     with pytest.raises(PortsExhausted):
         ports.take()
     clock.advance(0.1)
@@ -65,6 +72,21 @@ def test_a_range_that_is_used_up_is_full_and_free_again_after_a_rest() -> None:
     for pair in (again, *pairs[1:]):
         ports.give_back(pair)
     assert ports.used == 0
+
+
+def test_a_pair_rests_for_longer_while_there_are_others() -> None:
+    clock = FakeClock()
+    ports = PortRange("127.0.0.1", some_free(3), clock)
+    pairs = [ports.take() for _ in range(2)]
+    for pair in pairs:
+        ports.give_back(pair)
+        clock.advance(1.0)
+    clock.advance(REST - 2.1)
+    third, oldest = ports.take(), ports.take()
+    assert third.port not in {pair.port for pair in pairs}
+    assert oldest.port == pairs[0].port
+    ports.give_back(third)
+    ports.give_back(oldest)
 
 
 def test_a_port_of_another_program_is_passed_over_and_tried_again_later() -> None:
