@@ -125,7 +125,12 @@ class Outbound:
             self._orders.end(call_id, "completed" if dialled.answered else "cancelled")
             self._metrics.ended("out", "agent")
             return
-        outcome = outcome_of(end, answered=dialled.answered, rung_out=dialled.rung_out)
+        outcome = outcome_of(
+            end,
+            answered=dialled.answered,
+            rung_out=dialled.rung_out,
+            heard=dialled.session.heard,
+        )
         self._orders.end(call_id, outcome, status=end.status, reason=end.reason)
         self._metrics.ended("out", outcome)
 

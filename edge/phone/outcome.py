@@ -28,12 +28,15 @@ _UNREACHABLE = frozenset({500, 502, 503, 504})
 _LOST = frozenset({"no_ack", "expired", "unreachable", "failed"})
 
 
-def outcome_of(end: Ended, *, answered: bool, rung_out: bool) -> Outcome:
-    """What an end means. ``rung_out`` says that our own ring timeout cancelled the call."""
+def outcome_of(end: Ended, *, answered: bool, rung_out: bool, heard: bool = True) -> Outcome:
+    """What an end means. ``rung_out`` says that our own ring timeout cancelled the call, ``heard``
+    that the trunk had said anything by then."""
     if answered:
         return "lost" if end.cause in _LOST else "completed"
     if end.cause == "cancelled":
-        return "no_answer" if rung_out else "cancelled"
+        if not rung_out:
+            return "cancelled"
+        return "no_answer" if heard else "unreachable"
     if end.cause != "rejected" or end.status is None:
         return "unreachable"
     if rung_out or end.status in _NO_ANSWER:

@@ -13,7 +13,8 @@ REALM = "peers.example"
 class Kamailio(Program):
     """UDP and TCP on one port.
 
-    ``routes`` sends a user part to a SIP URI; any other user is looked up among those registered.
+    ``routes`` sends a user part to a SIP URI. Else a call to another host or port goes there, and
+    a user of its own is looked up among those registered.
     ``users`` are names with passwords. ``expires`` is what a registration gets, ``nonce_expires``
     how long a challenge is good for, both in seconds. With ``challenges_calls`` an INVITE from one
     of ``users`` is challenged with 407.

@@ -32,6 +32,12 @@ def test_our_own_ring_timeout_is_no_answer_whatever_the_far_end_calls_it() -> No
     assert outcome_of(Ended("rejected", 603), answered=False, rung_out=True) == "no_answer"
 
 
+def test_a_trunk_that_said_nothing_until_our_ring_timeout_was_not_reached() -> None:
+    end = Ended("cancelled")
+    assert outcome_of(end, answered=False, rung_out=True, heard=False) == "unreachable"
+    assert outcome_of(end, answered=False, rung_out=False, heard=False) == "cancelled"
+
+
 def test_a_call_taken_back_is_cancelled() -> None:
     assert outcome_of(Ended("cancelled"), answered=False, rung_out=False) == "cancelled"
 

@@ -86,6 +86,11 @@ class Calling:
         return self._exchange.request
 
     @property
+    def heard(self) -> bool:
+        """Whether the far end has answered anything at all."""
+        return self._exchange.heard
+
+    @property
     def settled(self) -> bool:
         """Whether the first offer has its answer, so that another may be made.
 

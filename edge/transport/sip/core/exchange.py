@@ -30,6 +30,8 @@ class Exchange:
         on_response: Callable[[Response], None],
         on_failure: Callable[[Failure], None],
     ) -> None:
+        self.heard = False
+        """Whether anything was answered, if only 100 or a challenge."""
         self._context = context
         self._build = build
         self._authentication = Authentication(credentials)
@@ -65,6 +67,7 @@ class Exchange:
         )
 
     def _responded(self, response: Response) -> None:
+        self.heard = True
         if not (response.status in (401, 407) and self._again(response)):
             self._on_response(response)
 

@@ -135,6 +135,11 @@ class Session:
         return self._usage.remote_sdp
 
     @property
+    def heard(self) -> bool:
+        """Whether the far end has said anything; of an INVITE of ours 100 Trying counts too."""
+        return self._calling is None or self._calling.heard
+
+    @property
     def transferring(self) -> bool:
         """Whether a REFER of ours has not come to its end."""
         return self._transfer.running

@@ -253,10 +253,12 @@ def test_a_cancel_waits_for_the_first_provisional_answer() -> None:
     ours = duo.alice.invite(duo.bob)
     ours.session.cancel()
     assert "CANCEL" not in duo.net.messages(ALICE)
+    assert not ours.session.heard
 
     duo.finish()
 
     assert duo.net.messages(ALICE)[:2] == ["INVITE", "CANCEL"]
+    assert ours.session.heard
     assert duo.bob.calls[0].end == Ended("cancelled")
 
 
