@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.peers.scenarios import (
+    EARLIER,
     PORT,
     SAME,
     STREAM_PORT,
@@ -38,12 +40,13 @@ def waits_for_bye(*, capture: Path | None = None) -> Scenario:
     return scenario.receive("BYE").send(response(200, "OK", tag=False))
 
 
-def offers_late(seconds: float = 0.5) -> Scenario:
+def offers_late(seconds: float = 0.5, *, capture: Path | None = None) -> Scenario:
     """INVITE without an offer; the answer is in the ACK (RFC 3261 section 13.2.1)."""
     scenario = Scenario("offers late").send(outside("INVITE"), retransmits=True)
-    _ringing(scenario).receive(200, routes=True)
-    scenario.send(inside("ACK", 1, body=sdp())).pause(seconds)
-    return _hangs_up(scenario, 2)
+    _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1, body=sdp()))
+    if capture is not None:
+        scenario.play(capture)
+    return _hangs_up(scenario.pause(seconds), 2)
 
 
 def gives_up(rings: float = 0.5, status: int = 180) -> Scenario:
@@ -52,6 +55,92 @@ def gives_up(rings: float = 0.5, status: int = 180) -> Scenario:
     scenario.receive(100, optional=True).receive(status).pause(rings)
     scenario.send(outside("CANCEL", via=SAME), retransmits=True).receive(200).receive(487)
     return scenario.send(outside("ACK", via=SAME))
+
+
+def cancels_at_once() -> Scenario:
+    """CANCEL right behind the INVITE."""
+    # sipp sends nothing more while it may have to retransmit.
+    scenario = Scenario("cancels at once").send(outside("INVITE", body=sdp()))
+    scenario.send(outside("CANCEL", via=EARLIER), retransmits=True)
+    scenario.receive(100, optional=True).receive(200).receive(487)
+    return scenario.send(outside("ACK", via=SAME))
+
+
+def cancels_too_late() -> Scenario:
+    """CANCEL that crosses the answer: the call stands (RFC 3261 section 9.1), and is ended."""
+    scenario = Scenario("cancels too late").send(outside("INVITE", body=sdp()), retransmits=True)
+    _ringing(scenario).receive(200, routes=True)
+    scenario.send(outside("CANCEL", via=SAME), retransmits=True).receive(200)
+    return _hangs_up(scenario.send(inside("ACK", 1)).pause(0.3), 2)
+
+
+def repeats_itself() -> Scenario:
+    """INVITE, ACK and BYE, each twice as a network may bring them."""
+    invite = outside("INVITE", body=sdp())
+    scenario = Scenario("repeats itself").send(invite, retransmits=True)
+    _ringing(scenario).receive(200, routes=True)
+    scenario.send(outside("INVITE", via=SAME, body=sdp()))
+    scenario.send(inside("ACK", 1)).send(inside("ACK", 1)).pause(0.3)
+    scenario.send(inside("BYE", 2), retransmits=True).receive(200)
+    # Were it to receive the same 200 twice, sipp would send its BYE again, and again.
+    return scenario.send(inside("BYE", 2, via=SAME))
+
+
+def never_acknowledges() -> Scenario:
+    """No ACK at all: the far end ends the call once it has waited (RFC 3261 section 13.3.1.4)."""
+    scenario = Scenario("never acknowledges").send(outside("INVITE", body=sdp()), retransmits=True)
+    scenario.receive(200, routes=True)
+    return scenario.receive("BYE").send(response(200, "OK", tag=False))
+
+
+def informs(keys: str, seconds: float = 2.0) -> Scenario:
+    """Each key in the body of an INFO."""
+    scenario = _called(Scenario("informs"))
+    relay = ("Content-Type: application/dtmf-relay",)
+    for number, key in enumerate(keys, start=2):
+        body = f"Signal={key}\nDuration=160\n"
+        scenario.send(inside("INFO", number, body=body, headers=relay), retransmits=True)
+        scenario.receive(200)
+    return _hangs_up(scenario.pause(seconds), 2 + len(keys))
+
+
+def updates() -> Scenario:
+    """Hold and resume by UPDATE (RFC 3311)."""
+    scenario = _called(Scenario("updates"))
+    for number, direction in ((2, "sendonly"), (3, "sendrecv")):
+        body = sdp(direction, version=number)
+        scenario.send(inside("UPDATE", number, body=body), retransmits=True).receive(200)
+    return _hangs_up(scenario, 4)
+
+
+def asks_for_a_short_interval() -> Scenario:
+    """A session interval that is too short, then the least (RFC 4028 section 7.4)."""
+    scenario = Scenario("asks for a short interval")
+    for number, seconds, status in ((1, 60, 422), (2, 90, 200)):
+        timer = ("Supported: timer", f"Session-Expires: {seconds};refresher=uac")
+        invite = outside("INVITE", number=number, body=sdp(), headers=timer)
+        scenario.send(invite, retransmits=True).receive(100, optional=True)
+        scenario.receive(status, routes=status == 200)
+        ack = inside("ACK", number) if status == 200 else outside("ACK", via=SAME)
+        scenario.send(ack)
+    return _hangs_up(scenario.pause(0.3), 3)
+
+
+def is_kept_fresh(raw: Path) -> Scenario:
+    """The far end refreshes the session when half of its interval is over, with an UPDATE."""
+    scenario = _timed("is kept fresh", "uas", raw)
+    scenario.receive("UPDATE").send(
+        response(
+            200, "OK", tag=False, headers=("Require: timer", "Session-Expires: 90;refresher=uac")
+        )
+    )
+    return _hangs_up(scenario.pause(0.2).hush(), 2)
+
+
+def stops_refreshing(raw: Path) -> Scenario:
+    """We were to refresh the session and never do: the far end ends it (RFC 4028 section 10)."""
+    scenario = _timed("stops refreshing", "uac", raw)
+    return scenario.receive("BYE").send(response(200, "OK", tag=False)).hush()
 
 
 def holds(seconds: float = 0.5) -> Scenario:
@@ -99,6 +188,27 @@ def asks_options() -> Scenario:
     return Scenario("asks").send(outside("OPTIONS"), retransmits=True).receive(200)
 
 
+def asks(
+    method: str, status: int, *, headers: Sequence[str] = (), repeats: bool = True
+) -> Scenario:
+    """Any request outside a call, and its answer; without ``repeats`` it is sent once."""
+    message = outside(method, headers=headers, body=sdp() if method == "INVITE" else "")
+    scenario = Scenario("asks").send(message, retransmits=repeats).receive(status)
+    return scenario.send(outside("ACK", via=SAME)) if method == "INVITE" else scenario
+
+
+def proves(user: str, password: str, status: int = 200) -> Scenario:
+    """INVITE again with digest once it is challenged."""
+    scenario = Scenario("proves").send(outside("INVITE", body=sdp()), retransmits=True)
+    scenario.receive(401, challenge=True).send(outside("ACK", via=SAME))
+    credentials = f"[authentication username={user} password={password}]"
+    scenario.send(outside("INVITE", number=2, body=sdp(), headers=(credentials,)), retransmits=True)
+    if status != 200:
+        return scenario.receive(status).send(outside("ACK", via=SAME))
+    scenario.receive(200, routes=True).send(inside("ACK", 2))
+    return _hangs_up(scenario.pause(0.3), 3)
+
+
 def rings_reliably() -> Scenario:
     """Ask for reliable provisional responses, and acknowledge the one that comes (RFC 3262)."""
     reliable = ("Require: 100rel",)
@@ -144,6 +254,18 @@ def loses_its_ack() -> Scenario:
     scenario = Scenario("loses its ACK").send(outside("INVITE", body=sdp()), retransmits=True)
     _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1), lost=True)
     return _hangs_up(scenario.pause(0.8).send(inside("ACK", 1)).pause(0.2), 2)
+
+
+def _timed(name: str, refresher: str, raw: Path) -> Scenario:
+    timer = (
+        "Allow: INVITE, ACK, CANCEL, BYE, UPDATE",
+        "Supported: timer",
+        f"Session-Expires: 90;refresher={refresher}",
+    )
+    scenario = Scenario(name)
+    offer = sdp(port=STREAM_PORT)
+    scenario.send(outside("INVITE", body=offer, headers=timer), retransmits=True)
+    return _ringing(scenario).receive(200, routes=True).send(inside("ACK", 1)).stream(raw)
 
 
 def _called(scenario: Scenario, port: str = PORT) -> Scenario:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.peers.certificates import Certificates, make_certificates
-from tests.peers.node import PhoneNode, phone_node
+from tests.peers.node import PhoneNode, patient_agents, phone_node
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +30,8 @@ def certificates(tmp_path: Path) -> Certificates:
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PhoneNode]:
     """One node for all that do not break it or want another: its tests run on this loop, with the
     mark ``asyncio(loop_scope="package")``. Its log is searched for defects at the end."""
-    async with phone_node(tmp_path_factory.mktemp("node")) as found:
+    folder = tmp_path_factory.mktemp("node")
+    agents = str(patient_agents(folder / "agents"))
+    async with phone_node(folder, edge={"agents": agents}) as found:
         yield found
     assert found.faults() == []

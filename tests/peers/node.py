@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psutil
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.clock import SystemClock
@@ -138,6 +140,15 @@ def trunk(**changes: object) -> dict[str, object]:
 def number(user: str = USER, **changes: object) -> dict[str, object]:
     """What is dialled."""
     return {"user": user, "country": "DE", "tenant": TENANT, "agent": AGENT, **changes}
+
+
+def patient_agents(folder: Path) -> Path:
+    """The demo's agents, who ask nobody for the sake of silence within a minute."""
+    for source in Path(str(files("inland.demo") / "agents")).glob("*.yaml"):
+        spec = yaml.safe_load(source.read_text())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / source.name).write_text(yaml.safe_dump({**spec, "silence": {"seconds": 60}}))
+    return folder
 
 
 @asynccontextmanager

@@ -33,6 +33,9 @@ _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]"
 SAME = "[last_Via:]"
 """The Via of what was answered last."""
 
+EARLIER = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-1]"
+"""The Via of what was sent last."""
+
 KEEP_PARTIES = (
     '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="1"/>'
     '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="2"/></action>'
@@ -76,9 +79,11 @@ def outside(
     return _message([*lines, *headers], body)
 
 
-def inside(method: str, number: int, *, body: str = "", headers: Sequence[str] = ()) -> str:
+def inside(
+    method: str, number: int, *, via: str = _VIA, body: str = "", headers: Sequence[str] = ()
+) -> str:
     """A request of the calling side in its dialog: along the route set to the remote target."""
-    lines = [f"{method} [next_url] SIP/2.0", _VIA, f"From: {_US}", f"To: {_FAR}[peer_tag_param]"]
+    lines = [f"{method} [next_url] SIP/2.0", via, f"From: {_US}", f"To: {_FAR}[peer_tag_param]"]
     lines += ["[routes]", "Call-ID: [call_id]", f"CSeq: {number} {method}", "Max-Forwards: 70"]
     return _message([*lines, _CONTACT, *headers], body)
 
