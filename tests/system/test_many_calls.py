@@ -6,15 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
-import psutil
 import pytest
 
 from inland.caller.options import CallOptions
 from inland.caller.script import BargeIn, HangUp, Script
 from inland.caller.session import HeadlessCall
 from inland.caller.utterances import Utterances, utterances
+from tests.system.footprint import Footprint, settled
 from tests.system.line import Exchange, exchange
 from tests.system.world import World, running_demo
 
@@ -33,21 +32,6 @@ MORE_PER_SPEAKER = 5 * 1024 * 1024
 take about 20 MB, which the allocator gets back and does not always hand on."""
 POOL_THREADS = 12
 """Threads of a worker whose pool for Python tools is full."""
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What a process holds."""
-
-    files: int
-    threads: int
-    memory: int
-
-    @classmethod
-    def of(cls, process: psutil.Process) -> Footprint:
-        # Connections of the dispatcher are kept for the next call, and closed when idle.
-        files = process.num_fds() - len(process.net_connections("unix"))
-        return cls(files, process.num_threads(), process.memory_info().rss)
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +56,6 @@ async def short_calls(callers: Exchange, count: int) -> None:
         await line.audio()
         await callers.hang_up(line)
     await callers.idle(EU)
-
-
-async def settled(process: psutil.Process, bound: Footprint) -> Footprint:
-    """What the process holds, once it is within ``bound`` or cannot be expected to be."""
-    deadline = time.monotonic() + 10
-    while True:
-        found = Footprint.of(process)
-        if time.monotonic() > deadline or (
-            found.files <= bound.files and found.threads <= bound.threads
-        ):
-            return found
-        await asyncio.sleep(0.1)  # another process's time
 
 
 async def test_calls_one_after_another_leave_nothing_in_the_worker(callers: Exchange) -> None:
