@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 HELP = "measure what a call costs on this machine and how long an answer takes"
 
@@ -13,6 +14,7 @@ examples:
   inland bench media --calls 50       CPU of the media path, beside stock aiortc in the same run
   inland bench sip --calls 100        CPU of phone calls, and where it goes
   inland bench turn --turns 40        from the last audible caller frame to the first of the agent
+  inland bench hearing --recordings F how often recorded people are understood, also by telephone
 
 Everything runs on loopback and stops by itself; progress goes to standard error. Machines are
 noisy: read the ratios first. docs/benchmarks.md says how each figure is measured.
@@ -74,6 +76,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     sip.add_argument("--json", action="store_true", help="print one JSON object")
     sip.set_defaults(bench="sip")
+    hearing = benches.add_parser(
+        "hearing", help="how well recorded people are heard, also by phone"
+    )
+    hearing.add_argument(
+        "--recordings",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="WAV files of 8 or 16 kHz, and manifest.json: a list of {path, transcript}",
+    )
+    hearing.add_argument("--json", action="store_true", help="print one JSON object")
+    hearing.set_defaults(bench="hearing")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,6 +101,10 @@ def run(arguments: argparse.Namespace) -> int:
             from inland.bench.sip import run_sip
 
             return run_sip(arguments)
+        if arguments.bench == "hearing":
+            from inland.bench.hearing import run_hearing
+
+            return run_hearing(arguments)
         from inland.bench.turn import run_turn
 
         return run_turn(arguments)
