@@ -15,3 +15,13 @@ def keep_private() -> None:
     os.umask(0o077)
     # A core dump would write down the voices, words and keys that were in memory, unsealed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def open_many_files() -> None:
+    """Let this process and its children have as many files open as the machine lets them.
+
+    The usual 1,024 are for programs with select(2). A call takes up to four, and they must not run
+    out because strangers connect.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edge.logs import configure_logging
     from edge.node import Node, NodeError
     from edge.phone.check import phone_problems
-    from edge.process import keep_private
+    from edge.process import keep_private, open_many_files
     from edge.session.errors import SessionError
     from edge.settings import NodeSettings, SecretError, load_settings
     from regions.catalogue import load_catalogue
@@ -75,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
         return 0
     keep_private()
+    open_many_files()
     configure_logging(settings.log_level, node=settings.node)
 
     def announce() -> None:

@@ -221,15 +221,16 @@ class TransactionLayer:
 
     def _receive_cancel(self, request: Request, key: ServerKey, flow: Flow) -> None:
         invite = self._servers.find(key.of("INVITE"))
-        tag = self._tag_for(request.headers) if invite is None else invite.sent_tag
-        status = 481 if invite is None else 200
+        if invite is None:
+            # Anybody can send it: nothing is kept. A copy gets the same answer.
+            self._stateless.answer(request, flow, 481, self._tag_for(request.headers))
+            return
         if self._has_room(request):
             answer = self._serve(request, key, flow)
-            answer.respond(make_response(request, status, to_tag=tag))
+            answer.respond(make_response(request, 200, to_tag=invite.sent_tag))
         else:
-            self._stateless.answer(request, flow, status, tag)
-        if invite is not None:
-            invite.cancelled()
+            self._stateless.answer(request, flow, 200, invite.sent_tag)
+        invite.cancelled()
 
     def _serve(self, request: Request, key: ServerKey, flow: Flow) -> ServerTransaction:
         kind = InviteServerTransaction if request.method == "INVITE" else ServerTransaction

@@ -161,9 +161,7 @@ class Connection(asyncio.Protocol):
             return
         try:
             for frame in self._framer.feed(data):
-                if frame == PING:
-                    self.write(PONG)
-                elif frame == PONG:
+                if frame == PONG:
                     self._ponged()
                 else:
                     self._waiting.append(frame)
@@ -206,9 +204,13 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
                 self._after("deliver", RETRY, self._deliver)
                 return
+            frame = self._waiting.popleft()
+            if frame == PING:
+                self.write(PONG)
+                continue
             self._useful = True
             self._heard = self._parts.clock.monotonic()
-            user.received(self._waiting.popleft(), flow)
+            user.received(frame, flow)
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import resource
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -84,6 +86,8 @@ class Connections:
         self._ours: dict[tuple[Transport, str, int, str], Connection] = {}
         self._seats: dict[int, str] = {}
         self._sources: Counter[str] = Counter()
+        self._strangers_tls: set[int] = set()
+        self._most = min(settings.limits.connections, _files() // 2)
         self._contexts: dict[PeerTls, ssl.SSLContext] = {}
         self._server_context: ssl.SSLContext | None = None
 
@@ -140,7 +144,7 @@ class Connections:
         """A connection to a numeric ``target``, made unless it stands. Raises ``Unreachable``."""
         if (standing := self.ours_to(target)) is not None:
             return standing
-        if len(self) >= self._settings.limits.connections:
+        if len(self) >= self._most:
             raise Unreachable("full", "there are too many connections")
         connection = self._new(target.transport, target.host, outgoing=True)
         try:
@@ -186,16 +190,18 @@ class Connections:
             self._contexts[peer] = client_context(peer)
         return self._contexts[peer]
 
-    def _room(self, host: str) -> bool:
+    def _room(self, transport: Transport, host: str) -> bool:
         """Whether a connection from ``host`` is taken. Strangers together leave some for trunks."""
-        most = self._settings.limits.connections
+        limits = self._settings.limits
         if self._user.trusts(host):
-            return len(self) < most
+            return len(self) < self._most
+        if transport == "tls" and len(self._strangers_tls) >= limits.strangers_tls:
+            return False
         here = self._sources[source_key(host)]
-        strangers = most * STRANGERS_SHARE
-        return len(self) < strangers and here < self._settings.limits.connections_per_source
+        return len(self) < self._most * STRANGERS_SHARE and here < limits.connections_per_source
 
     def _leave(self, connection: Connection) -> None:
+        self._strangers_tls.discard(connection.number)
         key = self._seats.pop(connection.number, None)
         if key is None:
             return
@@ -217,11 +223,13 @@ class Connections:
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
             host = str(address[0])
-            if not self._room(host):
+            if not self._room(transport, host):
                 self.refused += 1
                 accepted.close()
                 continue
             connection = self._new(transport, host, outgoing=False)
+            if transport == "tls" and not self._user.trusts(host):
+                self._strangers_tls.add(connection.number)
             tasks.create_task(self._take(connection, accepted, transport))
 
     async def _take(
@@ -237,9 +245,12 @@ class Connections:
                 ssl=context,
                 ssl_handshake_timeout=self._settings.limits.handshake if context else None,
             )
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError) as error:
             # What a stranger's handshake fails of is no news of ours.
             self.failed_handshakes += 1
+            # Its traceback and the frames in it hold one another, and a third of a megabyte of
+            # TLS each time: a full collection of garbage may be a thousand handshakes away.
+            error.__traceback__ = None
         finally:
             if connection.flow is None:
                 accepted.close()
@@ -296,6 +307,13 @@ class Connections:
             if transport == target.transport and family_of(host) == family and host not in ANY_HOST:
                 return host
         return None
+
+
+def _files() -> int:
+    """How many files this process may have open. Half of them are left for its other work: no
+    stranger's connections may keep it from talking to its workers."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def _tune(stream: socket.socket) -> None:

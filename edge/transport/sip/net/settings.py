@@ -66,6 +66,8 @@ class Limits:
     for trusted networks and for connections of ours."""
     connections_per_source: int = 64
     """Of one IPv4 address or IPv6 /64; a trusted network may use all of them."""
+    strangers_tls: int = 256
+    """Of those over TLS, how many may be strangers': each costs a third of a megabyte."""
     handshake: float = 10.0
     """For a TLS handshake, and for a TCP connection of ours to be taken."""
     first_message: float = 30.0

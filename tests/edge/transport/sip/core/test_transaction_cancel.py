@@ -242,6 +242,16 @@ def test_a_cancel_of_what_nobody_knows_is_answered_with_481() -> None:
     assert stage.there.asked == [] and stage.is_clean
 
 
+def test_cancels_of_what_nobody_knows_are_not_kept() -> None:
+    stage = Stage()
+    for number in range(100):
+        via = f"SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bKunknown{number}"
+        stage.net.inject(HERE, THERE, make_request("CANCEL", via=via).encode())
+    stage.net.run(0.1)
+    assert stage.net.messages(THERE) == ["481 CANCEL"] * 100
+    assert stage.there.is_clean
+
+
 def test_a_cancel_is_heard_when_there_is_no_room_for_anything() -> None:
     stage = Stage(TransactionTimers(max_servers=1))
     asked = stage.ask()

@@ -93,6 +93,33 @@ async def test_a_ping_is_answered_with_a_pong() -> None:
             assert await reader.readexactly(2) == PONG
 
 
+async def test_pings_above_the_rate_of_their_source_wait_for_their_pongs() -> None:
+    settings = replace(TCP, limits=Limits(source_rate=10, source_burst=3))
+    async with Desk(settings, FakeClock()) as desk, connected(desk) as (reader, writer):
+        async with asyncio.timeout(HANG):
+            for _ in range(3):
+                writer.write(PING)
+                assert await reader.readexactly(2) == PONG
+            pong = asyncio.ensure_future(reader.readexactly(2))
+            writer.write(PING)
+            await desk.until(lambda: desk.endpoint.budgets.refused == 1)
+            assert not pong.done()
+            advance(desk, 0.11)
+            assert await pong == PONG
+
+
+async def test_connections_leave_half_of_the_files_to_the_rest_of_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (8, 8))
+    async with Desk(TCP) as desk:
+        streams = [await asyncio.open_connection(*desk.address("tcp")) for _ in range(4)]
+        assert await ended(streams[3][0]) == b"", "and strangers have three quarters of that"
+        assert len(desk.endpoint.connections) == 3
+        for _, writer in streams:
+            writer.transport.abort()
+
+
 async def test_one_connection_serves_many_requests() -> None:
     async with Desk(TCP) as here, Desk(TCP) as there:
         where = Destination("tcp", *there.address("tcp"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -282,3 +284,51 @@ async def test_a_fingerprint_that_is_none_is_refused_at_start() -> None:
     with pytest.raises(TlsFilesError, match="no SHA-256 fingerprint"):
         async with Desk(client(PeerTls(fingerprint="abc"))):
             pass
+
+
+async def test_strangers_have_a_part_of_the_tls_connections_only(authority: Authority) -> None:
+    settings = replace(server(authority.issue(LOOPBACK)), limits=Limits(strangers_tls=2))
+    async with Desk(settings) as desk:
+        streams = [await asyncio.open_connection(*desk.address("tls")) for _ in range(3)]
+        async with asyncio.timeout(HANG):
+            assert await streams[2][0].read() == b""
+        assert (len(desk.endpoint.connections), desk.endpoint.connections.refused) == (2, 1)
+        for _, writer in streams:
+            writer.transport.abort()
+
+
+async def test_a_trusted_network_has_all_of_the_tls_connections(authority: Authority) -> None:
+    limits = Limits(strangers_tls=1)
+    files = authority.issue(LOOPBACK)
+    settings = replace(server(files), limits=limits, trusted=(ip_network("127.0.0.0/8"),))
+    async with Desk(settings) as desk:
+        context = ssl.create_default_context(cafile=str(authority.path))
+        streams = [
+            await asyncio.open_connection(*desk.address("tls"), ssl=context) for _ in range(3)
+        ]
+        assert len(desk.endpoint.connections) == 3
+        for _, writer in streams:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize("words", [b"", b"this is no handshake\r\n\r\n"])
+async def test_a_failed_handshake_leaves_nothing_for_the_garbage_collector(
+    authority: Authority, words: bytes
+) -> None:
+    async with Desk(server(authority.issue(LOOPBACK))) as desk:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await asyncio.open_connection(*desk.address("tls"))
+            writer.write(words)
+            writer.write_eof()
+            async with asyncio.timeout(HANG):
+                await reader.read()
+            writer.transport.abort()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert desk.endpoint.connections.failed_handshakes == 1
+            held = [each for each in gc.get_objects() if type(each).__name__ == "SSLProtocol"]
+        finally:
+            gc.enable()
+        assert held == []
