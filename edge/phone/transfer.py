@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+from collections.abc import Mapping
 
 from edge.phone.access import TrunkAccess
 from edge.phone.line import Transfer, Transferred
 from edge.problem import EdgeRefusal
-from edge.transport.sip.core.events import Answered, Ended, ReferProgress, SessionEvent
+from edge.transport.sip.core.events import (
+    Answered,
+    EndCause,
+    Ended,
+    ReferProgress,
+    SessionEvent,
+)
 from edge.transport.sip.core.session import Session
+from edge.transport.sip.media.agreement import LocalMedia, MediaPolicy
+from edge.transport.sip.media.negotiate import offer
 from edge.transport.sip.wire.errors import MessageError
+from edge.transport.sip.wire.extras.refer_to import ReferTo
 from edge.transport.sip.wire.extras.user_to_user import UserToUser
 
 RING_SECONDS = 40.0
@@ -19,6 +28,8 @@ PROGRESS_SECONDS = 60.0
 """How long the far end may be silent about a transfer that it has taken on."""
 PURPOSE = "isdn-uui"
 """RFC 7434 section 7: contact centres read this one."""
+NOWHERE, DISCARD = "0.0.0.0", 9
+"""Where no media is taken, so that no port is needed (RFC 3264 section 5.1)."""
 
 
 class SipTransferrer:
@@ -45,15 +56,15 @@ class SipTransferrer:
                 return await self._attended(request, target, progress)
             return await self._refer(target, None, request, progress)
         except EdgeRefusal as refusal:
-            return _failed(0, refusal.detail)
+            return _failed(503, refusal.detail)
         except MessageError:
-            return _failed(0, "the target is no address")
+            return _failed(484, "the target is no address")
 
     async def _attended(
         self, request: Transfer, target: str, progress: asyncio.Queue[ReferProgress]
     ) -> Transferred:
         consulted = self._access.invite(
-            request.to, on_hold(), caller_id=None, headers=_about(request)
+            request.to, self._on_hold(), caller_id=None, headers=[_about(request)]
         )
         try:
             refusal = await _answered(consulted)
@@ -73,17 +84,27 @@ class SipTransferrer:
     ) -> Transferred:
         while not progress.empty():
             progress.get_nowait()
-        if not self._session.refer(target, replaces=consulted, headers=_about(request)):
-            return _failed(0, "the call is not in a state to be transferred")
+        about = _about(request)
+        # In the URI it is for the call that the far end makes; some far ends copy the REFER's own.
+        wanted = ReferTo.parse(f"<{target}>").with_header(*about)
+        if not self._session.refer(wanted.target, replaces=consulted, headers=[about]):
+            return _failed(503, "the call is not in a state to be transferred")
         while True:
             try:
                 async with asyncio.timeout(PROGRESS_SECONDS):
                     event = await progress.get()
             except TimeoutError:
-                return _failed(0, "timeout")
+                return _failed(408, "timeout")
             if event.final:
                 ok = 200 <= event.status < 300
                 return Transferred(ok=ok, status=event.status, reason=event.reason[:200])
+
+    def _on_hold(self) -> bytes:
+        """An offer of a stream that nobody sends on: the person hears nothing until the caller is
+        there. It has the trunk's codecs and keys, or the person could not answer."""
+        media = self._access.media
+        policy = MediaPolicy(codecs=media.codecs, srtp=media.srtp)
+        return offer(LocalMedia(NOWHERE, DISCARD, DISCARD), policy, "inactive")[0]
 
 
 async def _answered(session: Session) -> Transferred | None:
@@ -97,37 +118,21 @@ async def _answered(session: Session) -> Transferred | None:
                     case Answered():
                         return None
                     case Ended(status=status, reason=reason, cause=cause):
-                        return _failed(status or 0, reason[:200] or cause)
+                        return _failed(status or _STATUS.get(cause, 500), reason or cause)
                     case _:
                         continue
     except TimeoutError:
         return _failed(408, "timeout")
 
 
-def on_hold() -> bytes:
-    """An offer of a stream that nobody sends on: the person hears nothing until the caller is
-    there (RFC 3264 section 5.1). It needs no port: 9 is *discard*."""
-    origin = secrets.randbits(62)
-    lines = (
-        "v=0",
-        f"o=- {origin} 1 IN IP4 0.0.0.0",
-        "s=-",
-        "c=IN IP4 0.0.0.0",
-        "t=0 0",
-        "m=audio 9 RTP/AVP 0 8 101",
-        "a=rtpmap:0 PCMU/8000",
-        "a=rtpmap:8 PCMA/8000",
-        "a=rtpmap:101 telephone-event/8000",
-        "a=inactive",
-        "",
-    )
-    return "\r\n".join(lines).encode()
+_STATUS: Mapping[EndCause, int] = {"no_response": 408, "unreachable": 503}
+"""What a call that had no final answer counts as."""
 
 
-def _about(request: Transfer) -> list[tuple[str, str]]:
+def _about(request: Transfer) -> tuple[str, str]:
     """The reference to the handover's summary; the summary stays in the session's journal."""
     value = UserToUser(request.reference.encode(), purpose=PURPOSE)
-    return [("user-to-user", str(value))]
+    return "User-to-User", str(value)
 
 
 def _failed(status: int, reason: str) -> Transferred:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -40,8 +40,17 @@ class ReferTo:
         return cls(uri.removesuffix(f"?{written}"), headers)
 
     def __str__(self) -> str:
+        return f"<{self.target}>"
+
+    @property
+    def target(self) -> str:
+        """The URI together with its headers."""
         fields = "&".join(f"{_escape(name)}={_escape(value)}" for name, value in self.headers)
-        return f"<{self.uri}{'?' if fields else ''}{fields}>"
+        return f"{self.uri}{'?' if fields else ''}{fields}"
+
+    def with_header(self, name: str, value: str) -> Self:
+        """The same with one more header."""
+        return replace(self, headers=(*self.headers, (name, value)))
 
     @property
     def replaces(self) -> Replaces | None:

@@ -26,6 +26,12 @@ def test_an_attended_transfer_carries_an_escaped_replaces() -> None:
     assert refer.replaces == replaces
 
 
+def test_a_header_is_added_to_those_that_a_target_has() -> None:
+    refer = ReferTo.parse("<sip:bob@h;lr?a=b>").with_header("User-to-User", "00;encoding=hex")
+    assert refer.target == "sip:bob@h;lr?a=b&User-to-User=00%3Bencoding%3Dhex"
+    assert str(refer) == f"<{refer.target}>"
+
+
 def test_a_replaces_that_was_not_escaped_throughout_is_read() -> None:
     found = ReferTo.parse("<sip:bob@h?replaces=1@x%3Bto-tag%3Da%3Bfrom-tag%3Db>")
     assert (found.uri, found.replaces) == ("sip:bob@h", Replaces("1@x", "a", "b"))
