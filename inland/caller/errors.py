@@ -52,6 +52,7 @@ class ServiceError(CallerError):
         super().__init__(f"{who} answered {status} {code}: {detail}")
         self.status = status
         self.code = code
+        self.detail = detail
 
     @property
     def next_may_help(self) -> bool:

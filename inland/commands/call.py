@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 HELP = "Call an agent without a microphone, or have an agent call somebody."
 
+USAGE = """\
+inland call [--from CC] [--say TEXT]… [options]
+       inland call sip:clinic@host [--say TEXT]… [--press KEYS]… [options]
+       inland call +493023125001 --trunk NAME [--from CC] [options]"""
+
 EPILOG = """\
 without a target the call is made as a browser makes it: the control plane says where. A target
 sip:… is called from a telephone of this program's own. A number (or sip:…) with --trunk is called
@@ -80,6 +85,7 @@ class _Step(argparse.Action):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = USAGE
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(

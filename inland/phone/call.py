@@ -141,7 +141,7 @@ class PhoneCaller:
         if line is None:
             return self._report(talk, "cancelled" if self._stopped is None else self._stopped)
         if line.stands:
-            talk.begin()
+            talk.begin(_clock_rate(line))
             line = await self._converse(talk, line)
         return self._report_of(talk, line, await line.over())
 
@@ -156,7 +156,7 @@ class PhoneCaller:
                 continue
             tried.add(str(uri))
             line = await self._dial(uri)
-            talk.listen(line.leg)
+            self._listen(talk, line)
             await self._answered(line)
             if line.stands:
                 break
@@ -206,6 +206,10 @@ class PhoneCaller:
         self._lines.append(line)
         self._phones[line] = phone
         return line
+
+    def _listen(self, talk: PhoneTalk, line: PhoneLine) -> None:
+        talk.listen(line.leg)
+        line.leg.media.on_packet = talk.packet
 
     async def _answered(self, line: PhoneLine) -> None:
         """Returns when the call stands or is over; it rings for as long as it may."""
@@ -300,8 +304,9 @@ class PhoneCaller:
             return line
         referral.report(200)
         self._emit(Transferred(talk.now, target, 200, "OK"))
-        talk.listen(other.leg)
-        talk.begin()
+        line.leg.media.on_packet = None
+        self._listen(talk, other)
+        talk.begin(_clock_rate(other))
         asyncio.get_running_loop().call_later(FAREWELL_SECONDS, line.hang_up)
         return other
 
@@ -361,3 +366,7 @@ class PhoneCaller:
     def _emit(self, record: PhoneRecord) -> None:
         if self._on_record is not None:
             self._on_record(record)
+
+
+def _clock_rate(line: PhoneLine) -> int:
+    return line.leg.media.receiver.codec.clock_rate

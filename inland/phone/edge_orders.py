@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from control_plane.contract import RouteResponse
 from edge.phone.orders import CallOrder, CallStatus
-from inland.caller.errors import ServiceError, UnreachableError
+from inland.caller.errors import RefusedError, ServiceError, UnreachableError
 from inland.caller.network import HttpNetwork, refusal
 
 SILENCE_SECONDS = 40.0
@@ -60,7 +60,10 @@ class HttpDesk:
             "POST", url, token, "the edge", order.model_dump_json(exclude_none=True)
         )
         if status != 201:
-            raise refusal(f"the edge at {edge}", status, body)
+            error = refusal(f"the edge at {edge}", status, body)
+            if isinstance(error, ServiceError) and error.code == "wrong_region":
+                raise RefusedError(error.code, error.detail)
+            raise error
         resource = urljoin(url, headers.get("Location", ""))
         if resource == url or urlsplit(resource)[:2] != urlsplit(url)[:2]:
             raise UnreachableError(f"the edge at {edge} named no resource of its own for the call")

@@ -112,22 +112,23 @@ class OrderedCaller:
             token = options.token
         else:
             places, token = await self._route()
-        failure: CallerError = UnreachableError("the control plane named no edge")
+        failure: CallerError | None = None
         for place in places:
             if self._stopped is not None:
                 return None
+            if failure is not None:
+                self._emit(Note(self.now, str(failure)))
             try:
                 status, resource = await self._desk.order(place.url, token, self._options.order)
             except CallerError as error:
                 if not another_may_help(error):
                     raise
                 failure = error
-                self._emit(Note(self.now, str(error)))
             else:
                 call_id, trunk = status.call_id, status.trunk
                 self._emit(Ordered(self.now, call_id, trunk, place.region, str(place)))
                 return _Placed(status, resource, token)
-        raise failure
+        raise failure or UnreachableError("the control plane named no edge")
 
     async def _route(self) -> tuple[tuple[Place, ...], str]:
         options = self._options.call
@@ -146,15 +147,14 @@ class OrderedCaller:
 
     async def _watch(self, placed: _Placed) -> CallStatus | None:
         """The last status; None when the edge did not tell it in time."""
-        try:
-            async with asyncio.timeout(None) as self._following:
-                if self._stopped is not None:
-                    self._following.reschedule(asyncio.get_running_loop().time())
-                return await self._follow(placed)
-        except TimeoutError:
-            pass  # somebody stopped it
-        finally:
-            self._following = None
+        if self._stopped is None:
+            try:
+                async with asyncio.timeout(None) as self._following:
+                    return await self._follow(placed)
+            except TimeoutError:
+                pass  # somebody stopped it
+            finally:
+                self._following = None
         await self._desk.take_back(placed.resource, placed.token)
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):

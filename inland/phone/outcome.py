@@ -11,6 +11,7 @@ from inland.caller.outcome import BROKEN, DONE, REFUSED, UNFINISHED, Outcome
 
 _NOBODY = frozenset({"busy", "no_answer", "refused", "unknown_number"})
 _CREDENTIALS = frozenset({401, 407})
+_NOTHING_IN_COMMON = frozenset({415, 488, 606})
 _WORDS = {
     "completed": "the far end hung up",
     "hangup": "the caller hung up",
@@ -53,6 +54,8 @@ def why_over(
     if end.status in _CREDENTIALS and not answered:
         cure = "does not take these credentials" if asked else "wants --user and --password-env"
         return "refused", f"the far end {cure}: {said(end)}"
+    if end.status in _NOTHING_IN_COMMON and not answered:
+        return code, f"no codec or encryption is common to both: {said(end)}"
     if end.cause == "rejected" and end.status is not None:
         return code, f"{_WORDS[code]}: {said(end)}"
     if end.cause == "no_response":

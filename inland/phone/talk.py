@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 from edge.clock import Clock
 from edge.media.frames import FRAME_MS, LISTEN_RATE, Samples
+from edge.media.playout import Playout
 from edge.transport.rtp.packet import RtpPacket
-from edge.transport.sip.media.leg import SipLeg
 from inland.caller.meter import GapMeter, Latency, WireMeter, audible
 from inland.caller.mouth import Mouth
 from inland.caller.player import AgentView, Finished, Move, Player, Stay
@@ -35,6 +35,22 @@ Audio: TypeAlias = Mapping[int, Mapping[Line, Rendered]]
 """What may be said, by the rate of the playout that sends it, Hz."""
 
 FRAME_SECONDS = FRAME_MS / 1000
+
+
+class TalkLeg(Protocol):
+    """What a talk needs of a phone call's media (``edge.transport.sip.media.leg.SipLeg``)."""
+
+    on_audio: Callable[[Samples], None]
+    on_digit: Callable[[str], None]
+
+    @property
+    def playout(self) -> Playout:
+        """What the far end is about to hear."""
+        ...
+
+    def send_digits(self, digits: str) -> None:
+        """Press keys. Raises ``ValueError`` when the far end takes none."""
+        ...
 
 
 class PhoneTalk:
@@ -65,7 +81,7 @@ class PhoneTalk:
         self._meter = WireMeter()
         self._gaps: list[GapMeter] = []
         self._ear = Ear(self.now)
-        self._leg: SipLeg | None = None
+        self._leg: TalkLeg | None = None
         self._mouth: Mouth | None = None
         self._resampler = Resampler(LISTEN_RATE, CALLER_RATE)
         self._live = False
@@ -98,22 +114,20 @@ class PhoneTalk:
 
     # --- legs --------------------------------------------------------------------------------
 
-    def listen(self, leg: SipLeg) -> None:
-        """Hear this leg from now on, and no other."""
+    def listen(self, leg: TalkLeg) -> None:
+        """Hear this leg from now on, and no other; what was being said to that is cut off."""
         if self._leg is not None:
             self._leg.on_audio, self._leg.on_digit = _deaf, _deaf
-            self._leg.media.on_packet = None
+            self._leg.playout.flush()
         self._leg = leg
         self._live = False
         self._mouth = Mouth(leg.playout, self._began, self._fell_silent)
         leg.on_audio = self._hear
         leg.on_digit = lambda key: self._emit(KeyHeard(self.now, key))
-        leg.media.on_packet = self._packet
 
-    def begin(self) -> None:
-        """The call stands: it is the agent's turn."""
-        assert self._leg is not None
-        self._gaps.append(GapMeter(self._leg.media.receiver.codec.clock_rate))
+    def begin(self, clock_rate: int) -> None:
+        """The call stands: it is the agent's turn. ``clock_rate`` is that of its RTP, Hz."""
+        self._gaps.append(GapMeter(clock_rate))
         self._answering = False
         self._ear.moved(self.now)
         self._live = True
@@ -146,7 +160,8 @@ class PhoneTalk:
         if self.recording is not None:
             self.recording.agent.add(now, self._resampler.more(frame))
 
-    def _packet(self, packet: RtpPacket, at: float) -> None:
+    def packet(self, packet: RtpPacket, at: float) -> None:
+        """A packet of the far end came ``at`` so many seconds of the clock."""
         if self._moving is not None:
             silent = at - (at if self._last_packet is None else self._last_packet)
             self._emit(Moved(self.now, *self._moving, round(silent * 1000, 1)))

@@ -23,6 +23,12 @@ from inland.phone.records import (
 )
 
 _CODECS = {"opus": "Opus", "g722": "G.722", "pcmu": "PCMU", "pcma": "PCMA"}
+_STAGES = {
+    "dialling": "the trunk is asked",
+    "ringing": "somebody's telephone rings",
+    "early_media": "something is heard before the answer",
+    "answered": "the agent talks",
+}
 _HOW = {"barge": "interrupts: ", "keyed": "presses ", "file": "plays "}
 
 
@@ -38,7 +44,7 @@ class PhoneTerminal(Terminal):
                 self._line(record.t, "ringing", f"{record.status} {record.reason}")
             case EarlyMedia():
                 how = _media(record.codec, record.encryption)
-                self._line(record.t, "early media", f"{record.status}, {how}")
+                self._line(record.t, "early", f"media before the answer: {record.status}, {how}")
             case PhoneAnswered():
                 how = _media(record.codec, record.encryption)
                 self._line(record.t, "answered", f"after {record.after_ms:.0f} ms, {how}")
@@ -61,7 +67,8 @@ class PhoneTerminal(Terminal):
                 self._line(record.t, "ordered", f"{record.node} by trunk {record.trunk}")
                 self._line(None, "", f"call {record.call_id}", dim=True)
             case Stage():
-                self._line(record.t, record.stage.replace("_", " "), "")
+                label = record.stage.removesuffix("_media")
+                self._line(record.t, label, _STAGES.get(record.stage, ""))
             case OrderEnded():
                 talked = "" if record.talk_seconds is None else f" after {record.talk_seconds:g} s"
                 self._line(record.t, "ended", f"{record.reason}{talked}: {record.why}")
