@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from edge.media import g711
 from edge.media.frames import LISTEN_RATE, Samples
+from inland.caller.meter import audible
+from inland.caller.recording import CALLER_RATE
+from inland.caller.utterances import levelled, load_sound
+from tests.peers.program import installed
 
 FRAME = 160
 """Samples of 20 ms at 8 kHz."""
@@ -25,6 +31,21 @@ def tone(hertz: float, seconds: float, rate: int = LISTEN_RATE, level: float = 0
     """A sine."""
     time = np.arange(round(seconds * rate)) / rate
     return (level * 32_767 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
+
+
+def spoken(words: str, folder: Path, rate: int = LISTEN_RATE) -> Samples:
+    """``words`` as a caller says them, by the voice that recognisers understand best. Skips the
+    test without flite."""
+    sound = folder / "words.wav"
+    program = installed("flite", "flite")
+    subprocess.run([program, "-voice", "rms", "-t", words, "-o", sound], check=True, timeout=60)
+    return np.asarray(soxr.resample(levelled(load_sound(sound)), CALLER_RATE, rate), np.int16)
+
+
+def loud_frames(samples: Samples, rate: int) -> list[bool]:
+    """Of each 20 ms whether anything is to be heard in it."""
+    frame = rate // 50
+    return [audible(piece) for piece in samples[: len(samples) // frame * frame].reshape(-1, frame)]
 
 
 def silence(seconds: float, rate: int = LISTEN_RATE) -> Samples:
