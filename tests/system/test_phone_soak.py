@@ -36,13 +36,19 @@ AT_ONCE = 8
 CAPACITY = 200
 MEDIA_TIMEOUT = 5
 """Seconds: as short as the settings let it be."""
-LONGEST_CANCEL = 0.04
-"""Seconds until a call is cancelled, at most: about what it takes to be answered."""
+LONGEST_CANCEL = 0.1
+"""Seconds until a call is cancelled, at most: longer than it mostly takes to be answered."""
 LINGER_SECONDS = 90.0
 """A call that vanished costs the media timeout, the 32 s for which its BYE is repeated (RFC 3261,
 timer F), and what a busy machine adds."""
 MORE_MEMORY = 24 * 1024 * 1024
-"""What a process may grow by over all calls, bytes: 20 KB a call would be a leak."""
+"""What the worker may grow by over all calls, bytes: 20 KB a call would be a leak."""
+AGAIN = 600
+"""Calls after the last trace of the others is gone. What a call leaves for its 32 s takes about
+20 KB, which the allocator keeps and has free again by then."""
+MORE_AGAIN = 2 * 1024 * 1024
+"""What the dispatcher may grow by over those, bytes: 3.5 KB a call would be a leak; a session that
+somebody still refers to takes more."""
 
 Ending = Callable[[RawCall], Awaitable[None]]
 
@@ -134,9 +140,14 @@ async def in_order(call: RawCall) -> None:
 
 
 async def vanishes(call: RawCall) -> None:
-    """No BYE and no media: only the media timeout can tell. Over TCP the connection is reset."""
+    """No BYE and no media: only the media timeout can tell."""
     await talk(call)
     call.vanish()
+
+
+async def cut(call: RawCall) -> None:
+    """Over TCP, whose connection is reset while both speak."""
+    await vanishes(call)
 
 
 async def unacknowledged(call: RawCall) -> None:
@@ -187,30 +198,26 @@ async def run(board: Board, calls: Iterable[Ending]) -> None:
             group.create_task(caller())
 
 
-async def cut(call: RawCall) -> None:
-    """Over TCP, whose connection is reset while both speak."""
-    await vanishes(call)
-
-
 async def test_a_thousand_calls_and_two_hundred_broken_ones_leave_nothing(board: Board) -> None:
-    (worker,) = board.workers
+    dispatcher, (worker,) = board.dispatcher, board.workers
+    fresh = Footprint.of(dispatcher)
     cancels = Cancels()
     kinds: list[Ending] = [in_order, vanishes, cut, cancels, unacknowledged]
     await run(board, shuffled(*((kind, WARM_UP // len(kinds)) for kind in kinds)))
     await board.nothing_of("inland_calls_active", within=30)
-    warm = {each: Footprint.of(each) for each in (board.dispatcher, worker)}
+    warm = Footprint.of(worker)
     began = time.monotonic()
     broken = ((vanishes, VANISHED), (cut, CUT), (cancels, CANCELLED))
     await run(board, shuffled((in_order, CALLS), *broken, (unacknowledged, UNACKNOWLEDGED)))
-    log.info("calls took %.1f s; cancels ended with %s", time.monotonic() - began, cancels.statuses)
-    assert {200, 487} == set(cancels.statuses), "some were in time and some were not"
+    log.info("calls took %.1f s", time.monotonic() - began)
+    assert 487 in cancels.statuses, "some were in time"
 
     await board.nothing_of("inland_calls_active", within=30)
-    after = await settled(worker, warm[worker])
-    log.info("worker before %s, after %s", warm[worker], after)
-    assert after.files <= warm[worker].files
-    assert after.threads <= warm[worker].threads
-    assert after.memory <= warm[worker].memory + MORE_MEMORY
+    after = await settled(worker, warm)
+    log.info("worker before %s, after %s", warm, after)
+    assert after.files <= warm.files
+    assert after.threads <= warm.threads
+    assert after.memory <= warm.memory + MORE_MEMORY
     assert worker.is_running(), "the same process served them all"
     assert board.faults() == []
 
@@ -218,12 +225,15 @@ async def test_a_thousand_calls_and_two_hundred_broken_ones_leave_nothing(board:
 
     kept = ("inland_phone_sessions", "inland_phone_transactions", "inland_phone_timers")
     await board.nothing_of("inland_calls_active", *kept, within=LINGER_SECONDS)
-    after = await settled(board.dispatcher, warm[board.dispatcher])
-    log.info("dispatcher before %s, after %s", warm[board.dispatcher], after)
-    log.info("all of it took %.1f s", time.monotonic() - began)
-    assert after.files <= warm[board.dispatcher].files
-    assert after.threads <= warm[board.dispatcher].threads
-    assert after.memory <= warm[board.dispatcher].memory + MORE_MEMORY
+    after = await settled(dispatcher, fresh)
+    log.info("dispatcher before %s, after %s", fresh, after)
+    assert after.files <= fresh.files
+    assert after.threads <= fresh.threads
+
+    await run(board, [in_order] * AGAIN)
+    again = Footprint.of(dispatcher)
+    log.info("dispatcher then %s; all took %.1f s", again, time.monotonic() - began)
+    assert again.memory <= after.memory + MORE_AGAIN
 
 
 async def orphans(board: Board, worker: psutil.Process) -> None:
