@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,10 +49,22 @@ def merge_key(request: Request) -> tuple[str, ...]:
     return (request.from_.tag, request.call_id, str(request.cseq))
 
 
+UNIT = 4096
+"""Bytes of a request that count as one more."""
+
+
+def weight(request: Request) -> int:
+    """How much it takes to keep ``request``: 1, and more for a large one."""
+    size = len(request.body) + sum(len(value) for _, value in request.headers)
+    return 1 + size // UNIT
+
+
 class ServerTable:
-    """The server transactions that are alive."""
+    """The server transactions that are alive. ``load`` is their weight."""
 
     def __init__(self) -> None:
+        self.load = 0
+        self._by_source: Counter[str] = Counter()
         self._by_branch: dict[str, dict[ServerKey, ServerTransaction]] = {}
         self._by_merge: dict[tuple[str, ...], ServerTransaction] = {}
         self._count = 0
@@ -62,7 +75,12 @@ class ServerTable:
     @property
     def entries(self) -> int:
         """Everything that is held, for tests of leaks."""
-        return self._count + len(self._by_branch) + len(self._by_merge)
+        tables = (self._by_branch, self._by_merge, self._by_source)
+        return self._count + self.load + sum(len(table) for table in tables)
+
+    def load_of(self, source: str) -> int:
+        """The weight of those that came from one host."""
+        return self._by_source[source]
 
     def find(self, key: ServerKey) -> ServerTransaction | None:
         return self._by_branch.get(key.branch, {}).get(key)
@@ -75,6 +93,7 @@ class ServerTable:
         """Keep ``transaction``; True when the same request is being answered already."""
         self._by_branch.setdefault(transaction.key.branch, {})[transaction.key] = transaction
         self._count += 1
+        self._weigh(transaction, 1)
         first = self._by_merge.setdefault(transaction.merge_key, transaction)
         return first is not transaction and not first.refused
 
@@ -85,5 +104,13 @@ class ServerTable:
         if not same:
             del self._by_branch[transaction.key.branch]
         self._count -= 1
+        self._weigh(transaction, -1)
         if self._by_merge.get(transaction.merge_key) is transaction:
             del self._by_merge[transaction.merge_key]
+
+    def _weigh(self, transaction: ServerTransaction, sign: int) -> None:
+        source = transaction.flow.remote[0]
+        self.load += sign * transaction.weight
+        self._by_source[source] += sign * transaction.weight
+        if not self._by_source[source]:
+            del self._by_source[source]

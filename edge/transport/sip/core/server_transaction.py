@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from edge.transport.sip.core.client_transaction import Failure, Ground
 from edge.transport.sip.core.flow import Flow
-from edge.transport.sip.core.matching import ServerKey, merge_key
+from edge.transport.sip.core.matching import ServerKey, merge_key, weight
 from edge.transport.sip.core.respond import make_response, tag_to
 from edge.transport.sip.core.retransmission import Retransmission
 from edge.transport.sip.core.return_path import way_back
@@ -43,6 +43,10 @@ class ServerTransaction:
         self.flow = flow
         self.key = key
         self.merge_key = merge_key(request)
+        self.weight = weight(request)
+        self.brief = False
+        """Whether nothing is kept of it once it is answered: its source has much here already. A
+        copy of the request counts as a new one then."""
         self.to_tag = to_tag
         self.merged = False
         self.completed = False
@@ -93,7 +97,7 @@ class ServerTransaction:
             return
         self.completed = True
         self._stop_trying()
-        if self._way.reliable:
+        if self._way.reliable or self.brief:
             self._end()
         else:
             self.state = "completed"

@@ -20,8 +20,10 @@ class TransactionTimers:
     trying_after: float = 0.2
     """When an INVITE that nobody has answered gets its 100 (section 17.2.1)."""
     max_servers: int = 20_000
-    """Server transactions alive. Requests inside a dialog may take a quarter more, so that under
-    a flood calls can still be ended."""
+    """Server transactions alive, a large request counting as several. Requests inside a dialog may
+    take a quarter more, so that under a flood calls can still be ended."""
+    max_of_source: int = 5_000
+    """Of those, how many one host may have, so that one trunk's flood is not every trunk's."""
     stateless_per_second: float = 200.0
     """Answers given without a transaction, on average; bursts of one second's worth."""
     retry_after: int = 10

@@ -196,11 +196,14 @@ class TransactionLayer:
             known.repeated()
         elif request.method == "CANCEL":
             self._receive_cancel(request, key, flow)
-        elif self._has_room(request):
+        elif self._has_room(request, flow):
             self._receive_new(request, key, flow)
         else:
+            # After a 503 to an INVITE a trunk may look for another place, which is not ours to
+            # allow: nobody has looked yet where this call may be.
+            status = 603 if request.method == "INVITE" and not request.to.tag else 503
             after = ("retry-after", str(self._settings.retry_after))
-            self._stateless.answer(request, flow, 503, self._tag_for(request.headers), [after])
+            self._stateless.answer(request, flow, status, self._tag_for(request.headers), [after])
 
     def _receive_new(self, request: Request, key: ServerKey, flow: Flow) -> None:
         transaction = self._serve(request, key, flow)
@@ -225,7 +228,7 @@ class TransactionLayer:
             # Anybody can send it: nothing is kept. A copy gets the same answer.
             self._stateless.answer(request, flow, 481, self._tag_for(request.headers))
             return
-        if self._has_room(request):
+        if self._has_room(request, flow):
             answer = self._serve(request, key, flow)
             answer.respond(make_response(request, 200, to_tag=invite.sent_tag))
         else:
@@ -237,12 +240,19 @@ class TransactionLayer:
         tag = f"{self._rng.getrandbits(64):016x}"
         transaction = kind(self._ground, request, flow, key, tag, self._servers.remove)
         transaction.merged = self._servers.add(transaction) and not request.to.tag
+        host, settings = flow.remote[0], self._settings
+        transaction.brief = self._servers.load_of(host) > settings.max_of_source
         transaction.start()
         return transaction
 
-    def _has_room(self, request: Request) -> bool:
-        most = self._settings.max_servers
-        return len(self._servers) < (most + most // 4 if request.to.tag else most)
+    def _has_room(self, request: Request, flow: Flow) -> bool:
+        """Inside a dialog there is a quarter more. Beyond its share a source's INVITEs are not
+        taken, which stay until they are acknowledged; all else is answered and forgotten."""
+        quarters = 5 if request.to.tag else 4
+        if self._servers.load >= self._settings.max_servers * quarters // 4:
+            return False
+        share = self._settings.max_of_source * quarters // 4
+        return request.method != "INVITE" or self._servers.load_of(flow.remote[0]) < share
 
     # Inside
 

@@ -126,6 +126,10 @@ class InviteUsage:
         def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
             try:
                 act(*args, **kwargs)
+            except MessageError:
+                # No fault of ours, and anybody's to cause as often as they like.
+                log.info("a phone session ended by a message that cannot be used")
+                self.fault()
             except Exception:
                 log.exception("a phone session broke")
                 self.fault()
@@ -169,7 +173,10 @@ class InviteUsage:
     def learn(self, message: Request | Response) -> None:
         """Keep what the far end says it understands."""
         if "allow" in message.headers:
-            allowed = message.headers.all("allow")
+            try:
+                allowed = message.headers.all("allow")
+            except MessageError:
+                return  # it says nothing, and the message is good without it
             self.peer_allows = frozenset(method.upper() for method in allowed)
 
     def request(

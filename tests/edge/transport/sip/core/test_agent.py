@@ -330,6 +330,20 @@ def test_a_malformed_message_is_answered_and_the_agent_lives() -> None:
     duo.finish()
 
 
+def test_an_allow_header_that_cannot_be_read_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    duo = Duo()
+    duo.bob.behave = lambda owner: owner.session.ring()
+    ours = duo.alice.invite(duo.bob)
+    duo.net.run(0.1)
+    ringing = duo.alice.heard("180 INVITE")[0]
+    ringing.headers.set("allow", '"')
+    duo.net.inject(BOB, ALICE, ringing.encode())
+    duo.net.run(0.1)
+    assert ours.end is None and not caplog.records
+    ours.session.end()
+    duo.finish()
+
+
 def test_a_secure_call_names_a_secure_contact() -> None:
     net = SipNet()
     duo = Duo(net)

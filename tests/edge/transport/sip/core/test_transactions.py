@@ -53,9 +53,17 @@ def refusals(error: MessageError) -> list[bytes]:
 def test_a_request_that_is_one_too_many_is_told_to_come_back_later() -> None:
     stage = Stage(TransactionTimers(max_servers=3, retry_after=7))
     for number in range(5):
+        stage.send(make_request("OPTIONS", via=f"{VIA}{number}", call_id=str(number)))
+    assert len(stage.there.asked) == stage.there.layer.active == 3
+    assert stage.net.messages(THERE) == ["503 OPTIONS", "503 OPTIONS"]
+
+
+def test_a_call_that_is_one_too_many_is_declined_and_not_sent_looking_elsewhere() -> None:
+    stage = Stage(TransactionTimers(max_servers=3, retry_after=7))
+    for number in range(5):
         stage.send(make_request(via=f"{VIA}{number}", call_id=str(number)))
     assert len(stage.there.asked) == stage.there.layer.active == 3
-    assert stage.net.messages(THERE) == ["503 INVITE", "503 INVITE"]
+    assert stage.net.messages(THERE) == ["603 INVITE", "603 INVITE"]
     assert [answer.headers.get("retry-after") for answer in stage.answers] == ["7", "7"]
     assert all(answer.to.tag for answer in stage.answers)
     assert stage.answers[0].via.parameters["rport"] == "5060"
@@ -82,7 +90,42 @@ def test_when_there_is_no_room_calls_can_still_be_ended() -> None:
     stage.send(make_request("BYE", via=f"{VIA}bye", to_tag="t"))
     assert stage.there.asked[-1].request.method == "BYE"
     stage.send(make_request("BYE", via=f"{VIA}bye2", to_tag="t", cseq=2))
-    assert stage.net.messages(THERE) == ["503 INVITE", "503 BYE"]  # there is an end to that too
+    assert stage.net.messages(THERE) == ["603 INVITE", "503 BYE"]  # there is an end to that too
+
+
+def test_a_host_beyond_its_share_is_answered_without_being_kept_and_others_have_room() -> None:
+    stage = Stage(TransactionTimers(max_servers=20, max_of_source=2))
+    stage.there.behave = answering(200)
+    for number in range(10):
+        stage.send(make_request("OPTIONS", via=f"{VIA}{number}", call_id=str(number)))
+    assert stage.net.messages(THERE) == ["200 OPTIONS"] * 10
+    assert stage.there.layer.active == 2
+
+    stage.send(make_request(via=f"{VIA}a", call_id="a"))
+    assert stage.net.messages(THERE)[-1] == "603 INVITE"
+    other = make_request(via="SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bKb", call_id="b")
+    stage.there.layer.receive(other, Flow("udp", THERE, ("192.0.2.77", 5060)))
+    assert stage.there.asked[-1].request is other
+    stage.net.run()
+    assert stage.there.is_clean
+
+
+def test_calls_of_a_host_beyond_its_share_can_still_be_changed_and_ended() -> None:
+    stage = Stage(TransactionTimers(max_servers=20, max_of_source=4))
+    for number in range(5):
+        stage.send(make_request(via=f"{VIA}{number}", call_id=str(number)))
+    assert len(stage.there.asked) == 4
+    stage.send(make_request(via=f"{VIA}re", to_tag="t", call_id="1", cseq=2))
+    stage.send(make_request("BYE", via=f"{VIA}bye", to_tag="t", call_id="1", cseq=3))
+    assert [asked.request.method for asked in stage.there.asked[4:]] == ["INVITE", "BYE"]
+
+
+def test_a_large_request_takes_the_room_of_several() -> None:
+    stage = Stage(TransactionTimers(max_servers=8))
+    for number in range(4):
+        large = make_request("OPTIONS", via=f"{VIA}{number}", call_id=str(number), body=b"x" * 9000)
+        stage.send(large)
+    assert len(stage.there.asked) == 3
 
 
 def test_repeated_requests_are_known_when_there_is_no_room() -> None:
