@@ -338,7 +338,10 @@ def _colour() -> bool:
 
 
 def _write(line: str) -> None:
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:  # as of ``| head``: the call goes on, and nobody reads of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> int:

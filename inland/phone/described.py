@@ -16,7 +16,7 @@ _HELD = ("sendonly", "inactive")
 @dataclass(frozen=True, slots=True)
 class Described:
     """``address`` is where the writer's audio is sent, ``held`` whether it listens for now, and
-    ``suite`` how the audio is encrypted (RFC 4568); empty: it is not."""
+    ``suite`` the first way to encrypt that it names (RFC 4568), or nothing."""
 
     address: str
     held: bool
@@ -32,12 +32,11 @@ class Described:
         audio = next((each for each in sections if each.kind == "audio" and each.port), None)
         if audio is None:
             return None
-        secure = "SAVP" in audio.protocol.upper()
         offered = (parse_crypto(value) for value in audio.values("crypto"))
         suites = [line.suite for line in offered if line is not None]
         nowhere = audio.connection in ("0.0.0.0", "::")  # a hold of old (RFC 3264 section 8.4)
         return cls(
             address=f"{bracketed(audio.connection)}:{audio.port}",
             held=nowhere or audio.direction in _HELD,
-            suite=suites[0] if secure and suites else "",
+            suite=suites[0] if suites else "",
         )

@@ -110,7 +110,7 @@ class PhoneLine:
         try:
             self._act(event)
         except OfferError as error:
-            log.warning("a far end's description cannot be used")
+            log.info("a far end's description cannot be used")
             self.fault = error.detail
             self.session.end()
         self.on_event(event)

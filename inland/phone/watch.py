@@ -49,7 +49,7 @@ class LineWatch:
         if described is not None and not self._early:
             self._early = True
             self._described = described
-            self._emit(EarlyMedia(now, event.status, self._codec, described.suite))
+            self._emit(EarlyMedia(now, event.status, self._codec, self._suite))
         elif event.status not in self._rang:
             self._rang.add(event.status)
             self._emit(Ringing(now, event.status, event.reason))
@@ -58,8 +58,8 @@ class LineWatch:
         now = self._talk.now
         described = self._described = Described.of(sdp) or self._described
         after = round((now - self._dialled_at) * 1000, 1)
-        suite, media = ("", "") if described is None else (described.suite, described.address)
-        self._emit(PhoneAnswered(now, after, self._codec, suite, media))
+        media = "" if described is None else described.address
+        self._emit(PhoneAnswered(now, after, self._codec, self._suite, media))
 
     def _redescribed(self, new: Described | None) -> None:
         before = self._described
@@ -77,6 +77,12 @@ class LineWatch:
             self._talk.pause()
         else:
             self._talk.go_on()
+
+    @property
+    def _suite(self) -> str:
+        """An answer names one suite; without a profile of its own (RTP/AVP) it may be plain."""
+        described = self._described
+        return described.suite if described is not None and self._line.leg.encrypted else ""
 
     @property
     def _codec(self) -> str:

@@ -24,7 +24,16 @@ from inland.caller.records import (
     Wire,
 )
 from inland.caller.report import CallReport
-from inland.caller.script import BargeIn, HangUp, PlayFile, Script, Speak, TypeIn, parse_plain
+from inland.caller.script import (
+    BargeIn,
+    HangUp,
+    PlayFile,
+    Press,
+    Script,
+    Speak,
+    TypeIn,
+    parse_plain,
+)
 from inland.caller.session import HeadlessCall, running
 from inland.caller.utterances import Utterances
 from tests.fakes.talking_edge import FRAME, Reply, ToneVoice, World
@@ -134,6 +143,18 @@ async def test_a_barge_in_speaks_into_the_answer_and_measures_the_silence() -> N
     (silence,) = report.barge_in_ms
     assert silence <= 60
     assert report.exit_status == 0
+
+
+async def test_keys_go_over_the_data_channel_one_by_one() -> None:
+    world = World([GREETING, Reply("ok", ends="completed")])
+    report = await call(world, Script((Press("1#"), TypeIn("done"))))
+    (peer,) = world.peers
+    assert [event for event in peer.sent if event["type"] == "inland.dtmf"] == [
+        {"type": "inland.dtmf", "digit": "1"},
+        {"type": "inland.dtmf", "digit": "#"},
+    ]
+    said = [(record.text, record.how) for record in report.records if isinstance(record, Said)]
+    assert said[0] == ("1#", "keyed")
 
 
 async def test_typed_words_go_over_the_data_channel() -> None:
