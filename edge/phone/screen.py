@@ -20,15 +20,22 @@ log = logging.getLogger(__name__)
 class Screen:
     """Answers strangers with 401 or 403, or not at all; remembers whose request is at the door.
 
-    ``realm`` is what a password is for (RFC 7616 section 3.3). ``passwords`` are by username.
+    ``realm`` is what a password is for (RFC 7616 section 3.3), ``algorithms`` what it is asked for
+    by, best first. ``passwords`` are by username.
     """
 
     def __init__(
-        self, trunks: Trunks, passwords: Mapping[str, str], *, realm: str, clock: Clock
+        self,
+        trunks: Trunks,
+        passwords: Mapping[str, str],
+        *,
+        realm: str,
+        algorithms: tuple[str, ...],
+        clock: Clock,
     ) -> None:
         self._door = Door(trunks, clock)
         self._passwords = passwords
-        self._digest = DigestServer(realm, secret=secrets.token_bytes(32))
+        self._digest = DigestServer(realm, secret=secrets.token_bytes(32), algorithms=algorithms)
         self._clock = clock
         self.guest: Trunk | None = None
         """Whose request was let in last: whoever takes it does so before the next one is read."""

@@ -26,6 +26,7 @@ from edge.phone.trunk import HomePath, Password, Section, Trunk
 from edge.transport.sip.wire.uri import SipUri
 
 CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]
+DigestName: TypeAlias = Literal["SHA-512-256", "SHA-256", "MD5"]
 PORTS_PER_CALL = 2
 """RTP and RTCP (RFC 3550, section 11)."""
 MIN_SESSION_EXPIRES = 90
@@ -133,6 +134,8 @@ class PhoneSettings(Section):
     """A call without any packet for so long is dead."""
     session_expires: int = Field(default=1800, ge=MIN_SESSION_EXPIRES, le=86_400)
     """Session timer (RFC 4028), seconds."""
+    digest: tuple[DigestName, ...] = Field(default=("SHA-256", "MD5"), min_length=1, max_length=3)
+    """What callers who have to prove a password are challenged with, best first (RFC 8760)."""
     trunks: tuple[Trunk, ...] = Field(min_length=1, max_length=64)
     numbers: tuple[Number, ...] = Field(default=(), max_length=10_000)
     registrations: tuple[Registration, ...] = Field(default=(), max_length=256)
@@ -201,6 +204,8 @@ def _contradictions(phone: PhoneSettings) -> Iterator[str]:
         yield "listen: lists an address twice"
     if len(set(phone.codecs)) != len(phone.codecs):
         yield "codecs: lists a codec twice"
+    if len(set(phone.digest)) != len(phone.digest):
+        yield "digest: lists an algorithm twice"
     yield from _twice("trunks", "name", [trunk.name for trunk in phone.trunks])
     yield from _twice("registrations", "name", [entry.name for entry in phone.registrations])
     yield from _networks_twice(phone.trunks)

@@ -81,6 +81,7 @@ class Switchboard:
             self._trunks,
             parts.logins.inbound,
             realm=f"{parts.settings.region}.inland",
+            algorithms=phone.digest,
             clock=parts.clock,
         )
         self.agent = UserAgent(

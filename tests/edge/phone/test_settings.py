@@ -29,6 +29,7 @@ sip:
   tls: {certificate: ~/node.pem, key: ~/node.key, client_ca: /etc/ca.pem, clients: optional}
   media_ports: [20000, 21999]
   codecs: [opus, g722, pcmu, pcma]
+  digest: [SHA-256, MD5]
   media_timeout_seconds: 30
   session_expires: 1800
   trunks:
@@ -142,6 +143,8 @@ def test_everything_is_on_loopback_unless_told_otherwise() -> None:
         ("[20000, 21999]", "[20000]", "sip.media_ports: "),
         ("[opus, g722, pcmu, pcma]", "[opus, g729]", "sip.codecs[1]: "),
         ("[opus, g722, pcmu, pcma]", "[opus, opus]", "codecs: lists a codec twice"),
+        ("[SHA-256, MD5]", "[SHA-1]", "sip.digest[0]: "),
+        ("[SHA-256, MD5]", "[MD5, MD5]", "digest: lists an algorithm twice"),
         ("session_expires: 1800", "session_expires: 60", "sip.session_expires: "),
         ("transport=tls", "transport=sctp", "trunks[0].address: takes no parameter but"),
         ("sip:sip.carrier.example;", "sip:me@carrier.example;", "takes no user"),
@@ -300,5 +303,5 @@ def test_a_password_is_read_from_its_file_or_the_environment(tmp_path: Path) -> 
 def test_the_file_is_named_as_it_was_given(tmp_path: Path) -> None:
     path = tmp_path / "edge.yaml"
     path.write_text(WHOLE.replace("srtp: required", "srtp: always"))
-    with pytest.raises(ConfigError, match=f"{path}:22: "):
+    with pytest.raises(ConfigError, match=f"{path}:23: "):
         load_settings(path)
