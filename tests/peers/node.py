@@ -99,6 +99,13 @@ class PhoneNode:
             assert asyncio.get_running_loop().time() < deadline, f"after {within} s: {counts}"
             await asyncio.sleep(0.1)
 
+    async def nobody_calls(self, within: float = 10.0) -> None:
+        """Wait until no call is left."""
+        deadline = asyncio.get_running_loop().time() + within
+        while count := await self.metric("inland_calls_active"):
+            assert asyncio.get_running_loop().time() < deadline, f"after {within} s: {count}"
+            await asyncio.sleep(0.05)
+
     def sessions(self) -> list[str]:
         """Every session so far, in the order they began."""
         return sessions(self.log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,14 +30,12 @@ def installed(program: str, package: str) -> str:
 
 
 def free_ports(count: int, host: str = HOST) -> int:
-    """The first of ``count`` ports in a row that neither UDP nor TCP uses; it is even."""
+    """The first of ``count`` ports in a row that neither UDP nor TCP uses; it is even, and below
+    those that the kernel gives to whoever asks for any."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(200):
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError, OverflowError):
-            probe = held.enter_context(socket.socket(family, socket.SOCK_DGRAM))
-            probe.bind((host, 0))
-            port = int(probe.getsockname()[1])
-            first = port + 1 if port % 2 else port + 2
+        first = random.randrange(10_000, 32_000 - count, 2)
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
             for number in range(first, first + count):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     held.enter_context(socket.socket(family, kind)).bind((host, number))

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from inland.bench.private_node import REGION
 from tests.peers import callers
 from tests.peers.audio import silence, write_capture, write_ulaw
-from tests.peers.node import PhoneNode
+from tests.peers.node import PhoneNode, phone_node, trunk
 from tests.peers.program import until
 from tests.peers.scenarios import Scenario
 from tests.peers.sipp import Counts, Sipp
@@ -194,6 +196,95 @@ async def test_an_extension_that_we_do_not_have_is_named(node: PhoneNode, tmp_pa
 
 async def test_a_number_nobody_has_is_not_found(node: PhoneNode, tmp_path: Path) -> None:
     await finished(node, tmp_path, callers.is_refused(404), service="nobody")
+
+
+# --- who may call, and whether there is room ------------------------------------------------------
+
+LAWFUL, WANDERING, GUARDED, STRANGER = (f"127.0.0.{number}" for number in (2, 3, 4, 5))
+"""Whence a trunk calls that only knows this region, one that also tries a region outside the law of
+the caller, one that has to prove a password, and nobody's."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def walled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PhoneNode]:
+    """A node with room for two calls."""
+    folder = tmp_path_factory.mktemp("walled")
+    password = {"username": "pbx", "password_env": "PBX_PASSWORD"}
+    trunks = [
+        trunk(name="lawful", networks=[LAWFUL]),
+        trunk(name="wandering", networks=[WANDERING], routes=[REGION, "ap-south-1"]),
+        trunk(name="guarded", networks=[GUARDED], inbound_auth=password),
+    ]
+    passwords = {"PBX_PASSWORD": "secret"}
+    # sipp and baresip give up at a challenge that is not MD5, even when one that is follows.
+    digest = ["MD5"]
+    async with phone_node(
+        folder, capacity=2, passwords=passwords, trunks=trunks, digest=digest
+    ) as found:
+        yield found
+    assert found.faults() == []
+
+
+def calling(node: PhoneNode, folder: Path, scenario: Scenario, host: str, **options: Any) -> Sipp:
+    """A caller at ``host``."""
+    return Sipp(folder, scenario, node.at, service="clinic", host=host, **options)
+
+
+async def test_a_stranger_is_forbidden_and_soon_hears_nothing_while_trunks_are_served(
+    walled: PhoneNode, tmp_path: Path
+) -> None:
+    asks = callers.asks("OPTIONS", 403, repeats=False)
+    flood = calling(walled, tmp_path / "flood", asks, STRANGER, calls=60, rate=60, within=3)
+    async with flood:
+        talks = callers.talks(0.3)
+        async with calling(walled, tmp_path / "trunk", talks, LAWFUL) as caller:
+            assert (await caller.finished()).retransmissions == 0
+        await flood.ended()
+    assert flood.messages.count("OPTIONS sip:") == 60
+    assert 10 <= flood.messages.count("SIP/2.0 403 Forbidden") <= 13
+    assert "SIP/2.0 200" not in flood.messages
+
+
+async def test_a_stranger_cannot_call(walled: PhoneNode, tmp_path: Path) -> None:
+    refused = callers.is_refused(403)
+    async with calling(walled, tmp_path, refused, "127.0.0.6") as caller:
+        await caller.finished()
+    assert caller.messages.count("SIP/2.0 ") == caller.messages.count("SIP/2.0 403 Forbidden")
+
+
+async def test_a_trunk_proves_its_password(walled: PhoneNode, tmp_path: Path) -> None:
+    scenario = callers.proves("pbx", "secret")
+    async with calling(walled, tmp_path, scenario, GUARDED) as caller:
+        await caller.finished()
+    assert "SIP/2.0 401 Unauthorized" in caller.messages
+
+
+async def test_a_wrong_password_is_forbidden(walled: PhoneNode, tmp_path: Path) -> None:
+    scenario = callers.proves("pbx", "guess", 403)
+    async with calling(walled, tmp_path, scenario, GUARDED) as caller:
+        await caller.finished()
+
+
+async def test_a_full_node_sends_a_lawful_trunk_elsewhere_and_declines_for_another(
+    walled: PhoneNode, tmp_path: Path
+) -> None:
+    await walled.nobody_calls()
+    waits = callers.talks(4.0)
+    async with calling(walled, tmp_path / "a", waits, LAWFUL, calls=2, rate=10) as holder:
+        await until(lambda: holder.messages.count("SIP/2.0 200 OK") == 2, "two calls")
+        refused = callers.is_refused(503)
+        async with calling(walled, tmp_path / "b", refused, LAWFUL) as caller:
+            await caller.finished()
+        assert "Retry-After: 5" in caller.messages
+        declined = callers.is_refused(603)
+        async with calling(walled, tmp_path / "c", declined, WANDERING) as caller:
+            await caller.finished()
+        assert 'X-Inland;cause=503;text="full"' in caller.messages
+        assert "Retry-After" not in caller.messages
+        await holder.finished()
+
+
+# --- what takes its time --------------------------------------------------------------------------
 
 
 async def test_an_answer_nobody_acknowledges_ends_the_call(slow_calls: SlowCalls) -> None:
