@@ -45,6 +45,10 @@ RTCP_PER_SECOND = 50
 RTCP_BURST = 100
 """Compound RTCP packets; the usual is one a second (RFC 3550 section 6.2)."""
 
+UNANSWERED = 10.0
+"""Seconds for which media goes to an address from which nothing has come: it may be a victim's, to
+whom a caller wants a stream sent. A far end's own packets, reports too, show that it is there."""
+
 SILENT = 3.0
 """Seconds without a packet after which a repeated description means that the far end moved."""
 
@@ -111,6 +115,9 @@ class RtpCarrier:
         self._muxed = False
         self._held = False
         self._heard_at = clock.monotonic()
+        self._named_at = self._heard_at
+        self._reported = False
+        self._unanswered = False
         self._read_at = float("-inf")
         self._rtp = Budget(RTP_PER_SECOND, RTP_BURST)
         self._unproven = Budget(UNPROVEN_PER_SECOND, UNPROVEN_BURST)
@@ -163,16 +170,18 @@ class RtpCarrier:
             self._source = None
             self._to = described
             self._rtcp_to = self._usable(remote_rtcp)
+            self._named_at = now
+            self._reported = self._unanswered = False
 
     def begin(self) -> None:
         """The call stands: the far end's silence counts from now on."""
-        self._heard_at = self._clock.monotonic()
+        self._heard_at = self._named_at = self._clock.monotonic()
         self._latch.extend(self._heard_at)
 
     def send_rtp(self, packet: bytes) -> bool:
         """See ``Carrier``."""
         to = self._to
-        if to is None or not self._open:
+        if to is None or self._unanswered or not self._open:
             return False
         if self._srtp is not None:
             encrypted = self._srtp.protect(packet)
@@ -192,7 +201,7 @@ class RtpCarrier:
     def send_rtcp(self, packet: bytes) -> None:
         """See ``Carrier``."""
         to = self._to if self._muxed else self._rtcp_to
-        if to is None or not self._open:
+        if to is None or self._unanswered or not self._open:
             return
         encrypted = self._srtp.protect_rtcp(packet) if self._srtp is not None else packet
         if encrypted is None:
@@ -205,7 +214,10 @@ class RtpCarrier:
     def watch(self) -> None:
         """See ``Carrier``."""
         patience = self._patience.held if self._held else self._patience.talking
-        if self._open and self._clock.monotonic() - self._heard_at >= patience:
+        now = self._clock.monotonic()
+        heard = self._reported or self._latch.source is not None
+        self._unanswered = not heard and now - self._named_at >= UNANSWERED
+        if self._open and now - self._heard_at >= patience:
             self.on_lost()
 
     def close(self) -> None:
@@ -297,6 +309,7 @@ class RtpCarrier:
             self._to = (host, port)
             self._rtcp_to = (host, min(port + 1, 65_535))
         self._source = source
+        self._unanswered = False
 
     def _drain_reports(self) -> None:
         now = self._clock.monotonic()
@@ -326,6 +339,8 @@ class RtpCarrier:
                 return False
             data = plain
         self._heard_at = now
+        self._reported = True
+        self._unanswered = False
         self.on_rtcp(data)
         return True
 

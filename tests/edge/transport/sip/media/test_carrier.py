@@ -21,6 +21,7 @@ from edge.transport.sip.media.carrier import (
     RTCP_BURST,
     RTP_BURST,
     SILENT,
+    UNANSWERED,
     UNPROVEN_BURST,
     Patience,
     RtpCarrier,
@@ -377,6 +378,42 @@ def test_a_far_end_may_be_found_from_when_the_call_stands() -> None:
         net.clock.advance(WINDOW - 1)
         net.arrives(net.other("127.0.0.2"), *packets(PROBATION))
         assert len(net.packets) == 1
+
+
+def test_an_address_that_never_answers_is_not_sent_media_for_long() -> None:
+    with ground() as at:
+        victim = at.other()
+        at.agree(victim)
+        at.carrier.begin()
+        at.clock.advance(UNANSWERED - 0.1)
+        at.carrier.watch()
+        assert at.carrier.send_rtp(packets(1)[0])
+        at.clock.advance(0.1)
+        at.carrier.watch()
+        assert not at.carrier.send_rtp(packets(1)[0])
+        at.carrier.send_rtcp(REPORT)
+        assert len(victim.recv(1500)) == 172
+        with pytest.raises(BlockingIOError):
+            victim.recv(1500)
+
+        at.agree(at.other())
+        at.carrier.watch()
+        assert at.carrier.send_rtp(packets(1)[0]), "another address, another chance"
+
+
+@pytest.mark.parametrize("port", [0, 1])
+def test_a_far_end_that_was_heard_once_is_sent_media_while_it_is_silent(port: int) -> None:
+    with ground() as at:
+        far = at.other()
+        at.agree(far)
+        at.clock.advance(UNANSWERED)
+        at.carrier.watch()
+        assert not at.carrier.send_rtp(packets(1)[0])
+        at.arrives(far, REPORT if port else packets(1)[0], port=port)
+        assert at.carrier.send_rtp(packets(1)[0])
+        at.clock.advance(2 * UNANSWERED)
+        at.carrier.watch()
+        assert at.carrier.send_rtp(packets(1)[0])
 
 
 def test_what_strangers_send_does_not_keep_a_call_alive() -> None:
