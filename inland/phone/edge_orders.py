@@ -36,7 +36,7 @@ class OrderDesk(Protocol):
         ...
 
     def follow(self, resource: str) -> AsyncIterator[CallStatus]:
-        """Its status now and at each change, until it has ended."""
+        """Its status now and at each change, until it has ended. What was told may come again."""
         ...
 
     async def take_back(self, resource: str, token: str) -> None:
@@ -70,16 +70,13 @@ class HttpDesk:
         return _status(body), resource
 
     async def follow(self, resource: str) -> AsyncIterator[CallStatus]:
-        seen: CallStatus | None = None
         problem = "it broke off"
         for number in range(TRIES):
             if number:
                 await asyncio.sleep(PAUSE)
             try:
                 async for status in self._events(f"{resource}/events"):
-                    if status != seen:
-                        seen = status
-                        yield status
+                    yield status
                     if status.stage == "ended":
                         return
             except (aiohttp.ClientError, TimeoutError) as error:

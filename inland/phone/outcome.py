@@ -46,7 +46,7 @@ def why_over(
     """
     if fault:
         return ("lost" if answered else "unreachable"), fault
-    if rung_out and not answered and end.cause == "cancelled":
+    if rung_out and end.cause == "cancelled":
         return "no_answer", "nobody answered within --ring"
     if stopped is not None and end.cause in ("local_bye", "cancelled"):
         return stopped, _WORDS.get(stopped, stopped)

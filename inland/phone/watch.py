@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge.transport.sip.core.events import (
     Agreed,
@@ -65,11 +66,13 @@ class LineWatch:
         before = self._described
         if new is None or before is None:
             return
-        self._described = new
         if new.held != before.held:
             self._hold(new.held)
-        if new.address != before.address and not new.held:
+        if new.held:  # a hold of old has no address: the one before it counts
+            new = replace(new, address=before.address)
+        elif new.address != before.address:
             self._talk.moved(before.address, new.address)
+        self._described = new
 
     def _hold(self, on: bool) -> None:
         self._emit(Held(self._talk.now, "agent", on))

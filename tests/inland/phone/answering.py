@@ -73,11 +73,14 @@ Ring = Callable[[Telephone, Session], None]
 
 @asynccontextmanager
 async def answering(
-    ring: Ring, policy: MediaPolicy | None = None, own_tls: ServerTls | None = None
+    ring: Ring,
+    policy: MediaPolicy | None = None,
+    own_tls: ServerTls | None = None,
+    host: str = HOST,
 ) -> AsyncIterator[Telephone]:
     """A telephone at which ``ring`` is called with each call that comes in."""
     async with telephone(
-        host=HOST, policy=policy or MediaPolicy(), clock=SystemClock(), own_tls=own_tls
+        host=host, policy=policy or MediaPolicy(), clock=SystemClock(), own_tls=own_tls
     ) as phone:
         phone.on_ring = lambda session: ring(phone, session)
         yield phone

@@ -318,6 +318,31 @@ async def test_a_redirection_is_followed_to_the_best_target() -> None:
     assert ended.exit_status == 0
 
 
+async def test_a_password_goes_to_the_host_that_was_asked_for_and_to_no_other() -> None:
+    here: list[str | None] = []
+    there: list[str | None] = []
+    challenge = [("www-authenticate", 'Digest realm="r", nonce="n", qop="auth"')]
+
+    def stranger(phone: Telephone, session: Session) -> None:
+        there.append(session.request.headers.get("authorization"))
+        session.reject(401, headers=challenge)
+
+    async with answering(stranger, host="127.0.0.2") as elsewhere:
+
+        def home(phone: Telephone, session: Session) -> None:
+            here.append(session.request.headers.get("authorization"))
+            if here[-1] is None:
+                session.reject(401, headers=challenge)
+            else:
+                session.redirect([elsewhere.address()])
+
+        async with answering(home) as phone:
+            ended, _ = await call(phone.address(), credentials=Credentials("u", "p"))
+    assert [given is not None for given in here] == [False, True]
+    assert there == [None]
+    assert ended.status == 401
+
+
 async def test_redirections_in_a_circle_end() -> None:
     def ring(phone: Telephone, session: Session) -> None:
         session.redirect([phone.address()])
