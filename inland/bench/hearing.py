@@ -18,6 +18,7 @@ from edge.dialog.agent import load_agent
 from edge.dialog.expectations import Expectations
 from edge.dialog.flow_state import FlowState
 from edge.events import Expectation
+from edge.media import g711
 from edge.speech.channel import Channel
 from edge.speech.sphinx import SphinxRecognizer
 from inland.bench.machine import describe
@@ -29,8 +30,6 @@ TUNED_ON = frozenset({"fl-rms", "fl-slt", "george", "nohash_0", "nohash_2"})
 """Speakers that the settings of ``edge.speech.sphinx`` were chosen on."""
 UTTERANCES = 8
 """Of a call, after which the speaker calls anew."""
-OUTSIDE_SHARE = 0.25
-"""Part of all pairs of a step and something that nobody should say there, that are tried."""
 MOST_TRIALS = 36
 """Of a speaker on a line, inside the grammar and outside each: no voice outweighs the others."""
 LONGEST_SECONDS = 3600.0
@@ -119,24 +118,29 @@ async def measure(recordings: list[Said]) -> list[Figures]:
 
 
 def _calls(recordings: list[Said], line: Line) -> Iterator[tuple[str, list[Trial]]]:
-    """For each speaker, what they say at which step."""
+    """For each speaker, what they say at which step.
+
+    Everything is said once where it is known and once where it is not: what every step knows, such
+    as asking for a person, would outweigh the rest.
+    """
     chance = random.Random(3)
     everything = steps()
     calls: dict[str, list[Trial]] = {}
     for said in recordings:
-        if line == "wide" and said.rate == 8_000:
+        if line == "wide" and said.rate == g711.RATE:
             continue
         words = said.text.split()
-        for step in everything:
-            inside = step.grammar.parse(words) is not None
-            unlike = not inside and step.grammar.spot(words) is None
-            if inside or (unlike and chance.random() < OUTSIDE_SHARE):
-                calls.setdefault(said.speaker, []).append(Trial(said, step, inside))
+        known = [step for step in everything if step.grammar.parse(words) is not None]
+        unlike = [step for step in everything if step.grammar.spot(words) is None]
+        trials = calls.setdefault(said.speaker, [])
+        for places, inside in ((known, True), (unlike, False)):
+            if places:
+                trials.append(Trial(said, chance.choice(places), inside))
     for speaker, trials in calls.items():
         shuffled = random.Random(speaker)
         shuffled.shuffle(trials)
-        known = [trial for trial in trials if trial.inside][:MOST_TRIALS]
-        chosen = known + [trial for trial in trials if not trial.inside][:MOST_TRIALS]
+        known_ones = [trial for trial in trials if trial.inside][:MOST_TRIALS]
+        chosen = known_ones + [trial for trial in trials if not trial.inside][:MOST_TRIALS]
         shuffled.shuffle(chosen)
         yield speaker, chosen
 
