@@ -55,6 +55,8 @@ MOVE_PAUSE = 0.2
 OFFER_TRIES = 6
 OFFER_PAUSE = 0.5
 """How often, and how long apart in seconds, the far end is offered its new worker."""
+LAST_WORD_SECONDS = 1.0
+"""What an outcome of a transfer may take that came just before the far end left."""
 END_SECONDS = 10.0
 """What a worker may take to end a call whose far end is gone."""
 
@@ -132,6 +134,7 @@ class PhoneCall:
         self._inbox: asyncio.Queue[SessionEvent | _Spoke] = asyncio.Queue()
         self._progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._transferring: asyncio.Task[None] | None = None
         self._line: DispatcherLine | None = None
         self._described = b""
         self._stands = False
@@ -227,6 +230,9 @@ class PhoneCall:
         """Let the worker end the call properly: its record and its journal are written there."""
         if self._line is None:
             return
+        if self._transferring is not None:
+            # A far end that leaves because it was transferred has not hung up on the agent.
+            await asyncio.wait({self._transferring}, timeout=LAST_WORD_SECONDS)
         await self._tell(HangUp(why="hangup" if event.cause in _GOODBYES else "lost"))
         try:
             async with asyncio.timeout(END_SECONDS):
@@ -259,7 +265,8 @@ class PhoneCall:
                 else:  # their answer to an offer of ours: nothing was agreed
                     self._session.end()
             case Transfer():
-                self._tasks.append(group.create_task(self._transfer(message)))
+                self._transferring = group.create_task(self._transfer(message))
+                self._tasks.append(self._transferring)
             case Opened() | Refused() | WorkerEnded():
                 log.error("worker spoke out of turn")
             case _:

@@ -15,15 +15,13 @@ import psutil
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.clock import SystemClock
 from edge.session.journal import History
-from edge.session.sqlite import SqliteStore
 from inland.bench.private_node import REGION, Engines, private_node
 from inland.caller.options import AGENT
 from inland.demo.phone import TENANT, USER
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.program import HOST, free_ports, until
-from tests.system.kept import kept, sessions
+from tests.system.kept import is_over, kept, sessions
 from tests.system.world import children, is_fault
 
 CAPACITY = 60
@@ -123,13 +121,9 @@ class PhoneNode:
     async def journal(self, session: str, within: float = 10.0) -> History:
         """What was kept of a conversation, once it is over: reading takes it from its owner."""
         deadline = asyncio.get_running_loop().time() + within
-        store = await SqliteStore.open(self.folder / REGION / "sessions.sqlite")
-        try:
-            while not (await store.header(session, SystemClock().wall())).ended:
-                assert asyncio.get_running_loop().time() < deadline, f"not over within {within} s"
-                await asyncio.sleep(0.05)
-        finally:
-            await store.close()
+        while not await is_over(self.folder, REGION, session):
+            assert asyncio.get_running_loop().time() < deadline, f"not over within {within} s"
+            await asyncio.sleep(0.05)
         return await kept(self.folder, REGION, session)
 
 

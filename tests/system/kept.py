@@ -34,3 +34,12 @@ async def kept(data: Path, region: str, session_id: str) -> History:
         return history
     finally:
         await store.close()
+
+
+async def is_over(data: Path, region: str, session_id: str) -> bool:
+    """Whether the session's record is written; looking takes nothing from its owner."""
+    store = await SqliteStore.open(data / region / "sessions.sqlite")
+    try:
+        return (await store.header(session_id, SystemClock().wall())).ended
+    finally:
+        await store.close()

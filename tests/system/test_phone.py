@@ -12,7 +12,7 @@ from edge.phone.dispatcher_line import origin_of
 from edge.transport.rtp.codec import CodecName
 from edge.transport.sip.core.events import Ended
 from inland.phone.telephone import Telephone
-from tests.system.kept import kept, sessions
+from tests.system.kept import is_over, kept, sessions
 from tests.system.phone import Caller, desk_phone, spoken
 from tests.system.world import World, breakable_demo, until
 
@@ -89,7 +89,7 @@ async def test_what_was_said_on_the_telephone_is_understood_and_kept(
     (session,) = set(sessions(world.log(EU))) - before
 
     async def over() -> bool:
-        return (await kept(world.data, EU, session)).ended
+        return await is_over(world.data, EU, session)
 
     await until(over)
     history = await kept(world.data, EU, session)
@@ -131,6 +131,11 @@ async def test_a_call_outlives_the_worker_that_had_it(tmp_path: Path, flite: str
         assert (second[0], second[1] > first[1]) == (first[0], True)
         await caller.hangs_up()
         (session,) = sessions(world.log(EU))
+
+        async def over() -> bool:
+            return await is_over(world.data, EU, session)
+
+        await until(over)
         history = await kept(world.data, EU, session)
         assert [turn.caller for turn in history.turns if turn.caller] == [
             "i would like to book an appointment"

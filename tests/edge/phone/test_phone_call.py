@@ -316,6 +316,21 @@ async def test_the_agent_learns_what_became_of_a_transfer(status: int, ok: bool)
     await world.run(script)
 
 
+async def test_a_caller_who_leaves_because_of_a_transfer_has_not_hung_up_before_it() -> None:
+    world = World(ScriptedTransferrer())
+
+    async def script() -> None:
+        world.line.says.put_nowait(Transfer(to="+4969123", how="blind", reference="r"))
+        await asyncio.sleep(0)
+        world.session.on_event(ReferProgress(200, "OK", final=True))
+        world.session.on_event(Ended("remote_bye"))
+        assert await world.line.heard.get() == Transferred(ok=True, status=200, reason="OK")
+        assert await world.line.heard.get() == HangUp(why="hangup")
+        world.line.says.put_nowait(WorkerEnded(reason="handover"))
+
+    assert await world.run(script) == Ended("remote_bye")
+
+
 async def test_a_call_without_transfers_says_so() -> None:
     world = World()
 
