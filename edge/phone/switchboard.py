@@ -245,13 +245,14 @@ class Switchboard:
         address = entry.registrar or self._parts.phone.trunk(entry.trunk).address or ""
         registrar = SipUri.parse(address)
 
-        stood = False
+        stood: bool | None = None
 
         def changed(status: RegistrationStatus) -> None:
             nonlocal stood
             stands = status.until is not None  # also while it is being renewed
             self.metrics.registration(entry.name, registered=stands)
-            if stands != stood:
+            # Nothing is wrong with a first try that has no answer yet.
+            if stands != stood and (stands or stood or status.problem):
                 stood = stands
                 state = "up" if stands else "down"
                 log.info("registration changed", extra={"registration": entry.name, "state": state})

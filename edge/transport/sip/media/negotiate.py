@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from edge.transport.rtp.codec import Codec
 from edge.transport.sip.core.flow import Address
@@ -89,7 +90,8 @@ def answer(
     re-offer: its key to send with is kept.
     """
     sections = parse(offer).sections
-    chosen, codec, line = _choose(sections, policy)
+    within_reach = [section for section in sections if _within_reach(section, local)]
+    chosen, codec, line = _choose(within_reach, policy)
     formats = read_formats(chosen).only(codec, policy)
     ours = _both(_REVERSED[_their_direction(chosen)], direction)
     keys: tuple[CryptoLine, ...] = ()
@@ -177,6 +179,15 @@ def _usable(section: Section) -> bool:
     if address is not None and (address.is_multicast or str(address) == _BROADCAST):
         return False
     return section.protocol.upper() in _PLAIN + _SECURE
+
+
+def _within_reach(section: Section, local: LocalMedia) -> bool:
+    """Whether its address is of our family. An answer of another one would be a call in silence;
+    a refusal lets the far end try by other means."""
+    address = parse_address(section.connection)
+    if address is None or address.is_unspecified:
+        return True
+    return address.version == ip_address(local.host).version
 
 
 def _is_secure(stream: Section | Described) -> bool:

@@ -284,6 +284,17 @@ def test_a_private_address_is_taken_as_it_is() -> None:
     assert agreed.remote == ("10.1.2.3", 4_000)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("2001:db8::10", "192.0.2.1"), ("192.0.2.10", "2001:db8::1")]
+)
+def test_an_address_of_another_family_is_refused_and_none_is_not(theirs: str, ours: str) -> None:
+    with pytest.raises(OfferError) as refused:
+        answer(sdp("m=audio 4000 RTP/AVP 0", host=theirs), local(ours), POLICY)
+    assert refused.value.code == "no_common_codec"
+    _, agreed = answer(sdp("m=audio 4000 RTP/AVP 0", host="0.0.0.0"), local(ours), POLICY)
+    assert agreed.remote is None
+
+
 def test_ipv6_is_answered_in_ipv6() -> None:
     body, agreed = answer(
         sdp("m=audio 4000 RTP/AVP 0", host="2001:db8::10"), local("2001:db8::1"), POLICY
