@@ -296,9 +296,13 @@ async def test_a_refused_offer_of_an_unmoved_call_changes_nothing() -> None:
 class ScriptedTransferrer:
     """Succeeds once the session said so."""
 
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
     async def transfer(
         self, request: Transfer, progress: asyncio.Queue[ReferProgress]
     ) -> Transferred:
+        self.asked.set()
         final = await progress.get()
         return Transferred(ok=final.status < 300, status=final.status, reason=final.reason)
 
@@ -317,11 +321,12 @@ async def test_the_agent_learns_what_became_of_a_transfer(status: int, ok: bool)
 
 
 async def test_a_caller_who_leaves_because_of_a_transfer_has_not_hung_up_before_it() -> None:
-    world = World(ScriptedTransferrer())
+    transferrer = ScriptedTransferrer()
+    world = World(transferrer)
 
     async def script() -> None:
         world.line.says.put_nowait(Transfer(to="+4969123", how="blind", reference="r"))
-        await asyncio.sleep(0)
+        await transferrer.asked.wait()
         world.session.on_event(ReferProgress(200, "OK", final=True))
         world.session.on_event(Ended("remote_bye"))
         assert await world.line.heard.get() == Transferred(ok=True, status=200, reason="OK")
