@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from edge.clock import Clock
 from edge.internal import Admitted
@@ -16,9 +17,11 @@ from edge.phone.phone_call import Observer, PhoneCall
 from edge.phone.phone_metrics import PhoneMetrics
 from edge.phone.transfer import SipTransferrer
 from edge.problem import EdgeRefusal
-from edge.transport.sip.core.events import Progress
+from edge.transport.sip.core.events import Ended, Progress
 from edge.transport.sip.core.session import Session
 from regions.models import Catalogue
+
+log = logging.getLogger(__name__)
 
 
 class Outbound:
@@ -115,8 +118,13 @@ class Outbound:
             ),
         )
         timer = asyncio.get_running_loop().call_later(dialled.order.ring_seconds, dialled.ring_out)
+        end: Ended | None = None
         try:
             end = await call.run(dialled.line)
+        except Exception:
+            # The last boundary: this group holds everybody's call.
+            log.exception("phone call broke")
+            end = Ended("failed")
         finally:
             timer.cancel()
             dialled.access.calls -= 1
