@@ -198,7 +198,11 @@ class RawCall:
 
     def _received(self, data: bytes) -> None:
         message = parse_message(data)
-        if isinstance(message, Response):
+        if message.call_id != self._call_id:
+            # For a call before, whose port this one was given.
+            if isinstance(message, Request) and message.method != "ACK":
+                self._write(make_response(message, 481).encode())
+        elif isinstance(message, Response):
             self._responses.put_nowait(message)
         elif message.method == "INVITE":
             self._take(message.body)
