@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -102,13 +103,27 @@ def _phone_problems(node: NodeSettings, phone: PhoneSettings) -> list[str]:
     udp = [listen.port for listen in phone.listens if listen.transport == "udp"]
     if any(first <= port <= last for port in (*taken, *udp)):
         problems.append("sip.media_ports: hold media_port or a port of sip.listen: move one")
+    key = "sip.advertised_host" if phone.advertised_host is not None else "advertised_host"
+    outside = phone.advertised_host or node.advertised_host
+    if outside is not None and not _is_numeric(outside):
+        problems.append(
+            f"{key}: media of phone calls is sent to a numeric address: write that of {outside}"
+        )
     problems += [
         f"sip.trunks[{index}].routes: calls of trunk {trunk.name} come here, so "
-        f"{node.region} is one of its routes: add it"
+        f"{node.region} is one of its routes: add it, or mend region"
         for index, trunk in enumerate(phone.trunks)
         if node.region not in trunk.routes
     ]
     return problems
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def load_settings(path: Path) -> NodeSettings:
@@ -127,7 +142,7 @@ def node_secret(settings: NodeSettings, environ: Mapping[str, str] = os.environ)
         try:
             secret = settings.secret_file.read_text().strip()
         except OSError as error:
-            raise SecretError(f"{settings.secret_file}: {error.strerror}") from error
+            raise SecretError(f"secret_file: {settings.secret_file}: {error.strerror}") from error
     if not re.fullmatch(r"[\x21-\x7e]{16,256}", secret):
         raise SecretError(
             f"no node secret: set {SECRET_VARIABLE} (16 to 256 visible characters), or secret_file "

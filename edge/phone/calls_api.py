@@ -59,6 +59,8 @@ class CallsApi:
         app.router.add_get(ORDER, self.status)
         app.router.add_get(ORDER + "/events", self.events)
         app.router.add_delete(ORDER, self.hang_up)
+        for method in ("GET", "DELETE"):
+            app.router.add_route(method, ORDERS + "/{anything:(?s:.*)}", self.unknown)
 
     async def order(self, request: web.Request) -> web.Response:
         """Place a call. Strangers are sent away before their body is read."""
@@ -101,6 +103,10 @@ class CallsApi:
         if call.status.stage != "ended":
             self._desk.hang_up(call.status.call_id)
         return web.Response(status=204)
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        """No order has such an id."""
+        raise EdgeRefusal("unknown_call", "there is no such call; see the answer's Location")
 
     def _call(self, request: web.Request) -> OrderedCall:
         call = self._desk.orders.get(request.match_info["call_id"])

@@ -52,7 +52,8 @@ class Recording:
         stereo = np.zeros((max(self.caller.end, self.agent.end), 2), np.int16)
         self.caller.mixed_into(stereo[:, 0])
         self.agent.mixed_into(stereo[:, 1])
-        with wave.open(str(path), "wb") as file:
+        # Opened by us: a wave.open that fails leaves an object behind that complains once more.
+        with path.open("wb") as raw, wave.open(raw, "wb") as file:
             file.setnchannels(2)
             file.setsampwidth(2)
             file.setframerate(CALLER_RATE)

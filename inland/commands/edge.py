@@ -72,6 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     if wrong:
         return 2
     if arguments.check:
+        if settings.secret_file is not None and not os.access(settings.secret_file, os.R_OK):
+            where = f"secret_file: {settings.secret_file}"
+            print(f"inland edge: {where} is not there, or may not be read", file=sys.stderr)
+            return 2
         print(f"{arguments.config}: fine; {settings.region}, agents: {', '.join(sorted(agents))}")
         return 0
     keep_private()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
+
+import psutil
 
 from inland.demo.ports import HOST
 from regions.catalogue import load_catalogue
@@ -10,6 +13,8 @@ from regions.geo import country_name
 
 TENANT, AGENT = "demo-clinic", "clinic-reception"
 USER = "clinic"
+SOFTPHONE_PORT = 5070
+"""Where a softphone on this machine listens that wants to be called."""
 FIRST_MEDIA_PORT = 20_000
 MEDIA_PORTS = 2_000
 """UDP ports of each region."""
@@ -50,7 +55,8 @@ def phone_section(region: str, ports: Mapping[str, int]) -> dict[str, object]:
             "trunks": [
                 {
                     "name": "desk",
-                    "networks": ["127.0.0.0/8"],
+                    "networks": own_addresses(),
+                    "address": f"sip:{HOST}:{SOFTPHONE_PORT}",
                     # A softphone on this desk knows no region but the one that it calls.
                     "routes": [region],
                 }
@@ -58,6 +64,17 @@ def phone_section(region: str, ports: Mapping[str, int]) -> dict[str, object]:
             "numbers": [{**number, "tenant": TENANT, "agent": AGENT} for number in numbers],
         }
     }
+
+
+def own_addresses() -> list[str]:
+    """Loopback and the addresses of this machine: a softphone on it may call from any of them."""
+    found = {"127.0.0.0/8"}
+    for addresses in psutil.net_if_addrs().values():
+        for address in addresses:
+            text = address.address.partition("%")[0]
+            if address.family in (socket.AF_INET, socket.AF_INET6) and not text.startswith("127."):
+                found.add(text)
+    return sorted(found)
 
 
 def dialled(region: str, port: int) -> str:

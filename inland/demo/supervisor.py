@@ -95,9 +95,10 @@ async def run_demo(options: DemoOptions) -> int:
     except DemoError as error:
         print(f"inland demo: {error}", file=sys.stderr)
         status = 1
-    if options.data is None and status == 0:
+    logs = (data / "logs").is_dir()
+    if options.data is None and (status == 0 or not logs):
         shutil.rmtree(data, ignore_errors=True)
-    elif status == 1:
+    elif status == 1 and logs:
         print(f"inland demo: logs are in {data / 'logs'}", file=sys.stderr)
     if status == 0:
         say("ended.")

@@ -174,16 +174,18 @@ class OrderedCaller:
 
     def _ended(self, last: CallStatus | None) -> OrderEnded:
         outcome = None if last is None else last.outcome
-        reason = outcome or "cancelled"
-        why = _WORDS[reason]
-        if self._stopped is not None:
-            why = f"{_STOPS.get(self._stopped, self._stopped)}: {why}"
+        reason: str = outcome or "cancelled"
+        status, why = _STATUSES[reason], _WORDS[reason]
+        if self._stopped is not None and reason in ("completed", "cancelled"):
+            answered = reason == "completed"
+            status = DONE if answered and self._stopped == "interrupted" else UNFINISHED
+            reason, why = self._stopped, _STOPS.get(self._stopped, self._stopped)
+            why += "; we hung up" if answered else "; it was not answered yet"
         said = "" if last is None else f"{last.status or ''} {last.reason}".strip()
-        timed_out = self._stopped == "timeout" and reason in ("completed", "cancelled")
         return OrderEnded(
             t=self.now,
             reason=reason,
-            exit_status=UNFINISHED if timed_out else _STATUSES[reason],
+            exit_status=status,
             why=f"{why}: {said}" if said else why,
             status=None if last is None else last.status,
             talk_seconds=_talked(last),

@@ -176,3 +176,10 @@ async def test_a_call_that_nobody_knows_is_not_found(client: Client, path: str) 
         assert (await answer.json(content_type=None))["code"] == "unknown_call"
     async with client.get(f"{ORDERS}/sip_w0_short{path}") as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/nonsense", "/rtc_w0_" + "a" * 22, "/" + CALL + "/elsewhere"])
+async def test_an_id_that_no_order_has_is_an_unknown_call(client: Client, path: str) -> None:
+    for ask in (client.get, client.delete):
+        answer = await ask(ORDERS + path)
+        assert (answer.status, (await answer.json())["code"]) == (404, "unknown_call")

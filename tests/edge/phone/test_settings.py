@@ -175,6 +175,7 @@ def test_everything_is_on_loopback_unless_told_otherwise() -> None:
         ("      routes: [eu-central-1]\n", "", "sip.trunks[1].routes: is missing: add it"),
         ("routes: [eu-central-1]", "routes: []", "sip.trunks[1].routes: "),
         ("routes: [eu-central-1]", "routes: [eu-west-1]", "eu-central-1 is one of its routes: add"),
+        ("advertised_host: 203", "advertised_host: a203", "sip.advertised_host: media of phone"),
         ("tls: {ca:", "tls: {key: /k, ca:", "certificate and key go together: add the other"),
         ("tls: {ca:", "tls: {fingerprint: ab, ca:", "fingerprint: should be a SHA-256"),
         ('national_format: "DE"', "national_format: Germany", "trunks[0].national_format: "),

@@ -198,7 +198,7 @@ async def test_an_interrupted_call_is_taken_back_and_its_end_is_told() -> None:
     async with serving(Edge(ANSWERED[:2], [ended("cancelled")])) as edge:
         end, records = await place(edge, on_record=interrupt)
         assert edge.taken_back.is_set()
-    assert (end.reason, end.exit_status) == ("cancelled", 5)
+    assert (end.reason, end.exit_status) == ("interrupted", 5)
     assert "interrupted" in end.why
     assert stages(records) == ["dialling", "ringing"]
 
@@ -228,8 +228,9 @@ async def test_a_call_is_no_longer_than_asked() -> None:
     async with serving(Edge(ANSWERED, [ended("completed", answered_at=3.0)])) as edge:
         end, _ = await place(edge, timeout=1.0)
         assert edge.taken_back.is_set()
-    assert (end.reason, end.exit_status) == ("completed", 5)
+    assert (end.reason, end.exit_status) == ("timeout", 5)
     assert "--timeout" in end.why
+    assert "we hung up" in end.why
 
 
 async def test_events_that_break_off_are_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
