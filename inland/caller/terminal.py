@@ -9,6 +9,7 @@ from typing import assert_never
 
 from edge.events import JsonValue
 from inland.caller.errors import RefusedError
+from inland.caller.figures import figures
 from inland.caller.records import (
     AgentSaid,
     CallerHeard,
@@ -146,17 +147,8 @@ class Terminal:
         answers = f"{record.caller_turns} caller and {record.agent_turns} agent turns"
         tools = f", {record.tools} tool calls" if record.tools else ""
         self._line(None, "", f"{answers}{tools}, session {record.session_id}", dim=True)
-        if record.wire_p50_ms is not None and record.wire_p95_ms is not None:
-            text = (
-                f"answers on the wire: p50 {record.wire_p50_ms:.0f} ms, "
-                f"p95 {record.wire_p95_ms:.0f} ms ({len(record.wire_ms)} measured)"
-            )
-            self._line(None, "", text, dim=True)
-        gaps = ""
-        if record.gap_p99_ms is not None and record.gap_max_ms is not None:
-            gaps = f", gap p99 {record.gap_p99_ms:.0f} ms, longest {record.gap_max_ms:.0f} ms"
-        packets = f"{record.packets:,} packets received, {record.lost:,} lost{gaps}"
-        self._line(None, "", packets, dim=True)
+        for line in figures(record):
+            self._line(None, "", line, dim=True)
 
     # --- lines -------------------------------------------------------------------------------
 

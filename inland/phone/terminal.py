@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inland.caller.figures import figures
 from inland.caller.records import Record, Said
 from inland.caller.terminal import Terminal
 from inland.phone.records import (
@@ -95,17 +96,8 @@ class PhoneTerminal(Terminal):
         self._line(record.t, "ended", f"{record.reason}: {record.why}")
         if not record.packets:
             return
-        if record.wire_p50_ms is not None and record.wire_p95_ms is not None:
-            text = (
-                f"answers on the wire: p50 {record.wire_p50_ms:.0f} ms, "
-                f"p95 {record.wire_p95_ms:.0f} ms ({len(record.wire_ms)} measured)"
-            )
-            self._line(None, "", text, dim=True)
-        gaps = ""
-        if record.gap_p99_ms is not None and record.gap_max_ms is not None:
-            gaps = f", gap p99 {record.gap_p99_ms:.0f} ms, longest {record.gap_max_ms:.0f} ms"
-        packets = f"{record.packets:,} packets received, {record.lost:,} lost{gaps}"
-        self._line(None, "", packets, dim=True)
+        for line in figures(record):
+            self._line(None, "", line, dim=True)
 
 
 def _media(codec: str, encryption: str) -> str:
