@@ -41,6 +41,7 @@ class Sibling:
 async def sibling(world: World) -> AsyncIterator[Sibling]:
     """A second node of the region: its own port and name, the same store, key and agents."""
     settings = yaml.safe_load((world.data / EU / "edge.yaml").read_text())
+    settings.pop("sip")  # its ports are the first node's
     (port,) = free_ports(1)
     config = world.data / "sibling.yaml"
     config.write_text(yaml.safe_dump(settings | {"node": SIBLING, "port": port}))
