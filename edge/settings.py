@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from control_plane.contract import Identifier, Url
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
+from edge.transport.sip.core.flow import is_numeric
 from regions.strict_yaml import load_yaml
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -105,7 +105,7 @@ def _phone_problems(node: NodeSettings, phone: PhoneSettings) -> list[str]:
         problems.append("sip.media_ports: hold media_port or a port of sip.listen: move one")
     key = "sip.advertised_host" if phone.advertised_host is not None else "advertised_host"
     outside = phone.advertised_host or node.advertised_host
-    if outside is not None and not _is_numeric(outside):
+    if outside is not None and not is_numeric(outside):
         problems.append(
             f"{key}: media of phone calls is sent to a numeric address: write that of {outside}"
         )
@@ -116,14 +116,6 @@ def _phone_problems(node: NodeSettings, phone: PhoneSettings) -> list[str]:
         if node.region not in trunk.routes
     ]
     return problems
-
-
-def _is_numeric(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def load_settings(path: Path) -> NodeSettings:

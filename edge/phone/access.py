@@ -9,7 +9,7 @@ from edge.phone.settings import PhoneSettings
 from edge.phone.trunk import Trunk
 from edge.problem import EdgeRefusal
 from edge.transport.sip.core.agent import AgentCore, TooManySessions
-from edge.transport.sip.core.flow import Destination, Transport
+from edge.transport.sip.core.flow import Destination, destination_of
 from edge.transport.sip.core.session import Session
 from edge.transport.sip.wire.digest import Credentials
 from edge.transport.sip.wire.errors import MessageError
@@ -42,7 +42,7 @@ class TrunkAccess:
     def destination(self) -> Destination | None:
         """Where requests to it go; None when it only brings calls."""
         uri = self._uri
-        return None if uri is None else Destination(transport_of(uri), uri.host, uri.port)
+        return None if uri is None else destination_of(uri)
 
     def target(self, to: str) -> str:
         """The URI that means ``to``, a number or a SIP URI, to this trunk. Raises ``EdgeRefusal``
@@ -83,14 +83,3 @@ class TrunkAccess:
             raise EdgeRefusal("full", "this node has as many phone calls as it may") from error
         except MessageError as error:
             raise EdgeRefusal("bad_number", f"this cannot be called: {error.detail}") from error
-
-
-def transport_of(uri: SipUri) -> Transport:
-    """The transport that a trunk's address names; the settings allow no other."""
-    match uri.transport:
-        case "tcp":
-            return "tcp"
-        case "tls":
-            return "tls"
-        case _:
-            return "udp"

@@ -5,7 +5,6 @@ The digest itself is checked before (RFC 8760); here only its outcome counts.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -14,6 +13,7 @@ from edge.clock import Clock
 from edge.phone.trunk import Trunk
 from edge.phone.trunks import Trunks
 from edge.ratelimit import Buckets
+from edge.transport.sip.net.budgets import source_key
 from edge.transport.sip.wire.digest.server import Verdict as Proof
 
 STRANGERS_PER_SECOND = 0.5
@@ -77,7 +77,7 @@ class Door:
             return admission
         if isinstance(admission, Challenge) and self._may_be_challenged(source):
             return admission
-        return admission if self._strangers.take(_subscriber(source)) else Silence()
+        return admission if self._strangers.take(source_key(source)) else Silence()
 
     def _may_be_challenged(self, source: str) -> bool:
         """Trunks' networks, and sources that knew a password, need no rate: each call asks once."""
@@ -128,14 +128,3 @@ class TrunkLimits:
     def take(self, trunk: Trunk, active: int) -> bool:
         """Whether ``trunk``, which has ``active`` calls here, may bring one more now."""
         return active < trunk.max_calls and self._buckets[trunk.name].take(trunk.name)
-
-
-def _subscriber(source: str) -> str:
-    """The name under which a source is counted: one subscriber commonly has a /64 (RFC 6177)."""
-    try:
-        address = ipaddress.ip_address(source.partition("%")[0])
-    except ValueError:
-        return "?"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return address.packed[:8].hex()
-    return str(address)

@@ -68,16 +68,14 @@ class Outbound:
         if access.calls >= access.trunk.max_calls:
             raise EdgeRefusal("full", f"trunk {access.trunk.name} has as many calls as it may")
         access.calls += 1
+        line: DispatcherLine | None = None
         try:
             line = await self._open_line(access, ruling.caller)
-        except BaseException:
-            access.calls -= 1
-            raise
-        try:
             session = access.invite(order.to, line.description, caller_id=order.caller_id)
         except BaseException:
             access.calls -= 1
-            await line.close()
+            if line is not None:
+                await line.close()
             raise
         ordered = self._orders.begin(line.call_id, access.trunk.name)
         self._sessions[line.call_id] = session

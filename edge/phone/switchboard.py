@@ -14,7 +14,7 @@ from edge.admission import verify_route_token
 from edge.clock import Clock
 from edge.internal import Admitted
 from edge.jwks import KeyCache
-from edge.phone.access import TrunkAccess, transport_of
+from edge.phone.access import TrunkAccess
 from edge.phone.admission import TrunkLimits
 from edge.phone.destination import DialPlan
 from edge.phone.dispatcher_line import DispatcherLine, open_line
@@ -33,7 +33,7 @@ from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.transport.sip.core.agent import AgentCore
 from edge.transport.sip.core.context import UNWILLING
-from edge.transport.sip.core.flow import Destination
+from edge.transport.sip.core.flow import Destination, destination_of
 from edge.transport.sip.core.health import Health, HealthSettings
 from edge.transport.sip.core.registration import RegistrationSettings, RegistrationStatus
 from edge.transport.sip.core.session import Session
@@ -262,7 +262,7 @@ class Switchboard:
             RegistrationSettings(
                 registrar=str(SipUri(registrar.host)),
                 address=str(SipUri(registrar.host, entry.username)),
-                destination=Destination(transport_of(registrar), registrar.host, registrar.port),
+                destination=destination_of(registrar),
                 contact_user=entry.username,
                 credentials=self._parts.logins.registrations[entry.name],
                 expires=entry.expires,

@@ -13,6 +13,7 @@ from edge.clock import Clock, SystemClock
 from edge.media.ticker import Ticker
 from edge.transport.rtp.codec import Codec
 from edge.transport.sip.core.events import Ended, SessionEvent
+from edge.transport.sip.core.flow import destination_of
 from edge.transport.sip.core.refer import Referral
 from edge.transport.sip.media.ports import PortsExhausted
 from edge.transport.sip.net.errors import NetError
@@ -30,7 +31,7 @@ from inland.phone.outcome import result, why_over
 from inland.phone.records import Dialled, Held, PhoneEnded, PhoneRecord, Redirected, Transferred
 from inland.phone.redirects import redirections
 from inland.phone.talk import PhoneTalk
-from inland.phone.telephone import PhoneLine, Telephone, destination_of, telephone
+from inland.phone.telephone import PhoneLine, Telephone, telephone
 from inland.phone.watch import LineWatch
 from inland.phone.way import way_to
 

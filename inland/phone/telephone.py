@@ -26,7 +26,7 @@ from edge.transport.sip.core.events import (
     ReferProgress,
     SessionEvent,
 )
-from edge.transport.sip.core.flow import Destination, Transport
+from edge.transport.sip.core.flow import Destination, Transport, destination_of
 from edge.transport.sip.core.session import Session
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.media.agreement import Direction, MediaPolicy
@@ -300,14 +300,6 @@ async def telephone(
             serving.cancel()
     if failure is not None:
         raise failure
-
-
-def destination_of(uri: SipUri) -> Destination:
-    """Where a request for ``uri`` goes (RFC 3263)."""
-    transport: Transport = "tls" if uri.transport == "tls" else "udp"
-    if uri.transport == "tcp":
-        transport = "tcp"
-    return Destination(transport, uri.host, uri.port)
 
 
 def own_address(host: str) -> str:

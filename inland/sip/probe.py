@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from edge.clock import SystemClock
-from edge.phone.access import transport_of
 from edge.phone.listening import listen_settings
 from edge.phone.logins import Logins
 from edge.phone.settings import PhoneSettings, Registration
 from edge.transport.sip.core import registration as binding
-from edge.transport.sip.core.flow import Destination
+from edge.transport.sip.core.flow import Destination, destination_of
 from edge.transport.sip.core.health import options
 from edge.transport.sip.core.inquiry import Inquiry, Outcome
 from edge.transport.sip.net.errors import Unreachable
@@ -88,7 +87,7 @@ def questions(
     found: list[Question] = []
     for each in phone.trunks:
         if each.address is not None and trunk in (None, each.name):
-            who, where = logins.trunks.get(each.name), _destination(SipUri.parse(each.address))
+            who, where = logins.trunks.get(each.name), destination_of(SipUri.parse(each.address))
             found.append(Question(each.name, _trunk(agent, each.name, where, who, seconds)))
     for entry in phone.registrations:
         if trunk in (None, entry.trunk):
@@ -175,7 +174,7 @@ def _told(
 def _registrar(
     agent: UserAgent, entry: Registration, registrar: SipUri, who: Credentials, seconds: float
 ) -> Callable[[], Awaitable[Finding]]:
-    where = _destination(registrar)
+    where = destination_of(registrar)
     settings = binding.RegistrationSettings(
         registrar=str(SipUri(registrar.host)),
         address=str(SipUri(registrar.host, entry.username)),
@@ -266,10 +265,6 @@ def _with_answer(finding: Finding, outcome: Outcome) -> Finding:
         product=_printable(product),
         milliseconds=outcome.seconds * 1000.0,
     )
-
-
-def _destination(uri: SipUri) -> Destination:
-    return Destination(transport_of(uri), uri.host, uri.port)
 
 
 def _host(where: Destination) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal, TypeAlias
+
+from edge.transport.sip.wire.uri import SipUri
 
 Transport: TypeAlias = Literal["udp", "tcp", "tls"]
 Address: TypeAlias = tuple[str, int]
@@ -48,3 +51,21 @@ class Destination:
 def back_to(flow: Flow) -> Destination:
     """To where the message that came over ``flow`` was sent from."""
     return Destination(flow.transport, flow.remote[0], flow.remote[1], flow)
+
+
+def destination_of(uri: SipUri) -> Destination:
+    """Where a request for ``uri`` goes (RFC 3263); by UDP when it names a transport of others."""
+    match uri.transport:
+        case "tcp" | "tls" as transport:
+            return Destination(transport, uri.host, uri.port)
+        case _:
+            return Destination("udp", uri.host, uri.port)
+
+
+def is_numeric(host: str) -> bool:
+    """Whether ``host`` is an address rather than a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

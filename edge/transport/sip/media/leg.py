@@ -54,8 +54,7 @@ class SipLeg:
 
     Signalling drives it: ``reoffered``, ``reoffer`` and ``accept`` carry descriptions,
     ``establish`` says that the call stands, ``hung_up`` that it does not any more. There is no
-    event channel: ``on_event`` gets what the call sends on one. ``on_transfer`` asks signalling to
-    give the caller away; None: it cannot.
+    event channel. ``on_transfer`` asks signalling to give the caller away; None: it cannot.
 
     On hold nothing is sent, the playout waits, and the listener hears silence.
     """
@@ -78,7 +77,6 @@ class SipLeg:
         self.on_audio: Callable[[Samples], None] = _ignore
         self.on_message: Callable[[Mapping[str, JsonValue]], None] = _ignore
         self.on_digit: Callable[[str], None] = _ignore
-        self.on_event: Callable[[Mapping[str, JsonValue]], None] | None = None
         self.on_transfer: Callable[[TransferRequest], Awaitable[TransferResult]] | None = None
         self.on_hold = False
         """Whether the far end does not listen for now."""
@@ -207,9 +205,7 @@ class SipLeg:
             raise LegError("signalling did not say in time that the call stands")
 
     def send(self, event: Mapping[str, JsonValue]) -> None:
-        """A telephone shows no events; see ``Leg``."""
-        if self.on_event is not None and not self._ended.done():
-            self.on_event(event)
+        """A telephone shows no events: they are dropped; see ``Leg``."""
 
     def send_digits(self, digits: str) -> None:
         """Press keys, one after the other; the playout waits meanwhile.

@@ -85,6 +85,9 @@ def source_key(host: str) -> str:
     if ":" not in host:
         return host
     try:
+        mapped = ipaddress.IPv6Address(host.partition("%")[0]).ipv4_mapped
+        if mapped is not None:
+            return str(mapped)
         return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
     except ValueError:
         return host

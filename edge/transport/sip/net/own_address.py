@@ -7,11 +7,10 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from edge.clock import Clock
-from edge.transport.sip.core.flow import Address, Destination, Transport
+from edge.transport.sip.core.flow import Address, Destination, Transport, is_numeric
 from edge.transport.sip.net.connections import ANY_HOST
 from edge.transport.sip.net.datagrams import family_of
 from edge.transport.sip.net.kept import Kept
-from edge.transport.sip.net.resolver import is_numeric
 from edge.transport.sip.net.settings import DEFAULT_PORTS, Advertised
 from edge.transport.sip.wire.uri import SipUri
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 
 from edge.clock import Clock
-from edge.transport.sip.core.flow import Destination, Transport
+from edge.transport.sip.core.flow import Destination, Transport, is_numeric
 from edge.transport.sip.net.errors import Unreachable
 from edge.transport.sip.net.kept import Kept
 from edge.transport.sip.net.lookup import Lookup, Service
@@ -134,15 +133,6 @@ def in_order(records: Sequence[Service], rng: random.Random) -> list[Service]:
             left.remove(record)
             ordered.append(record)
     return ordered
-
-
-def is_numeric(host: str) -> bool:
-    """Whether ``host`` is an address rather than a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _target_key(target: Destination) -> str:

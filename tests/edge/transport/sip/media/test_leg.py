@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
-from edge.events import JsonValue
 from edge.leg import Leg, LegError, TransferRequest, TransferResult
 from edge.transport.rtp.codec import CodecName
 from edge.transport.sip.core.flow import Address
@@ -439,19 +437,6 @@ async def test_a_fault_of_the_call_in_a_frame_ends_that_call_only() -> None:
         assert called.leg._ended.done()
         assert await called.leg.closed() == "failed"
         assert len(other.frames) > 20
-
-
-async def test_events_go_to_whoever_asked_and_nowhere_else() -> None:
-    async with world() as net:
-        called, caller = connect(net, PLAIN)
-        events: list[Mapping[str, JsonValue]] = []
-        called.leg.send({"type": "first"})
-        called.leg.on_event = events.append
-        called.leg.send({"type": "second"})
-        called.leg.hung_up()
-        called.leg.send({"type": "third"})
-        assert events == [{"type": "second"}]
-        assert caller.leg.on_event is None
 
 
 async def test_a_caller_is_given_away_by_signalling_or_not_at_all() -> None:
