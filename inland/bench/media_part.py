@@ -9,9 +9,9 @@ from pathlib import Path
 from inland.bench.child import BenchChild, Json, bench_child
 from inland.bench.gaps import Gaps
 from inland.bench.speech import SpeechFiles
-from inland.bench.usage import MB, Memory, between, memory, read
+from inland.bench.usage import MB, Memory, memory
+from inland.bench.window import ANSWER_SECONDS, measured
 
-ANSWER_SECONDS = 20.0
 CONNECT_SECONDS = 30.0
 """For the first call; each further one may take another second."""
 SETTLE_SECONDS = 2.0
@@ -76,18 +76,9 @@ async def _window(
     empty: Memory,
     connect_ms: float,
 ) -> MediaPart:
-    processes = {"server": server.process, "callers": callers.process}
-    for each in (server, callers):
-        await each.ask({"ask": "begin"}, ANSWER_SECONDS)
-    before = read(processes)
-    await asyncio.sleep(seconds)
-    after = read(processes)
-    for each in (server, callers):
-        await each.ask({"ask": "end"}, ANSWER_SECONDS)
-    heard = await server.ask({"ask": "report"}, ANSWER_SECONDS)
-    counted = await callers.ask({"ask": "report"}, ANSWER_SECONDS)
+    part = await measured(server, callers, seconds)
+    heard, counted, window = part.heard, part.counted, part.usage
     full = memory(server.process, server.name)
-    window = between(before, after)
     return MediaPart(
         calls=calls,
         seconds=round(window.seconds, 2),

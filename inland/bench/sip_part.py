@@ -11,9 +11,10 @@ from edge.transport.rtp.codec import CodecName
 from inland.bench.child import BenchChild, Json, bench_child
 from inland.bench.errors import BenchError
 from inland.bench.gaps import Gaps
-from inland.bench.media_part import ANSWER_SECONDS, CONNECT_SECONDS, SETTLE_SECONDS
+from inland.bench.media_part import CONNECT_SECONDS, SETTLE_SECONDS
 from inland.bench.sip_stages import STAGES
 from inland.bench.usage import MB, Memory, between, memory, read
+from inland.bench.window import ANSWER_SECONDS, measured
 
 PROFILE_SECONDS = 10.0
 """At most: two thousand samples and more with a server that is a third busy."""
@@ -85,21 +86,12 @@ async def measure_sip(
     ):
         set_up = await _set_up(server, callers, calls)
         await asyncio.sleep(SETTLE_SECONDS)
-        processes = {"server": server.process, "callers": callers.process}
-        for each in (server, callers):
-            await each.ask({"ask": "begin"}, ANSWER_SECONDS)
-        before = read(processes)
-        await asyncio.sleep(seconds)
-        after = read(processes)
-        for each in (server, callers):
-            await each.ask({"ask": "end"}, ANSWER_SECONDS)
-        heard = await server.ask({"ask": "report"}, ANSWER_SECONDS)
-        counted = await callers.ask({"ask": "report"}, ANSWER_SECONDS)
+        part = await measured(server, callers, seconds)
+        heard, counted, window = part.heard, part.counted, part.usage
         if heard["encrypted"] != (calls if srtp else 0):
             raise BenchError("the calls are not encrypted as they should be")
         full = memory(server.process, server.name)
         samples = await _profile(server, seconds)
-    window = between(before, after)
     total = sum(samples.values())
     return SipPart(
         calls=calls,

@@ -12,13 +12,13 @@ import psutil
 from inland.bench.child import bench_child
 from inland.bench.private_node import COUNTRY, Engines, private_node
 from inland.bench.usage import MB, between, memory, read
+from inland.bench.window import ANSWER_SECONDS
 
 MOST_CALLS = 6
 """Calls per core: the node and its callers share this machine."""
 ROUNDS = 40
 """Of one call's conversation: more than an hour, so that no call ends in the window."""
 CONNECT_SECONDS = 60.0
-ANSWER_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
