@@ -51,6 +51,7 @@ def within(imported: str, allowed: set[str]) -> bool:
         ("regions", {"regions"}),
         ("control_plane", {"control_plane", "regions"}),
         ("edge", {"edge", "regions", "control_plane.contract"}),
+        ("infra", {"infra", "regions"}),
     ],
 )
 def test_packages_import_one_way(package: str, allowed: set[str]) -> None:

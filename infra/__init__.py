@@ -1,0 +1,1 @@
+"""Where Inland runs: typed stack files, Pulumi programs, the rules that guard them."""

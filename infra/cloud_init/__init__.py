@@ -1,0 +1,1 @@
+"""What a machine of a region does when it boots: installs Inland and starts it under systemd."""

@@ -1,0 +1,115 @@
+"""What a node is told by its user data. Nothing in it is secret: it says where secrets are.
+
+The stack's program writes it, ``inland fleet`` on the node reads it. Imports nothing of Pulumi.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from regions.models import Id, Strict
+
+DOCUMENT_PATH = "/etc/inland/node.json"
+SITE_PATH = "/opt/inland/site"
+"""Where the site bundle is unpacked: ``agents/*.yaml``, ``phone.yaml``, ``tenants.yaml``,
+``catalogue.yaml``; a file that a role does not need may be absent."""
+VENV_PATH = "/opt/inland/venv"
+RUN_PATH = "/run/inland"
+"""A tmpfs, 0700, of user ``inland``: settings and secrets written at each start."""
+METRIC_NAMESPACE = "Inland"
+ACTIVE_METRIC = "ActiveCallsPerNode"
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Bundle(Strict):
+    """A tar in a bucket, known by its digest. Keys: ``software/<sha256>.tar``."""
+
+    bucket: str
+    release: Sha256
+    site: Sha256
+
+
+class StoreAddress(Strict):
+    """Where the sessions are kept, and as whom the node logs in (IAM, no password)."""
+
+    host: str
+    port: int = 6379
+    cache: str
+    """The replication group's name, which the login is signed for."""
+    users: dict[Id, str] = Field(min_length=1)
+    """Tenant to the store user that may see its keys only."""
+
+
+class Lifecycle(Strict):
+    """The Auto Scaling group that the node belongs to, and the hooks that wait for it."""
+
+    group: str
+    launch_hook: str
+    terminate_hook: str
+    drain_seconds: int
+
+
+class EdgeRole(Strict):
+    """A node that takes calls."""
+
+    role: Literal["edge"] = "edge"
+    control_planes: tuple[str, ...] = Field(min_length=1)
+    store: StoreAddress
+    tenants: tuple[Id, ...] | None = None
+    """The only tenants that this fleet serves; None: every tenant without a fleet of its own."""
+    calls: int
+    """Calls that the node takes at most, over all its workers."""
+    media_ports: tuple[int, int]
+    node_secret: str
+    """Name of the secret by which nodes of the region may beat."""
+    region_key: str
+    """Name of the secret that holds the region's key file."""
+    phone_secret: str | None = None
+    """Name of the secret with the telephone passwords: a JSON object, variable to value."""
+    certificate: str
+    """ARN of the exportable certificate for ``*.<domain>``."""
+    turn_secret: str | None = None
+    """Name of the secret that TURN credentials are made with; ``turn.<domain>`` then relays."""
+
+
+class TurnRole(Strict):
+    """A relay for callers without UDP (coturn)."""
+
+    role: Literal["turn"] = "turn"
+    turn_secret: str
+    relay_ports: tuple[int, int]
+    peers: tuple[str, ...] = Field(min_length=1)
+    """The only networks it relays to."""
+
+
+class ControlPlaneRole(Strict):
+    """A replica of the control plane."""
+
+    role: Literal["control-plane"] = "control-plane"
+    signing_key: str
+    """Name of the secret with the Ed25519 key (PEM) that signs route tokens."""
+    operator_key: str
+    """Name of the secret with the SHA-256 of the operator's key."""
+    node_secrets: dict[str, Sha256]
+    replica_urls: tuple[str, ...]
+    """Every replica, this one included: where their public keys are read."""
+
+
+class NodeDocument(Strict):
+    """All that the machine is told."""
+
+    version: Literal[1] = 1
+    stack: str
+    region: Id
+    domain: str
+    zone_id: str
+    bundle: Bundle
+    lifecycle: Lifecycle
+    health_port: int = 8080
+    """Plain HTTP for the load balancer and the node's own agent, from inside the VPC only."""
+    endpoint: str | None = None
+    """Another address of the AWS API and of the instance metadata, for rehearsals."""
+    role: EdgeRole | TurnRole | ControlPlaneRole = Field(discriminator="role")

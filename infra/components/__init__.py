@@ -1,0 +1,1 @@
+"""Pulumi components: one concept each, with typed arguments."""

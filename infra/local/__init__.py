@@ -1,0 +1,1 @@
+"""Isolated regions on one Linux host: network namespaces, nftables barriers, a Redis each."""

@@ -1,0 +1,1 @@
+"""The Pulumi programs: a stack file in, resources out."""

@@ -1,0 +1,1 @@
+"""Stack files: what an operator writes, checked before anything runs."""
