@@ -146,20 +146,25 @@ def _parse(raw: bytes) -> tuple[_KeyFile, bytes] | None:
     return (found, secret) if len(secret) == KEY_BYTES else None
 
 
-def _create(path: Path, region: str) -> None:
-    """Put a new key file in place as a whole; one that is there by now wins."""
+def new_key_file(region: str) -> str:
+    """The text of a key file with a new key for ``region``. It is a secret."""
     body = {
         "version": 1,
         "region": region,
         "id": secrets.token_hex(8),
         "key": base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
     }
+    return json.dumps(body)
+
+
+def _create(path: Path, region: str) -> None:
+    """Put a new key file in place as a whole; one that is there by now wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w") as file:
-            json.dump(body, file)
+            file.write(new_key_file(region))
             file.flush()
             os.fsync(file.fileno())
         # Unlike a rename, a link never replaces the key that another process has just made.

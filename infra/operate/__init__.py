@@ -1,1 +1,0 @@
-"""What `inland regions plan | up | down | status | supply` do."""
