@@ -12,11 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from control_plane.contract import Identifier, Url
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
+from edge.section import HomePath, Section
+from edge.session.redis_settings import RedisSettings
 from edge.transport.sip.core.flow import is_numeric
 from regions.strict_yaml import load_yaml
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 SECRET_VARIABLE = "INLAND_NODE_SECRET"
+
+
+class HttpsFiles(Section):
+    """Our certificate chain and its key, PEM."""
+
+    certificate: HomePath
+    key: HomePath
 
 
 class NodeSettings(BaseModel):
@@ -32,8 +41,13 @@ class NodeSettings(BaseModel):
     region: Identifier
     host: str = "127.0.0.1"
     port: Port = 7100
+    tls: HttpsFiles | None = None
+    """Serve HTTPS on ``port``; without it HTTP, for a proxy in front."""
     public_url: Url | None = None
-    """What candidates carry; by default ``http://host:port``."""
+    """What candidates carry; by default ``http://host:port``, or ``https://`` with ``tls``."""
+    health_host: str = "127.0.0.1"
+    health_port: Port | None = None
+    """Plain HTTP for /healthz, /readyz and /metrics; then /metrics is nowhere else."""
     media_host: str = "127.0.0.1"
     media_port: Port = 0
     """UDP port of worker 0, the next ones follow; 0 takes free ones."""
@@ -44,6 +58,12 @@ class NodeSettings(BaseModel):
     """Calls per worker."""
     data: Path
     """Directory for the store and the region's key; created 0700."""
+    key_file: Path | None = None
+    """The region's key, when it is not in ``data``; must be there, as all nodes need the same."""
+    store: RedisSettings | None = None
+    """Where sessions are kept; without it in a file in ``data``."""
+    tenants: tuple[Identifier, ...] | None = Field(default=None, min_length=1, max_length=64)
+    """The only tenants that this node serves; None: every tenant without nodes of its own."""
     agents: Path
     catalogue: Path | None = None
     control_planes: tuple[Url, ...] = Field(min_length=1, max_length=8)
@@ -61,7 +81,7 @@ class NodeSettings(BaseModel):
     sip: PhoneSettings | None = None
     """Phone calls; without it the node takes none."""
 
-    @field_validator("data", "agents", "catalogue", "secret_file", "models")
+    @field_validator("data", "key_file", "agents", "catalogue", "secret_file", "models")
     @classmethod
     def _home(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None
@@ -73,10 +93,21 @@ class NodeSettings(BaseModel):
             raise ValueError("; ".join(problems))
         return self
 
+    @model_validator(mode="after")
+    def _keeps_sessions(self) -> Self:
+        if self.store is not None and self.tenants is not None:
+            missing = [tenant for tenant in self.tenants if tenant not in self.store.users]
+            if missing:
+                raise ValueError(
+                    f"store.users: no user for {', '.join(missing)} of tenants: add it"
+                )
+        return self
+
     @property
     def url(self) -> str:
         """Where callers reach the node's signalling."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        scheme = "http" if self.tls is None else "https"
+        return self.public_url or f"{scheme}://{self.host}:{self.port}"
 
     @property
     def store_path(self) -> Path:
@@ -86,7 +117,7 @@ class NodeSettings(BaseModel):
     @property
     def key_path(self) -> Path:
         """The region's key file."""
-        return self.data / "region.key"
+        return self.key_file or self.data / "region.key"
 
 
 def _phone_problems(node: NodeSettings, phone: PhoneSettings) -> list[str]:

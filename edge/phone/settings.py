@@ -22,7 +22,8 @@ from edge.phone.fields import (
     listen_address,
 )
 from edge.phone.numbers import country_of
-from edge.phone.trunk import HomePath, Password, Section, Trunk
+from edge.phone.trunk import Password, Trunk
+from edge.section import HomePath, Section
 from edge.transport.sip.wire.uri import SipUri
 
 CodecName: TypeAlias = Literal["opus", "g722", "pcmu", "pcma"]

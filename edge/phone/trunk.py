@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from control_plane.contract import CountryCode, Identifier
 from edge.phone.fields import (
@@ -19,19 +18,12 @@ from edge.phone.fields import (
     UserPart,
     VariableName,
 )
+from edge.section import HomePath, Section
 
 Srtp: TypeAlias = Literal["off", "optional", "required"]
 WIDEST_V4 = 8
 WIDEST_V6 = 19
 """Prefixes: a network wider than these is a good part of the Internet, and no carrier's."""
-
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
-
-
-class Section(BaseModel):
-    """A part of the settings: immutable, refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PasswordError(Exception):
