@@ -92,8 +92,10 @@ class NodeGate:
 class Secrets:
     """The node secrets of the regions and the operator's key, known only by their SHA-256."""
 
-    def __init__(self, regions: Mapping[str, str], operator: str | None) -> None:
-        self._regions = {region: bytes.fromhex(digest) for region, digest in regions.items()}
+    def __init__(self, regions: Mapping[str, Sequence[str]], operator: str | None) -> None:
+        self._regions = [
+            (region, bytes.fromhex(digest)) for region, found in regions.items() for digest in found
+        ]
         self._operator = None if operator is None else bytes.fromhex(operator)
 
     @property
@@ -101,10 +103,10 @@ class Secrets:
         return self._operator is not None
 
     def region_of(self, secret: str) -> str | None:
-        """The region whose nodes hold ``secret``; every region is compared, in constant time."""
+        """The region whose nodes hold ``secret``; every one is compared, in constant time."""
         presented = _digest(secret)
         found = None
-        for region, digest in self._regions.items():
+        for region, digest in self._regions:
             if hmac.compare_digest(presented, digest):
                 found = region
         return found

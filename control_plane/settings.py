@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from control_plane.contract import Identifier
 from control_plane.errors import SettingsError
@@ -21,6 +21,18 @@ from regions.strict_yaml import load_yaml
 ENVIRONMENT_PREFIX = "INLAND_CONTROL_"
 _JSON_FIELDS = ("node_secrets", "published_keys")
 """Fields that the environment gives as JSON."""
+
+
+def _several(found: Any) -> Any:
+    """One secret may be written without a list."""
+    return (
+        (found,) if isinstance(found, str) else tuple(found) if isinstance(found, list) else found
+    )
+
+
+Secrets = Annotated[
+    tuple[Sha256, ...], BeforeValidator(_several), Field(min_length=1, max_length=60)
+]
 
 
 class Settings(Strict):
@@ -40,8 +52,9 @@ class Settings(Strict):
     """Signs route tokens; made with mode 0600 when there is none."""
     published_keys: tuple[Path, ...] = Field(default=(), max_length=8)
     """Public keys (PEM) that edges accept as well: other replicas', and during a rotation."""
-    node_secrets: dict[Identifier, Sha256] = Field(default_factory=dict)
-    """For each region, the secret by which its nodes may beat."""
+    node_secrets: dict[Identifier, Secrets] = Field(default_factory=dict)
+    """For each region, the secret by which its nodes may beat; several while one replaces another,
+    and where a tenant has an account of its own in the region."""
     operator_key: Sha256 | None = None
     """Opens ``/v1/state``; when set, ``/metrics`` asks for it too."""
     trust_country_header: Literal["CF-IPCountry", "CloudFront-Viewer-Country"] | None = None
@@ -59,8 +72,9 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _one_secret_per_region(self) -> Self:
-        if len(set(self.node_secrets.values())) != len(self.node_secrets):
-            raise ValueError("two regions share a secret in node_secrets: give each its own")
+        all_of_them = [digest for digests in self.node_secrets.values() for digest in digests]
+        if len({*all_of_them}) != len(all_of_them):
+            raise ValueError("a secret stands twice in node_secrets: give each region its own")
         return self
 
     def relative_to(self, folder: Path) -> Settings:

@@ -93,7 +93,8 @@ class ControlPlaneRole(Strict):
     """Name of the secret with the Ed25519 key (PEM) that signs route tokens."""
     operator_key: str
     """Name of the secret with the SHA-256 of the operator's key."""
-    node_secrets: dict[str, Sha256]
+    node_secrets: dict[Id, tuple[Sha256, ...]]
+    """Region to the SHA-256 of the secrets by which its nodes may beat."""
     replica_urls: tuple[str, ...]
     """Every replica, this one included: where their public keys are read."""
 

@@ -22,7 +22,8 @@ settings of the file; each can also come from the environment, as INLAND_CONTROL
   catalogue             regions and law (the one that comes with Inland)
   key_file              signs route tokens (control-plane.key); made, 0600, when there is none
   published_keys        public keys (PEM) edges accept too: other replicas', and in a rotation
-  node_secrets          region to the SHA-256 of the secret by which its nodes may beat
+  node_secrets          region to the SHA-256 of the secret by which its nodes may beat,
+                        or a list of them (a rotation, a tenant's own account)
   operator_key          SHA-256 of the key for /v1/state; when set, /metrics asks for it too
   trust_country_header  CF-IPCountry or CloudFront-Viewer-Country, if that network is in front
   trusted_proxies       how many proxies in front append to X-Forwarded-For (0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from control_plane.auth import Secrets
 from control_plane.errors import KeyFileError, SettingsError
 from control_plane.server import serve
 from control_plane.settings import Settings, read_settings
@@ -43,7 +44,7 @@ def test_the_environment_alone_is_enough() -> None:
         {},
     )
     assert found.tenants == Path("/etc/tenants.yaml")
-    assert found.node_secrets == {"eu-central-1": digest}
+    assert found.node_secrets == {"eu-central-1": (digest,)}
     assert found.trust_country_header == "CF-IPCountry"
     assert found.operator_key is None
 
@@ -76,8 +77,17 @@ def test_a_wrong_key_in_the_file_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_two_regions_may_not_share_a_node_secret() -> None:
-    with pytest.raises(ValidationError, match="share a secret"):
-        Settings(node_secrets={"eu-central-1": sha256("x"), "ap-south-1": sha256("x")})
+    same = (sha256("x"),)
+    with pytest.raises(ValidationError, match="stands twice"):
+        Settings(node_secrets={"eu-central-1": same, "ap-south-1": same})
+
+
+def test_a_region_may_have_several_node_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "control-plane.yaml"
+    path.write_text(f"node_secrets: {{eu-central-1: [{sha256('old')}, {sha256('new')}]}}\n")
+    secrets = Secrets(read_settings(path, {}, {}).node_secrets, None)
+    assert secrets.region_of("old") == secrets.region_of("new") == "eu-central-1"
+    assert secrets.region_of("other") is None
 
 
 async def test_a_node_secret_for_an_unknown_region_stops_the_start(tmp_path: Path) -> None:
