@@ -1,26 +1,23 @@
-"""``inland regions``: which regions there are, and which of them may hold a caller's data."""
+"""``inland regions list | explain``: the catalogue, and who may hold a caller's data."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inland.commands.regions.actions import Actions
 from inland.table import print_table
 
 if TYPE_CHECKING:
     from regions.models import Catalogue, TenantPolicy
     from regions.policy import Decision
 
-HELP = "List the regions, and explain which of them may hold a caller's data."
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+def configure(actions: Actions) -> None:
+    """Add the actions."""
     listing = actions.add_parser("list", help="every region of the catalogue")
     listing.set_defaults(action=_list)
     explain = actions.add_parser(
@@ -49,18 +46,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for action in (listing, explain):
         action.add_argument("--catalogue", type=Path, metavar="FILE", help="another catalogue")
         action.add_argument("--json", action="store_true", help="print JSON for programs")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run ``list`` or ``explain``; the status is 0, 1 (nothing allowed) or 2 (bad input)."""
-    from regions.errors import ConfigError
-
-    try:
-        status: int = arguments.action(arguments)
-    except (ConfigError, argparse.ArgumentTypeError) as error:
-        print(f"inland regions: {error}", file=sys.stderr)
-        return 2
-    return status
 
 
 def _list(arguments: argparse.Namespace) -> int:
