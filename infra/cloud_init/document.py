@@ -18,10 +18,32 @@ SITE_PATH = "/opt/inland/site"
 VENV_PATH = "/opt/inland/venv"
 RUN_PATH = "/run/inland"
 """A tmpfs, 0700, of user ``inland``: settings and secrets written at each start."""
+DRAIN_PATH = "/run/inland/drain"
+"""A file that the agent writes to ask for the drain: a root unit that waits for it stops the node's
+service, and nothing else. So the agent needs no privilege, and whoever takes the agent over gets
+none."""
+ENVIRONMENT_PATH = "/run/inland/environment"
+"""Variables of the node's service (systemd's EnvironmentFile), for secrets that are read from
+there; may be absent."""
 METRIC_NAMESPACE = "Inland"
+"""Metrics of a node's agent, each minute, by ``AutoScalingGroupName``."""
 ACTIVE_METRIC = "ActiveCallsPerNode"
+"""Calls now, over all workers."""
+LATE_METRIC = "LateMediaTicks"
+"""Media ticks of the last minute that came a frame late, over all workers."""
+RESPONSE_METRIC = "ResponseSeconds"
+"""Mean of the last minute's answers, from the caller's last audible frame to the agent's first
+packet; not sent in a minute without an answer."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def node_log_group(stack: str) -> str:
+    """The log group that the node's agent ships the JSON lines of Inland's services to.
+
+    A stream is called ``<instance>/<unit>``.
+    """
+    return f"/inland/{stack}/node"
 
 
 class Bundle(Strict):
