@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from regions.errors import ConfigError
 from regions.yaml_cures import cure_of
 
-__all__ = ["MAX_BYTES", "ConfigError", "load_yaml", "parse_yaml"]
+__all__ = ["MAX_BYTES", "ConfigError", "key_lines", "load_yaml", "parse_yaml"]
 
 MAX_BYTES = 1024 * 1024
 """Largest file that is read."""
@@ -48,6 +48,32 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
 
     Raises ``ConfigError`` whose text has a line per problem: file, line, key and what to do.
     """
+    return parse_yaml(_text_of(path), str(path), model)
+
+
+def parse_yaml(text: str, name: str, model: type[Model]) -> Model:
+    """Like :func:`load_yaml`, for text; ``name`` stands for the file in messages."""
+    reader = _Reader(name)
+    data = _parsed(reader, text)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{name}:1: should be a mapping of keys to values")
+    try:
+        return model.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problems(name, reader, model, error))) from error
+
+
+def key_lines(path: Path) -> dict[Path_, int]:
+    """The line of every key and list entry of a file, for what is found wrong after reading it.
+
+    Raises ``ConfigError`` as :func:`load_yaml` does.
+    """
+    reader = _Reader(str(path))
+    _parsed(reader, _text_of(path))
+    return reader.lines
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -56,30 +82,22 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KiB: split it")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8: save the file as UTF-8") from error
-    return parse_yaml(text, str(path), model)
 
 
-def parse_yaml(text: str, name: str, model: type[Model]) -> Model:
-    """Like :func:`load_yaml`, for text; ``name`` stands for the file in messages."""
-    reader = _Reader(name)
+def _parsed(reader: _Reader, text: str) -> Plain:
+    name = reader.name
     try:
-        data = reader.read(text)
+        return reader.read(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = 1 if mark is None else mark.line + 1
         raise ConfigError(f"{name}:{line}: not YAML: {error.problem or error.context}") from error
     except yaml.reader.ReaderError as error:
         raise ConfigError(f"{name}: not YAML: {error.reason}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{name}:1: should be a mapping of keys to values")
-    try:
-        return model.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        raise ConfigError("\n".join(_problems(name, reader, model, error))) from error
 
 
 def _problems(
