@@ -61,7 +61,11 @@ class Edge(Section):
     """What a node takes at most; the fleet grows before it is reached."""
     media_ports: tuple[int, int] = (20_000, 29_999)
     image_id: Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")] | None = None
-    """An image of the region; by default the newest Debian 12 when a node starts."""
+    """An image of the region; by default the newest Debian 12 when a node starts.
+
+    Nothing here can tell whether it is made for the processor of ``instance_type`` (Graviton is
+    ``arm64``, the others are ``amd64``) or is in the region at all: only AWS knows, at launch.
+    """
 
 
 class Tenant(Section):
@@ -104,6 +108,11 @@ class Retention(Section):
 class RegionStack(Section):
     """One region, or one tenant's own account in it."""
 
+    region: Id | None = None
+    """Says the stack's region once more, so that a copied file is not taken for its original.
+
+    The checks of a project want it; code that makes a stack by hand may leave it out.
+    """
     jurisdiction: Id
     account_id: AccountId
     vpc_cidr: Cidr
