@@ -11,6 +11,7 @@ SessionError
 │   └── RegionRefused  this region may not hold the session (no retry)
 ├── KeyFileError     the region's key file cannot be used; the text says why (no retry)
 ├── ResumeRefused    a resume token that counts for nothing (no retry)
+├── TenantRefused    no store of this node holds that tenant's sessions (no retry)
 ├── StoreBusy        the store had no time for this: do the same call again
 └── StoreBroken      the store failed: disk full, damaged file, newer schema (no retry)
 """
@@ -67,6 +68,10 @@ class ResumeRefused(SessionError):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class TenantRefused(SessionError):
+    """This node has no way to the sessions of that tenant."""
 
 
 class StoreBusy(SessionError):

@@ -23,6 +23,7 @@ from edge.session.errors import (
 from edge.session.records import CallRecord
 from edge.session.schema import connect, mapped
 from edge.session.store import (
+    MAX_RECORDS,
     MAX_SESSION_BYTES,
     MAX_TOOLS,
     MAX_TURNS,
@@ -39,7 +40,6 @@ BUSY_SECONDS = 2.0
 """How long a step waits for other processes before it raises ``StoreBusy``."""
 MAX_WAITING = 1_000
 """Steps that may queue up for the one thread that writes."""
-MAX_RECORDS = 10_000
 SWEEP_BATCH = 200
 """Sessions deleted per transaction, so that calls are not kept waiting."""
 

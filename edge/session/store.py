@@ -16,6 +16,8 @@ MAX_TURNS = 2_000
 MAX_TOOLS = 2_000
 MAX_SESSION_BYTES = 8 * 1024 * 1024
 """Most that the entries of one session take together; the state is not counted."""
+MAX_RECORDS = 10_000
+"""Records that are read at once; a database that tenants share keeps so many of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +169,14 @@ class SessionStore(Protocol):
         ...
 
     async def read_records(self, *, session_id: str | None = None) -> tuple[CallRecord, ...]:
-        """Records in the order they were appended, at most the latest 10,000."""
+        """Records in the order they were appended, at most the latest ``MAX_RECORDS``."""
         ...
 
     async def sweep(self, now: float) -> int:
-        """Delete expired sessions with their keys and entries; returns how many. Records stay."""
+        """Delete expired sessions with their keys and entries; returns how many. Records stay.
+
+        A store that deletes them by itself when their time comes has none left and returns 0.
+        """
         ...
 
     async def close(self) -> None:

@@ -16,7 +16,8 @@ from regions.tag import ResidencyTag
 EU, IN = "eu-central-1", "ap-south-1"
 SESSION = "s_0123456789abcdefghijkl"
 OTHER = "s_zzzzzzzzzzzzzzzzzzzzzz"
-NOW = 1_790_000_000.0
+NOW = 4_000_000_000.0
+"""Later than any machine's own time: a database that deletes what expires does so by its clock."""
 
 
 @dataclass

@@ -257,32 +257,6 @@ class SessionStoreContract:
         with pytest.raises(UnknownSession):
             await store.header(SESSION, NOW + 60)
 
-    async def test_a_sweep_deletes_what_is_expired_and_nothing_else(
-        self, open_store: OpenStore
-    ) -> None:
-        store = await open_store()
-        fence = await store.create(session(), "a")
-        await store.commit(fence, sealed(1))
-        await store.tool_pending(fence, intent())
-        await store.finish(fence, record("c_1", "lost"))
-        assert await store.sweep(NOW + 59) == 0
-        await store.create(NewSession(OTHER, "a", b"t", {}, NOW, int(NOW) + 600), "a")
-        assert await store.sweep(NOW + 60) == 1
-        await store.header(OTHER, NOW + 60)
-        with pytest.raises(UnknownSession):
-            await store.commit(fence, sealed(2))
-        assert len(await store.read_records()) == 1
-        again = await store.create(session(), "c")
-        assert again.epoch == 1
-        _, stored = await store.take(SESSION, "d", NOW)
-        assert (stored.turns, stored.tools) == ((), ())
-
-    async def test_a_sweep_takes_more_than_one_batch(self, open_store: OpenStore) -> None:
-        store = await open_store()
-        for number in range(450):
-            await store.create(session(f"s_{number}"), "a")
-        assert await store.sweep(NOW + 60) == 450
-
     async def test_entries_and_sessions_are_bounded(self, open_store: OpenStore) -> None:
         store = await open_store()
         fence = await store.create(session(), "a")
@@ -349,3 +323,33 @@ class SessionStoreContract:
         assert before.result() == seen.result()
         _, stored = await store.take(SESSION, "c", NOW)
         assert [body[:3] for body in stored.turns] == [b"old"] * seen.result() + [b"new"] * 19
+
+
+class SweptStoreContract(SessionStoreContract):
+    """Of a store that deletes what is expired when it is told to."""
+
+    async def test_a_sweep_deletes_what_is_expired_and_nothing_else(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        fence = await store.create(session(), "a")
+        await store.commit(fence, sealed(1))
+        await store.tool_pending(fence, intent())
+        await store.finish(fence, record("c_1", "lost"))
+        assert await store.sweep(NOW + 59) == 0
+        await store.create(NewSession(OTHER, "a", b"t", {}, NOW, int(NOW) + 600), "a")
+        assert await store.sweep(NOW + 60) == 1
+        await store.header(OTHER, NOW + 60)
+        with pytest.raises(UnknownSession):
+            await store.commit(fence, sealed(2))
+        assert len(await store.read_records()) == 1
+        again = await store.create(session(), "c")
+        assert again.epoch == 1
+        _, stored = await store.take(SESSION, "d", NOW)
+        assert (stored.turns, stored.tools) == ((), ())
+
+    async def test_a_sweep_takes_more_than_one_batch(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for number in range(450):
+            await store.create(session(f"s_{number}"), "a")
+        assert await store.sweep(NOW + 60) == 450

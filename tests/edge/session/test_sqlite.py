@@ -22,7 +22,7 @@ from edge.session.store import SessionStore
 from tests.edge.session.parts import NOW, SESSION
 from tests.edge.session.store_contract import (
     OpenStore,
-    SessionStoreContract,
+    SweptStoreContract,
     intent,
     sealed,
     session,
@@ -46,7 +46,7 @@ asyncio.run(main())
 """
 
 
-class TestSqliteStore(SessionStoreContract):
+class TestSqliteStore(SweptStoreContract):
     @pytest.fixture
     async def open_store(self, tmp_path: Path) -> AsyncIterator[OpenStore]:
         opened: list[SqliteStore] = []

@@ -1,0 +1,98 @@
+"""A tenant's connections to Redis: bounded, encrypted, replaced before they grow old."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection
+from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
+from redis.credentials import CredentialProvider
+
+from edge.session.errors import StoreBroken
+from edge.session.redis_settings import RedisSettings
+
+MAX_CONNECTIONS = 4
+"""Of one tenant and one worker. A step takes about a millisecond of one."""
+CONNECT_SECONDS = 1.5
+"""Less than a step may take, so that a second address of the server is tried by the next one."""
+MAX_AGE_SECONDS = 11 * 3600.0
+"""ElastiCache ends a connection 12 hours after its login by IAM (see ``redis_login``)."""
+
+
+class TlsConnection(SSLConnection):
+    """A connection whose certificate is checked by a context that was made once for all."""
+
+    def __init__(self, *, context: ssl.SSLContext, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.ssl_context.context = context
+
+
+class Connections(BlockingConnectionPool):
+    """At most ``MAX_CONNECTIONS``; who finds none free waits.
+
+    A connection is handed out only when it is logged in, open and younger than
+    ``MAX_AGE_SECONDS``.
+    """
+
+    def __init__(
+        self, connection_class: type[AbstractConnection], now: Callable[[], float], **settings: Any
+    ) -> None:
+        super().__init__(
+            max_connections=MAX_CONNECTIONS,
+            timeout=None,  # the step has a deadline
+            connection_class=connection_class,
+            **settings,
+        )
+        self._now = now
+        self._since: WeakKeyDictionary[AbstractConnection, float] = WeakKeyDictionary()
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        since = self._since.get(connection)
+        if since is None or self._now() - since >= MAX_AGE_SECONDS:
+            await connection.disconnect(nowait=True)
+        if not connection.is_connected:
+            self._since[connection] = self._now()
+        try:
+            await super().ensure_connection(connection)
+        except BaseException:
+            # Cancelled between connecting and logging in, it would be taken for a good one.
+            await connection.disconnect(nowait=True)
+            raise
+
+
+def tls_context(settings: RedisSettings) -> ssl.SSLContext | None:
+    """How the server's certificate and name are checked; None where nothing is encrypted.
+
+    Raises ``StoreBroken`` when ``ca`` cannot be used.
+    """
+    if not settings.tls:
+        return None
+    try:
+        # With a file, these certificates alone; without, those that the machine trusts.
+        return ssl.create_default_context(cafile=settings.ca and str(settings.ca))
+    except OSError as error:  # ssl.SSLError too
+        raise StoreBroken(f"store.ca: {settings.ca}: cannot be read as certificates") from error
+
+
+def connections(
+    settings: RedisSettings,
+    context: ssl.SSLContext | None,
+    login: CredentialProvider,
+    now: Callable[[], float],
+) -> Connections:
+    """Connections of one user; none is made yet."""
+    common: dict[str, Any] = {
+        "credential_provider": login,
+        "protocol": 2,  # nothing here needs the third, and old proxies lack it
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": None,  # the step has a deadline
+    }
+    if settings.socket is not None:
+        return Connections(UnixDomainSocketConnection, now, path=settings.socket, **common)
+    host, port = settings.address
+    if context is None:
+        return Connections(Connection, now, host=host, port=port, **common)
+    return Connections(TlsConnection, now, host=host, port=port, context=context, **common)

@@ -1,0 +1,58 @@
+"""Turns what Redis and its client say into this package's errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis import exceptions as redis
+
+from edge.session.errors import SessionError, StoreBroken, StoreBusy
+
+_REFUSED = (
+    redis.AuthenticationError,
+    redis.AuthorizationError,
+    redis.AuthenticationWrongNumberOfArgsError,
+    redis.NoPermissionError,
+)
+"""The server does not let this user in, or not there."""
+_PASSING = (
+    redis.TimeoutError,
+    redis.ConnectionError,  # also LOADING, no free connection, too many clients
+    redis.ReadOnlyError,  # a former primary
+    redis.TryAgainError,
+    redis.ClusterDownError,  # also MASTERDOWN
+    redis.NoScriptError,  # between loading and running it the primary changed
+)
+_PASSING_WORDS = ("NOREPLICAS ", "BUSY ")
+"""``min-replicas-to-write`` is not met; another script has run for too long."""
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Do something with the client in that time.
+
+    Raises ``StoreBusy`` for what passes: no time, no connection, a server that loads or has too few
+    replicas, a primary that has changed. Raises ``StoreBroken`` for all else. The server's words
+    are not passed on: they may quote what was sent.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise StoreBusy("the session store did not answer in time") from error
+    except (redis.RedisError, OSError) as error:
+        raise _error_of(error) from error
+
+
+def _error_of(error: Exception) -> SessionError:
+    if isinstance(error, _REFUSED):
+        return StoreBroken("the session store does not let this tenant's user in")
+    if isinstance(error, redis.MovedError | redis.AskError | redis.ClusterCrossSlotError):
+        return StoreBroken("the session store is a cluster: switch its cluster mode off")
+    if isinstance(error, (*_PASSING, OSError)):
+        return StoreBusy("the session store cannot be reached, or is not ready")
+    if str(error).startswith(_PASSING_WORDS):
+        return StoreBusy("the session store cannot write now")
+    return StoreBroken(f"the session store failed: {type(error).__name__}")

@@ -1,0 +1,156 @@
+"""The steps of :class:`~edge.session.redis_store.RedisStore` as Lua, each atomic on the server.
+
+A session is one hash, so that it expires as a whole:
+
+==================  =================================================================
+``agent, tag``      as in ``NewSession``; ``created_at``, ``expires_at`` too
+``regions``         the regions the data key is wrapped for, by spaces; ``wrap:<region>``
+``epoch, owner``    the fence
+``turns, tools``    how many there are; ``bytes``: what their entries take together
+``state``           after the last turn; ``ended`` is there once the session is over
+``turn:<n>``        a turn's body, ``turn-digest:<n>``
+``tool:<n>``        the call id of the n-th tool call; then, by that id, ``intent:``,
+                    ``intent-digest:``, ``outcome:`` and ``outcome-digest:``
+==================  =================================================================
+
+Every key that a script touches is in KEYS, as the server's access lists and clusters require.
+The first value of an answer is what became of the step.
+"""
+
+from __future__ import annotations
+
+_OWNED = """
+local row = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'ended', 'turns', 'tools', 'bytes')
+if not row[1] then return {'unknown'} end
+if row[3] then return {'ended'} end
+if row[1] ~= ARGV[1] or row[2] ~= ARGV[2] then return {'stale'} end
+local turns, tools, bytes = tonumber(row[4]), tonumber(row[5]), tonumber(row[6])
+"""
+"""ARGV: epoch, owner, …"""
+
+CREATE = """
+local there = redis.call('HMGET', KEYS[1], 'agent', 'tag', 'epoch', 'owner')
+if there[1] then
+  if there[1] == ARGV[1] and there[2] == ARGV[2] and there[3] == '1' and there[4] == ARGV[3] then
+    return {'ok'}
+  end
+  return {'exists'}
+end
+redis.call('HSET', KEYS[1], 'agent', ARGV[1], 'tag', ARGV[2], 'epoch', '1', 'owner', ARGV[3],
+  'created_at', ARGV[4], 'expires_at', ARGV[5], 'turns', '0', 'tools', '0', 'bytes', '0',
+  unpack(ARGV, 6))
+redis.call('EXPIREAT', KEYS[1], ARGV[5])
+return {'ok'}
+"""
+"""ARGV: agent, tag, owner, created_at, expires_at, then fields and values of the wrapped keys."""
+
+HEADER = """
+local row = redis.call('HMGET', KEYS[1], 'expires_at', 'agent', 'tag', 'ended', 'regions')
+if not row[1] or tonumber(row[1]) <= tonumber(ARGV[1]) then return {'unknown'} end
+local answer = {'ok', row[2], row[3], row[4]}
+for region in string.gmatch(row[5], '%S+') do
+  answer[#answer + 1] = region
+  answer[#answer + 1] = redis.call('HGET', KEYS[1], 'wrap:' .. region)
+end
+return answer
+"""
+"""ARGV: now."""
+
+TAKE = """
+local row = redis.call('HMGET', KEYS[1], 'expires_at', 'epoch', 'owner', 'ended')
+if not row[1] or tonumber(row[1]) <= tonumber(ARGV[1]) then return {'unknown'} end
+local epoch = row[2]
+if row[3] ~= ARGV[2] and not row[4] then
+  epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  redis.call('HSET', KEYS[1], 'owner', ARGV[2])
+end
+return {'ok', tostring(epoch), redis.call('HGETALL', KEYS[1])}
+"""
+"""ARGV: now, owner."""
+
+COMMIT = (
+    _OWNED
+    + """
+local number = tonumber(ARGV[3])
+if number <= turns then
+  if redis.call('HGET', KEYS[1], 'turn-digest:' .. ARGV[3]) ~= ARGV[4] then return {'rewritten'} end
+  return {'ok'}
+end
+if number ~= turns + 1 then return {'gap'} end
+if number > tonumber(ARGV[7]) then return {'many'} end
+bytes = bytes + #ARGV[5]
+if bytes > tonumber(ARGV[8]) then return {'big'} end
+redis.call('HSET', KEYS[1], 'turn:' .. ARGV[3], ARGV[5], 'turn-digest:' .. ARGV[3], ARGV[4],
+  'state', ARGV[6], 'turns', ARGV[3], 'bytes', tostring(bytes))
+return {'ok'}
+"""
+)
+"""ARGV: epoch, owner, number, digest, body, state, most turns, most bytes."""
+
+TOOL_PENDING = (
+    _OWNED
+    + """
+local there = redis.call('HMGET', KEYS[1], 'intent-digest:' .. ARGV[3], 'outcome:' .. ARGV[3])
+if there[1] then
+  if there[1] ~= ARGV[4] then return {'rewritten'} end
+  return {'ok', there[2]}
+end
+if tools >= tonumber(ARGV[6]) then return {'many'} end
+bytes = bytes + #ARGV[5]
+if bytes > tonumber(ARGV[7]) then return {'big'} end
+tools = tostring(tools + 1)
+redis.call('HSET', KEYS[1], 'tool:' .. tools, ARGV[3], 'intent:' .. ARGV[3], ARGV[5],
+  'intent-digest:' .. ARGV[3], ARGV[4], 'tools', tools, 'bytes', tostring(bytes))
+return {'ok', false}
+"""
+)
+"""ARGV: epoch, owner, call id, digest, body, most tool calls, most bytes."""
+
+TOOL_SETTLED = (
+    _OWNED
+    + """
+local there = redis.call('HMGET', KEYS[1], 'intent-digest:' .. ARGV[3],
+  'outcome-digest:' .. ARGV[3])
+if not there[1] then return {'not-pending'} end
+if there[2] then
+  if there[2] ~= ARGV[4] then return {'rewritten'} end
+  return {'ok'}
+end
+bytes = bytes + #ARGV[5]
+if bytes > tonumber(ARGV[6]) then return {'big'} end
+redis.call('HSET', KEYS[1], 'outcome:' .. ARGV[3], ARGV[5], 'outcome-digest:' .. ARGV[3], ARGV[4],
+  'bytes', tostring(bytes))
+return {'ok'}
+"""
+)
+"""ARGV: epoch, owner, call id, digest, body, most bytes."""
+
+FINISH = """
+if redis.call('HSETNX', KEYS[2], ARGV[3], ARGV[4]) == 1 then
+  redis.call('RPUSH', KEYS[3], ARGV[3])
+  while redis.call('LLEN', KEYS[3]) > tonumber(ARGV[5]) do
+    redis.call('HDEL', KEYS[2], redis.call('LPOP', KEYS[3]))
+  end
+end
+if ARGV[6] ~= '1' then return {'ok'} end
+local row = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'ended')
+if not row[1] or row[3] then return {'ok'} end
+if row[1] ~= ARGV[1] or row[2] ~= ARGV[2] then return {'stale'} end
+redis.call('HSET', KEYS[1], 'ended', '1')
+return {'ok'}
+"""
+"""KEYS: the session, the records, their order. ARGV: epoch, owner, call id, record, most records,
+whether it ends the session. One that expired, or was ended by the first of two tries, is fine."""
+
+READ_RECORDS = """
+local ids = redis.call('LRANGE', KEYS[2], 0, -1)
+local answer = {'ok'}
+for first = 1, #ids, 1000 do
+  local last = math.min(first + 999, #ids)
+  for _, body in ipairs(redis.call('HMGET', KEYS[1], unpack(ids, first, last))) do
+    answer[#answer + 1] = body
+  end
+end
+return answer
+"""
+"""KEYS: the records, their order."""

@@ -1,0 +1,249 @@
+"""One tenant's sessions in Redis (7 or later) or Valkey, shared by all nodes of a region."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from redis import ReadOnlyError
+from redis.asyncio import Redis
+
+from edge.session import redis_scripts as scripts
+from edge.session.errors import (
+    OutOfStep,
+    SessionEnded,
+    SessionError,
+    SessionExists,
+    StaleOwner,
+    StoreBroken,
+    StoreBusy,
+    TooLarge,
+    UnknownSession,
+)
+from edge.session.records import CallRecord
+from edge.session.redis_errors import within
+from edge.session.store import (
+    MAX_RECORDS,
+    MAX_SESSION_BYTES,
+    MAX_TOOLS,
+    MAX_TURNS,
+    Fence,
+    NewSession,
+    SealedTool,
+    SealedTurn,
+    SessionHeader,
+    StoredSession,
+    StoredTool,
+)
+
+STEP_SECONDS = 2.0
+"""What a step may take, a new connection and the wait for a free one included."""
+MAX_WAITING = 1_000
+"""Steps that may be under way or wait for a connection."""
+_SESSION_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
+"""What may stand between the braces of a key: nothing that ends them."""
+_Argument: TypeAlias = "str | bytes | int | float"
+_Value: TypeAlias = Any  # answers of scripts carry no type that a checker could see
+
+
+class RedisStore:
+    """A :class:`~edge.session.store.SessionStore` under the prefix ``inland:<tenant>:``.
+
+    Each step is one script (``EVALSHA``, sent again as a whole to a server that does not know it),
+    within ``seconds``. A session is one key, deleted by the server at its ``expires_at``, so there
+    is nothing to sweep. What a step wrote is on the primary: a replica that takes over may lack the
+    last moments, as a file may after a power cut; the fence then keeps two owners apart.
+
+    Cluster mode is not spoken: a record belongs to the tenant, its session to another slot.
+    """
+
+    def __init__(self, client: Redis, tenant: str, *, seconds: float = STEP_SECONDS) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._prefix = f"inland:{tenant}:"
+        self._records = (f"{self._prefix}records", f"{self._prefix}records:order")
+        self._closed = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        register = client.register_script
+        self._scripts = {
+            name: register(text) for name, text in vars(scripts).items() if name.isupper()
+        }
+
+    async def create(self, session: NewSession, owner: str) -> Fence:
+        wraps: list[_Argument] = ["regions", " ".join(session.wraps)]
+        for region, body in session.wraps.items():
+            wraps += [f"wrap:{region}", body]
+        await self._run(
+            "CREATE",
+            self._key(session.session_id),
+            session.agent,
+            session.tag,
+            owner,
+            session.created_at,
+            session.expires_at,
+            *wraps,
+        )
+        return Fence(session.session_id, 1, owner)
+
+    async def header(self, session_id: str, now: float) -> SessionHeader:
+        agent, tag, ended, *wraps = await self._run("HEADER", self._key(session_id), now)
+        return SessionHeader(
+            agent.decode(),
+            tag,
+            {region.decode(): body for region, body in _pairs(wraps)},
+            ended is not None,
+        )
+
+    async def take(self, session_id: str, owner: str, now: float) -> tuple[Fence, StoredSession]:
+        epoch, flat = await self._run("TAKE", self._key(session_id), now, owner)
+        fields = dict(_pairs(flat))
+        return Fence(session_id, int(epoch), owner), _stored(fields)
+
+    async def commit(self, fence: Fence, turn: SealedTurn) -> None:
+        await self._run(
+            "COMMIT",
+            self._key(fence.session_id),
+            fence.epoch,
+            fence.owner,
+            turn.number,
+            turn.digest,
+            turn.body,
+            turn.state,
+            MAX_TURNS,
+            MAX_SESSION_BYTES,
+        )
+
+    async def tool_pending(self, fence: Fence, intent: SealedTool) -> bytes | None:
+        (outcome,) = await self._run(
+            "TOOL_PENDING",
+            self._key(fence.session_id),
+            fence.epoch,
+            fence.owner,
+            intent.call_id,
+            intent.digest,
+            intent.body,
+            MAX_TOOLS,
+            MAX_SESSION_BYTES,
+        )
+        return None if outcome is None else bytes(outcome)
+
+    async def tool_settled(self, fence: Fence, outcome: SealedTool) -> None:
+        await self._run(
+            "TOOL_SETTLED",
+            self._key(fence.session_id),
+            fence.epoch,
+            fence.owner,
+            outcome.call_id,
+            outcome.digest,
+            outcome.body,
+            MAX_SESSION_BYTES,
+        )
+
+    async def finish(self, fence: Fence, record: CallRecord) -> None:
+        await self._run(
+            "FINISH",
+            (*self._key(fence.session_id), *self._records),
+            fence.epoch,
+            fence.owner,
+            record.call_id,
+            record.model_dump_json(),
+            MAX_RECORDS,
+            int(record.ends_session),
+        )
+
+    async def read_records(self, *, session_id: str | None = None) -> tuple[CallRecord, ...]:
+        bodies = await self._run("READ_RECORDS", self._records)
+        records = (CallRecord.model_validate_json(body) for body in bodies)
+        return tuple(r for r in records if session_id is None or r.session_id == session_id)
+
+    async def sweep(self, now: float) -> int:
+        return 0
+
+    async def ping(self) -> None:
+        """Log in, if need be, and have an answer. Raises ``StoreBusy``, ``StoreBroken``."""
+        async with within(self._seconds):
+            await self._client.ping()
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._idle.wait()
+        await self._client.aclose()
+
+    def _key(self, session_id: str) -> tuple[str]:
+        if _SESSION_ID.fullmatch(session_id) is None:
+            raise ValueError("a session id is 1 to 64 letters, digits, dots, dashes, underscores")
+        return (f"{self._prefix}{{{session_id}}}:journal",)
+
+    async def _run(self, name: str, keys: Sequence[str], *arguments: _Argument) -> list[_Value]:
+        """What the script answers after its first word, which is raised unless it is ``ok``."""
+        if self._closed:
+            raise StoreBroken("the session store is closed")
+        if self._running >= MAX_WAITING:
+            raise StoreBusy("the session store has too many steps waiting")
+        self._running += 1
+        self._idle.clear()
+        try:
+            answer = await self._ask(name, keys, arguments)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+        try:
+            values: list[_Value]
+            became, *values = answer
+            if became == b"ok":
+                return values
+            refusal = _REFUSALS[became]
+        except (TypeError, ValueError, KeyError) as error:
+            raise StoreBroken("the session store gave an answer that nobody meant") from error
+        raise refusal[0](refusal[1])
+
+    async def _ask(self, name: str, keys: Sequence[str], arguments: Sequence[_Argument]) -> _Value:
+        async with within(self._seconds):
+            try:
+                return await self._scripts[name](keys=keys, args=arguments)
+            except ReadOnlyError:
+                # A former primary keeps its connections; its name may lead to the new one by now.
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+                raise
+
+
+_REFUSALS: dict[bytes, tuple[type[SessionError], str]] = {
+    b"unknown": (UnknownSession, "there is no such session, or it is expired"),
+    b"exists": (SessionExists, "a session of this id is there already"),
+    b"ended": (SessionEnded, "the session is over"),
+    b"stale": (StaleOwner, "another owner carries the session on"),
+    b"gap": (OutOfStep, "the turn does not follow the last one"),
+    b"rewritten": (OutOfStep, "this entry is written with other words"),
+    b"not-pending": (OutOfStep, "this tool call was never pending"),
+    b"many": (TooLarge, f"a session has at most {MAX_TURNS} turns and {MAX_TOOLS} tool calls"),
+    b"big": (TooLarge, f"a session holds at most {MAX_SESSION_BYTES} bytes"),
+}
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _stored(fields: dict[bytes, bytes]) -> StoredSession:
+    """A session out of its hash. Raises ``StoreBroken`` when a part is missing."""
+    try:
+        wraps = {
+            region.decode(): fields[b"wrap:" + region] for region in fields[b"regions"].split()
+        }
+        ids = [fields[b"tool:%d" % place] for place in range(1, int(fields[b"tools"]) + 1)]
+        return StoredSession(
+            SessionHeader(fields[b"agent"].decode(), fields[b"tag"], wraps, b"ended" in fields),
+            tuple(fields[b"turn:%d" % n] for n in range(1, int(fields[b"turns"]) + 1)),
+            fields.get(b"state"),
+            tuple(
+                StoredTool(name.decode(), fields[b"intent:" + name], fields.get(b"outcome:" + name))
+                for name in ids
+            ),
+        )
+    except (KeyError, ValueError) as error:
+        raise StoreBroken("the session's journal lacks a part") from error

@@ -1,0 +1,94 @@
+"""A real redis-server of a test's own, with users that may touch one tenant's keys each."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from edge.session.redis_settings import RedisSettings
+
+ADMIN = "redis-tests-admin"
+PASSWORDS = {"clinic": "clinic-password", "bank": "bank-password"}
+ACCESS = "resetchannels -@all +@read +@write +@scripting +@connection"
+"""What a tenant's user may do, with the keys of its tenant."""
+
+
+class RedisServer:
+    """Started by :meth:`start`; what is written survives :meth:`kill`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        self._options = options
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        users = [f"user {ADMIN} on >{ADMIN} ~* &* +@all", "user default off"] + [
+            f"user inland-{tenant} on >{password} ~inland:{tenant}:* {ACCESS}"
+            for tenant, password in PASSWORDS.items()
+        ]
+        settings = [
+            *("port 0", "appendonly yes", "appendfsync always", "save ''"),
+            *(f"dir {self.folder}", f"unixsocket {self.socket}", *self._options, *users),
+        ]
+        path = self.folder / "redis.conf"
+        path.write_text("\n".join(settings) + "\n")
+        self._process = subprocess.Popen(
+            ["redis-server", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if "accept connections at" in line and "sock" in line:
+                return
+        raise AssertionError("".join(said))
+
+    def kill(self) -> None:
+        """As a machine that dies."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def admin(self) -> redis.Redis:
+        return redis.Redis(
+            unix_socket_path=str(self.socket), username=ADMIN, password=ADMIN, protocol=2
+        )
+
+    def settings(self, *tenants: str, url: str | None = None, **more: object) -> RedisSettings:
+        """What a node of ``tenants`` (all) is told."""
+        users = {}
+        for tenant in tenants or PASSWORDS:
+            path = self.folder / f"{tenant}.password"
+            path.write_text(PASSWORDS[tenant] + "\n")
+            users[tenant] = {"username": f"inland-{tenant}", "password_file": path}
+        return RedisSettings.model_validate(
+            {"redis": url or f"unix://{self.socket}", "users": users, **more}
+        )
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    """A running server; skips the test where there is no program."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    # Not a folder of pytest's: the path of a socket has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="inland-redis-"))
+    server = RedisServer(folder, *options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder)
