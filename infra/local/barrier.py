@@ -1,7 +1,8 @@
 """The nftables rules that keep regions apart on one host: what is not named is refused.
 
-Refused, not dropped: a program that tries hears at once that it may not (RFC 1812, 5.2.7.1),
-and each rule counts, so that `inland regions status` shows what was tried.
+Three barriers stand in each other's way: a node's own output, the region's router, the backbone.
+They refuse and do not drop, so that a program that tries hears at once that it may not (RFC 1812,
+5.2.7.1), and they count, so that `inland regions status` shows what was tried.
 """
 
 from __future__ import annotations
@@ -15,88 +16,95 @@ from infra.local.plan import (
     HOST_LINK,
     SIP_PORT,
     STORE_PORT,
+    LocalNode,
     LocalPlan,
     LocalRegion,
 )
 
 TABLE = "inland"
-REFUSE = 'counter reject with icmpx admin-prohibited comment "refused"'
+REFUSED = "refused"
+"""Comment of the rule that counts what nothing allowed."""
+_CALLERS = f"{{ {CALLERS}, {HOST_LINK} }}"
+_ANSWERS = ["ct state established,related counter accept", "ct state invalid counter drop"]
+_LOCAL = 'oifname "lo" accept'
 
 
 def rulesets(plan: LocalPlan) -> dict[str, str]:
-    """Namespace to its ruleset, as `nft -f` reads it."""
-    found = {plan.router: _router(plan)}
+    """Namespace to its ruleset, as `nft -f` reads it; a second reading replaces the first."""
+    found = {plan.backbone: _backbone(plan)}
     for region in plan.regions:
-        found[region.node.namespace] = _node(plan, region)
+        found[region.router] = _region(plan, region)
         found[region.store.namespace] = _store(region)
+        for node in region.nodes:
+            found[node.link.namespace] = _node(plan, region, node)
     return found
 
 
-def _router(plan: LocalPlan) -> str:
+def _backbone(plan: LocalPlan) -> str:
     """Callers to nodes, nodes to the control plane, answers: nothing between regions."""
-    rules = ["ct state established,related counter accept", "ct state invalid counter drop"]
-    rules += _accept_callers(plan)
+    rules = [*_ANSWERS]
+    for region in plan.regions:
+        rules += _ways(plan, region)
+    for replica in plan.replicas:
+        match = f"ip saddr {_CALLERS} ip daddr {replica.address} tcp dport {CONTROL_PORT}"
+        rules.append(_accept(match, "callers to the control plane"))
     return _table(_chain("forward", rules))
 
 
-def _accept_callers(plan: LocalPlan) -> Iterator[str]:
-    callers = _callers()
-    for region in plan.regions:
-        first, last = region.settings.edge.media_ports
-        name = region.stack
-        to_node = f"ip saddr {callers} ip daddr {region.address}"
-        yield _named(f"{to_node} tcp dport {{ {EDGE_PORT}, {SIP_PORT} }}", f"callers to {name}")
-        yield _named(f"{to_node} udp dport {{ {SIP_PORT}, {first}-{last} }}", f"media to {name}")
-        from_node = f"ip saddr {region.address} ip daddr {callers}"
-        yield _named(f"{from_node} udp sport {{ {SIP_PORT}, {first}-{last} }}", f"media of {name}")
-        for replica in plan.replicas:
-            yield _named(
-                f"ip saddr {region.address} ip daddr {replica.address} tcp dport {CONTROL_PORT}",
-                f"{name} to the control plane",
-            )
-    for replica in plan.replicas:
-        yield _named(
-            f"ip saddr {callers} ip daddr {replica.address} tcp dport {CONTROL_PORT}",
-            "callers to the control plane",
-        )
-
-
-def _node(plan: LocalPlan, region: LocalRegion) -> str:
-    """A node's own egress barrier: its callers, its store, the control plane."""
-    first, last = region.settings.edge.media_ports
-    out = ['oifname "lo" accept', "ct state established,related counter accept"]
-    out.append(
-        _named(f"ip daddr {region.store_address} tcp dport {STORE_PORT}", "to its own store")
+def _region(plan: LocalPlan, region: LocalRegion) -> str:
+    """The same ways for one region, and its nodes to its own store."""
+    nodes, store = region.subnet, region.store_address
+    to_store = _accept(f"ip saddr {nodes} ip daddr {store} tcp dport {STORE_PORT}", "to the store")
+    # The router itself begins nothing: it has no program.
+    return _table(
+        _chain("forward", [*_ANSWERS, *_ways(plan, region), to_store]),
+        _chain("output", [_LOCAL, "icmp type destination-unreachable accept"]),
     )
+
+
+def _ways(plan: LocalPlan, region: LocalRegion) -> Iterator[str]:
+    for node in region.nodes:
+        first, last = node.edge.media_ports
+        inward = f"ip saddr {_CALLERS} ip daddr {node.address}"
+        outward = f"ip saddr {node.address} ip daddr"
+        udp = f"{{ {SIP_PORT}, {first}-{last} }}"
+        tcp = f"{{ {EDGE_PORT}, {SIP_PORT} }}"
+        yield _accept(f"{inward} tcp dport {tcp}", f"callers to {node.name}")
+        yield _accept(f"{inward} udp dport {udp}", f"callers' media to {node.name}")
+        yield _accept(f"{outward} {_CALLERS} udp sport {udp}", f"media of {node.name}")
+        for replica in plan.replicas:
+            match = f"{outward} {replica.address} tcp dport {CONTROL_PORT}"
+            yield _accept(match, f"{node.name} to the control plane")
+
+
+def _node(plan: LocalPlan, region: LocalRegion, node: LocalNode) -> str:
+    """A node's own way out: its callers, its store, the control plane."""
+    first, last = node.edge.media_ports
+    out = [_LOCAL, *_ANSWERS]
+    out.append(_accept(f"ip daddr {region.store_address} tcp dport {STORE_PORT}", "to the store"))
     out += [
-        _named(f"ip daddr {replica.address} tcp dport {CONTROL_PORT}", "to the control plane")
+        _accept(f"ip daddr {replica.address} tcp dport {CONTROL_PORT}", "to the control plane")
         for replica in plan.replicas
     ]
-    ports = f"{{ {SIP_PORT}, {first}-{last} }}"
-    out.append(_named(f"ip daddr {_callers()} udp sport {ports}", "media"))
-    # A node is no router: what comes for its store from outside stays outside.
-    return _table(_chain("output", out), _chain("forward", []))
+    udp = f"{{ {SIP_PORT}, {first}-{last} }}"
+    out.append(_accept(f"ip daddr {_CALLERS} udp sport {udp}", "media"))
+    return _table(_chain("output", out))
 
 
 def _store(region: LocalRegion) -> str:
-    """A store hears its own node only, and begins nothing."""
-    node = region.store.gateway.ip
-    inward = ['iifname "lo" accept', "ct state established,related counter accept"]
-    inward.append(_named(f"ip saddr {node} tcp dport {STORE_PORT}", "its own node"))
-    outward = ['oifname "lo" accept', "ct state established,related counter accept"]
-    return _table(_chain("input", inward), _chain("output", outward))
+    """A store hears its region's nodes only, and begins nothing."""
+    inward = ['iifname "lo" accept', *_ANSWERS]
+    inward.append(_accept(f"ip saddr {region.subnet} tcp dport {STORE_PORT}", "its nodes"))
+    return _table(_chain("input", inward), _chain("output", [_LOCAL, *_ANSWERS]))
 
 
-def _callers() -> str:
-    return f"{{ {CALLERS}, {HOST_LINK} }}"
-
-
-def _named(match: str, what: str) -> str:
+def _accept(match: str, what: str) -> str:
     return f'{match} counter accept comment "{what}"'
 
 
 def _chain(hook: str, rules: list[str]) -> str:
-    lines = [f"type filter hook {hook} priority filter; policy drop;", *rules, REFUSE]
+    refuse = f'counter reject with icmpx admin-prohibited comment "{REFUSED}"'
+    lines = [f"type filter hook {hook} priority filter; policy drop;", *rules, refuse]
     body = "".join(f"    {line}\n" for line in lines)
     return f"  chain {hook} {{\n{body}  }}\n"
 
