@@ -9,7 +9,17 @@ from typing import Protocol, cast
 
 from inland import __version__
 
-COMMANDS = ("demo", "call", "edge", "sip", "control-plane", "regions", "models", "bench")
+COMMANDS = (
+    "demo",
+    "call",
+    "edge",
+    "sip",
+    "control-plane",
+    "regions",
+    "release",
+    "models",
+    "bench",
+)
 
 EPILOG = """\
 exit status: 0 done, 1 the answer is no, 2 the command or a file is wrong; `inland call --help`
