@@ -1,0 +1,62 @@
+"""The certificate that callers, carriers and relays of a stack see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateArgs:
+    """For every name directly below ``domain``; ``zone_id`` is where that domain is served."""
+
+    domain: str
+    zone_id: str
+
+
+class Certificate(pulumi.ComponentResource):
+    """A public certificate of ACM for ``*.<domain>``, whose private key nodes may export.
+
+    ``arn`` is of the certificate, ``valid_arn`` the same once ACM has issued it: a listener and a
+    node need the latter. Source: ACM user guide, "Exportable public certificates" (2026-11-21).
+    """
+
+    def __init__(
+        self, name: str, args: CertificateArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("inland:region:Certificate", name, None, opts)
+        child = ResourceOptions(parent=self)
+        wanted = aws.acm.Certificate(
+            name,
+            domain_name=f"*.{args.domain}",
+            validation_method="DNS",
+            key_algorithm="EC_prime256v1",
+            options=aws.acm.CertificateOptionsArgs(
+                certificate_transparency_logging_preference="ENABLED", export="ENABLED"
+            ),
+            opts=child,
+        )
+        asked = wanted.domain_validation_options[0]
+        proof = aws.route53.Record(
+            f"{name}-proof",
+            zone_id=args.zone_id,
+            name=asked.resource_record_name,
+            type=asked.resource_record_type,
+            records=[asked.resource_record_value],
+            ttl=300,
+            # Stacks that share a domain are asked for the same record by ACM.
+            allow_overwrite=True,
+            opts=child,
+        )
+        valid = aws.acm.CertificateValidation(
+            f"{name}-valid",
+            certificate_arn=wanted.arn,
+            validation_record_fqdns=[proof.fqdn],
+            opts=child,
+        )
+        self.arn: pulumi.Output[str] = wanted.arn
+        self.valid_arn: pulumi.Output[str] = valid.certificate_arn
+        self.register_outputs({})
