@@ -14,7 +14,7 @@ FORECAST_PERCENT = 80
 ACTUAL_PERCENT = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetArgs:
     """Without ``alarm_email`` the budget is kept, and nobody is told."""
 

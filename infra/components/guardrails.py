@@ -10,11 +10,12 @@ import pulumi_aws as aws
 from infra.components.known import known
 from infra.components.place import Place
 from infra.documents import arns, names
-from infra.documents.fence import boundary, service_control_policy
+from infra.documents.control import service_control_policy
+from infra.documents.fence import boundary
 from infra.documents.statements import text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GuardrailsArgs:
     """``regions``: every region that the account may use, for the service control policy."""
 

@@ -17,7 +17,7 @@ WINDOW_DAYS = 30
 """How long a deleted key can be taken back: the longest that KMS offers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KeysArgs:
     """``tenants`` get a key each, for their recordings; none for a control plane."""
 

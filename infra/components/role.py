@@ -15,7 +15,7 @@ from infra.documents.fence import fenced
 from infra.documents.statements import Document, Statement, text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RoleArgs:
     """``name`` is what follows ``inland-<slug>-``: ``edge``, ``edge-clinic``, ``turn``."""
 

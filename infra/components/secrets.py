@@ -18,7 +18,7 @@ RECOVERY_DAYS = 7
 """How long a deleted secret can be taken back: the shortest that Secrets Manager offers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SecretsArgs:
     """``names``: label in the program to name in the account, see ``infra.documents.names``."""
 

@@ -14,7 +14,6 @@ from infra.documents.statements import (
     Document,
     Statement,
     allow,
-    deny,
     deny_all_but,
     document,
 )
@@ -62,12 +61,3 @@ def fenced(place: Place, statements: Iterable[Statement]) -> Document:
 def boundary(place: Place) -> Document:
     """The permissions boundary of every role of the stack."""
     return document([allow("Ceiling", CEILING), fence([place.region])])
-
-
-def service_control_policy(regions: Sequence[str]) -> Document:
-    """For the organisation's administrator: what nobody in the account may do, root included.
-
-    ``regions``: those that the account may use. At most 5,120 characters (AWS Organizations User
-    Guide, "Quotas and service limits").
-    """
-    return document([deny("Nothing", ["kms:ReplicateKey"])])

@@ -48,14 +48,19 @@ USE = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-THROUGH = ("ec2", "elasticache", "s3", "secretsmanager")
-"""Services that use the region's key for whoever asks them."""
+THROUGH = ("ec2", "elasticache", "secretsmanager")
+"""Services that use the region's key for whoever asks them; S3 too, for the software alone."""
+S3_CONTEXT = "kms:EncryptionContext:aws:s3:arn"
 GRANTED = ("ec2", "elasticache")
 """Services that keep a grant, for a disk or a store that lives on after the request."""
 
 
 def region_key_policy(place: Place) -> Document:
-    """Of the region's own key: logs, disks, secrets, the store, software, the alarm topic."""
+    """Of the region's own key: logs, disks, secrets, the store, software, the alarm topic.
+
+    Not recordings: an object there that does not name its tenant's key cannot be written at all,
+    even where the bucket's policy were lost.
+    """
     return document(
         [
             _administration(place),
@@ -64,6 +69,17 @@ def region_key_policy(place: Place) -> Document:
                 USE,
                 principal=_account(place),
                 condition={"StringEquals": _through(place, THROUGH)},
+            ),
+            allow(
+                "Software",
+                ["kms:Decrypt", "kms:GenerateDataKey"],
+                principal=_account(place),
+                condition={
+                    "StringEquals": _through(place, ("s3",)),
+                    "StringLike": {
+                        S3_CONTEXT: arns.bucket(place, names.software_bucket(place)) + "*"
+                    },
+                },
             ),
             allow(
                 "GrantsOfServices",
@@ -115,7 +131,7 @@ def tenant_key_policy(place: Place, tenant: str) -> Document:
                 principal=_account(place),
                 condition={
                     "StringEquals": _through(place, ("s3",)),
-                    "StringLike": {"kms:EncryptionContext:aws:s3:arn": prefix},
+                    "StringLike": {S3_CONTEXT: prefix},
                 },
             ),
             *_stays(place),

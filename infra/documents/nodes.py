@@ -1,15 +1,25 @@
-"""What the machines of a stack may do. Add the fence with ``infra.documents.fence.fenced``."""
+"""What the machines of a stack may do. ``infra.components.role.Role`` adds the fence.
+
+Condition keys: AWS Service Authorization Reference, the pages of ACM, Amazon CloudWatch, AWS KMS
+and Amazon Route 53 (read 2026-11-21).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from infra.cloud_init.document import METRIC_NAMESPACE, node_log_group
 from infra.components.place import Place
-from infra.documents.statements import Statement
+from infra.documents import arns, names
+from infra.documents.statements import Statement, allow
+
+RECORD_NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+RECORD_TYPES = "route53:ChangeResourceRecordSetsRecordTypes"
+RECORD_ACTIONS = "route53:ChangeResourceRecordSetsActions"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EdgeRights:
     """What an edge fleet reaches: its own tenants' data and nothing of anybody else's."""
 
@@ -20,19 +30,127 @@ class EdgeRights:
     group: str
     """Its Auto Scaling group."""
     domain: str
+    """Its nodes are called ``<region>-<instance>.<domain>``."""
     zone_id: str
 
 
 def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
-    """A node that takes calls."""
-    raise NotImplementedError
+    """A node that takes calls. It writes recordings and cannot read them back."""
+    recordings = names.recordings_bucket(place)
+    return [
+        *_machine(place, rights.secrets, rights.group),
+        allow(
+            "SessionsOfItsTenants",
+            ["elasticache:Connect"],
+            [arns.store(place), *(arns.store_user(place, tenant) for tenant in rights.tenants)],
+        ),
+        allow(
+            "RecordingsOfItsTenants",
+            ["s3:AbortMultipartUpload", "s3:PutObject"],
+            [arns.objects(place, recordings, f"{tenant}/") for tenant in rights.tenants],
+        ),
+        _key_use(
+            place,
+            "KeysOfItsTenants",
+            # Decrypt joins the parts of an object that is sent in several; S3 alone may ask.
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [names.tenant_alias(place, tenant) for tenant in rights.tenants],
+            ["s3"],
+        ),
+        allow(
+            "ItsCertificate",
+            ["acm:ExportCertificate"],
+            arns.certificates(place),
+            condition={
+                "ForAllValues:StringEquals": {"acm:DomainNames": f"*.{rights.domain}"},
+                "Null": {"acm:DomainNames": "false"},
+            },
+        ),
+        _own_record(place, rights),
+    ]
 
 
 def turn_node(place: Place, *, secrets: Iterable[str], group: str) -> list[Statement]:
-    """A relay."""
-    raise NotImplementedError
+    """A relay: it holds nothing of a tenant."""
+    return _machine(place, secrets, group)
 
 
 def control_plane_replica(place: Place, *, secrets: Iterable[str], group: str) -> list[Statement]:
-    """A replica of the control plane."""
-    raise NotImplementedError
+    """A replica of the control plane: its own secrets, and the software it runs."""
+    return _machine(place, secrets, group)
+
+
+def _machine(place: Place, secrets: Iterable[str], group: str) -> list[Statement]:
+    """What every machine needs to start, to say how it is, and to go."""
+    return [
+        allow("Secrets", ["secretsmanager:GetSecretValue"], _secret_arns(place, secrets)),
+        allow(
+            "Software",
+            ["s3:GetObject"],
+            arns.objects(place, names.software_bucket(place), "software/"),
+        ),
+        _key_use(
+            place,
+            "KeyOfTheRegion",
+            ["kms:Decrypt"],
+            [names.region_alias(place)],
+            ["s3", "secretsmanager"],
+        ),
+        allow(
+            "OwnLifecycle",
+            [
+                "autoscaling:CompleteLifecycleAction",
+                "autoscaling:RecordLifecycleActionHeartbeat",
+                "autoscaling:SetInstanceProtection",
+            ],
+            arns.scaling_group(place, group),
+        ),
+        allow(
+            "Metrics",
+            ["cloudwatch:PutMetricData"],
+            condition={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}},
+        ),
+        allow(
+            "Logs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            arns.log_group(place, node_log_group(place.stack)),
+        ),
+    ]
+
+
+def _secret_arns(place: Place, secrets: Iterable[str]) -> list[str]:
+    return [arns.secret(place, name) for name in secrets]
+
+
+def _key_use(
+    place: Place, sid: str, actions: Sequence[str], aliases: Sequence[str], through: Sequence[str]
+) -> Statement:
+    """Keys by their aliases, as their ids are unknown until they exist."""
+    return allow(
+        sid,
+        actions,
+        arns.keys(place),
+        condition={
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": aliases},
+            "StringEquals": {
+                "kms:ViaService": [f"{service}.{place.region}.amazonaws.com" for service in through]
+            },
+        },
+    )
+
+
+def _own_record(place: Place, rights: EdgeRights) -> Statement:
+    """A node's address under its own name: never ``sip.``, ``turn.`` or any other."""
+    return allow(
+        "ItsAddress",
+        ["route53:ChangeResourceRecordSets"],
+        arns.hosted_zone(place, rights.zone_id),
+        condition={
+            "ForAllValues:StringLike": {RECORD_NAMES: f"{place.region}-i-*.{rights.domain}"},
+            "ForAllValues:StringEquals": {
+                RECORD_TYPES: "A",
+                RECORD_ACTIONS: ("DELETE", "UPSERT"),
+            },
+            "Null": {RECORD_NAMES: "false", RECORD_TYPES: "false", RECORD_ACTIONS: "false"},
+        },
+    )

@@ -1,0 +1,33 @@
+"""What a tenant's user may do in the store."""
+
+from __future__ import annotations
+
+COMMANDS = (
+    "eval",
+    "evalsha",
+    "script|load",
+    "ping",
+    "expireat",
+    "hdel",
+    "hget",
+    "hgetall",
+    "hincrby",
+    "hmget",
+    "hset",
+    "hsetnx",
+    "llen",
+    "lpop",
+    "lrange",
+    "rpush",
+)
+"""What the edge's session store sends, and no more. Commands that take no key (SCAN, FLUSHALL,
+RANDOMKEY) are not held back by a key pattern: with them a tenant could list or wipe the others."""
+
+
+def access_string(tenant: str) -> str:
+    """The user's rights: keys under the tenant's prefix, no channels, these commands.
+
+    Grammar: Amazon ElastiCache User Guide, "Role-Based Access Control (RBAC)" (2026-11-21).
+    """
+    commands = " ".join(f"+{command}" for command in COMMANDS)
+    return f"on ~inland:{tenant}:* resetchannels -@all {commands}"
