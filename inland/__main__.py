@@ -16,6 +16,7 @@ COMMANDS = (
     "sip",
     "control-plane",
     "regions",
+    "fleet",
     "release",
     "models",
     "bench",

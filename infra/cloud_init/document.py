@@ -31,6 +31,8 @@ ACTIVE_METRIC = "ActiveCallsPerNode"
 """Calls now, over all workers."""
 LATE_METRIC = "LateMediaTicks"
 """Media ticks of the last minute that came a frame late, over all workers."""
+REFUSALS_METRIC = "Refusals"
+"""Calls of the last minute that the node turned away, over all reasons."""
 RESPONSE_METRIC = "ResponseSeconds"
 """Mean of the last minute's answers, from the caller's last audible frame to the agent's first
 packet; not sent in a minute without an answer."""

@@ -1,0 +1,64 @@
+"""Where things are on a machine of a stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders: ``run`` for what is written at each start, ``site`` for what the operator ships."""
+
+    run: Path
+    site: Path
+
+    @property
+    def edge(self) -> Path:
+        return self.run / "edge.yaml"
+
+    @property
+    def control_plane(self) -> Path:
+        return self.run / "control-plane.yaml"
+
+    @property
+    def turnserver(self) -> Path:
+        return self.run / "turnserver.conf"
+
+    @property
+    def environment(self) -> Path:
+        return self.run / "environment"
+
+    @property
+    def certificate(self) -> Path:
+        return self.run / "certificate.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        return self.run / "certificate.key"
+
+    @property
+    def node_secret(self) -> Path:
+        return self.run / "node-secret"
+
+    @property
+    def region_key(self) -> Path:
+        return self.run / "region.key"
+
+    @property
+    def drain(self) -> Path:
+        """See ``infra.cloud_init.document.DRAIN_PATH``."""
+        return self.run / "drain"
+
+    @property
+    def journal_cursor(self) -> Path:
+        """Up to where the journal has been shipped."""
+        return self.run / "journal-cursor"
+
+    def published_key(self, number: int) -> Path:
+        """The public key of another replica."""
+        return self.run / f"published-{number}.pem"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.run / "signing.key"
