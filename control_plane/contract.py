@@ -135,6 +135,8 @@ class Heartbeat(Wire):
     sip: SipAddress | None = None
     """The node's or its region's address for phone calls; a node without sends no such key, which
     an older control plane would refuse."""
+    tenants: tuple[Identifier, ...] | None = Field(default=None, min_length=1, max_length=64)
+    """The only tenants that the node serves; one that serves every other sends no such key."""
 
 
 class NodeStatus(Wire):
@@ -152,6 +154,7 @@ class NodeStatus(Wire):
     version: str
     age: float
     sip: SipAddress | None = None
+    tenants: tuple[Identifier, ...] | None = None
 
 
 class RegionStatus(Wire):
@@ -191,3 +194,6 @@ class RouteClaims(Wire):
     """Data class to the ordered regions that may process it."""
     agent: Identifier
     med: Media
+    ded: Literal[True] | None = None
+    """The tenant has nodes of its own, and may be on no other; else there is no such claim, which
+    an older edge would refuse."""

@@ -46,6 +46,8 @@ class NodeView:
     heard_at: float
     """When it last beat, by the directory's monotonic clock."""
     sip: str | None = None
+    tenants: tuple[str, ...] | None = None
+    """The only ones it serves; None: every tenant without nodes of its own."""
 
 
 @dataclass(slots=True)
@@ -166,4 +168,5 @@ def _view(entry: _Entry, health: Health) -> NodeView:
         health=health,
         heard_at=entry.at,
         sip=beat.sip,
+        tenants=beat.tenants,
     )

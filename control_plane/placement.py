@@ -1,7 +1,9 @@
 """Where a call goes: pure. Residency filters first, preference only orders what is left.
 
 1. Only regions of the ruling's allowed set are looked at; nothing below can add one.
-2. Nodes that are dead, draining, full by their own report, or of another policy are dropped.
+2. Nodes that are dead, draining, full by their own report, or of another policy are dropped; and
+   so are nodes that name other tenants as the only ones they serve. A dedicated tenant's callers
+   go to nodes that name it, and to no other.
    A *suspect* node (it missed beats) is a last resort: it comes after every live node of every
    region, because trying it costs a caller less than being refused.
 3. Regions are ordered by distance in steps of ``DISTANCE_STEP_KM``, then by load, so that two
@@ -20,12 +22,13 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from control_plane.contract import Candidate, RegionVerdict
 from control_plane.directory import Health, NodeView
 from control_plane.ruling import Ruling
+from control_plane.tenants import Tenant
 from regions.geo import country_position, distance_km
 from regions.models import Catalogue
 
@@ -75,15 +78,16 @@ def place(
     nodes: Mapping[str, Sequence[NodeView]],
     near: str | None,
     rng: random.Random,
+    tenant: Tenant,
 ) -> Placement:
-    """Order the nodes that may take a call of ``ruling``.
+    """Order the nodes that may take a call of ``ruling`` for ``tenant``.
 
     ``nodes`` maps a region to its nodes; regions outside the allowed set are ignored. ``near`` is
     the caller's country, or None when only its law is known.
     """
     distances = distances_from(catalogue, near)
     offers = [
-        _offer(region, distances[region], nodes.get(region, ()), catalogue.policy)
+        _offer(region, distances[region], nodes.get(region, ()), catalogue.policy, tenant)
         for region in ruling.allowed
     ]
     offers.sort(key=lambda offer: offer.rank)
@@ -123,14 +127,16 @@ def distances_from(catalogue: Catalogue, near: str | None) -> dict[str, float]:
     }
 
 
-def _offer(region: str, distance: float, nodes: Sequence[NodeView], policy: str) -> _Offer:
+def _offer(
+    region: str, distance: float, nodes: Sequence[NodeView], policy: str, tenant: Tenant
+) -> _Offer:
     live: list[NodeView] = []
     suspect: list[NodeView] = []
     dropped: Counter[str] = Counter()
     for node in nodes:
         if node.region != region:
             continue
-        reason = _unfit(node, policy)
+        reason = not_for(tenant, node.tenants) or _unfit(node, policy)
         if reason is not None:
             dropped[reason] += 1
         elif node.health is Health.LIVE:
@@ -138,6 +144,14 @@ def _offer(region: str, distance: float, nodes: Sequence[NodeView], policy: str)
         else:
             suspect.append(node)
     return _Offer(region, distance, tuple(live), tuple(suspect), dropped)
+
+
+def not_for(tenant: Tenant, served: Collection[str] | None) -> str | None:
+    """Why a node is none for ``tenant``, or None. ``served``: the only tenants that it takes, or
+    None when it takes every one without nodes of its own."""
+    if served is not None:
+        return None if tenant.id in served else "kept for other tenants"
+    return "shared by tenants" if tenant.isolation == "dedicated" else None
 
 
 def _unfit(node: NodeView, policy: str) -> str | None:

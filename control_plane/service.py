@@ -26,7 +26,7 @@ from control_plane.errors import (
 )
 from control_plane.location import Location, locate, locate_phone
 from control_plane.metrics import Metrics
-from control_plane.placement import Placement, distances_from, place
+from control_plane.placement import Placement, distances_from, not_for, place
 from control_plane.ruling import Ruling, Rulings
 from control_plane.tenants import Agent, Tenant
 from control_plane.tokens import TokenSigner, new_session_id
@@ -83,7 +83,7 @@ class ControlPlane:
         ruling = self._rule(tenant, location)
         # Measured with the machine's own clock: a figure about this process, not logic.
         with self.metrics.placement.time():
-            placement = self._place(ruling, location)
+            placement = self._place(tenant, ruling, location)
         if not placement.candidates:
             raise _none_available(ruling, placement)
         first = placement.candidates[0]
@@ -95,9 +95,9 @@ class ControlPlane:
     ) -> RouteResponse:
         """Say where the phone call may be that came to ``node`` of ``region``.
 
-        The node itself keeps the call if it may and can, so its own region needs no candidate: that
-        it asks shows that it lives. Raises ``UnknownAgent``, ``LocationUnknown``,
-        ``NoRegionAllowed``, ``NoRegionAvailable``.
+        The node itself keeps the call if it may, can and serves the tenant, so its own region needs
+        no candidate: that it asks shows that it lives. Raises ``UnknownAgent``,
+        ``LocationUnknown``, ``NoRegionAllowed``, ``NoRegionAvailable``.
         """
         location = locate_phone(
             self.catalogue,
@@ -112,8 +112,8 @@ class ControlPlane:
             )
         ruling = self._rule(tenant, location)
         with self.metrics.placement.time():
-            placement = self._place(ruling, location)
-        if region in ruling.allowed:
+            placement = self._place(tenant, ruling, location)
+        if region in ruling.allowed and self._serves(tenant, region, node):
             self.directory.placed(region, node)
         elif placement.candidates:
             first = placement.candidates[0]
@@ -137,15 +137,20 @@ class ControlPlane:
             nodes=tuple(_node_status(view, now) for region in views for view in views[region]),
         )
 
+    def _serves(self, tenant: Tenant, region: str, node: str) -> bool:
+        """Whether that node may take calls of ``tenant``; one that has not beaten names none."""
+        known = {view.node: view.tenants for view in self.directory.nodes(region)}
+        return not_for(tenant, known.get(node)) is None
+
     def _rule(self, tenant: Tenant, location: Location) -> Ruling:
         ruling = self._rulings.of(tenant, location.jurisdictions)
         if not ruling.allowed or not ruling.jurisdictions:
             raise NoRegionAllowed(_why_none(location), regions=_verdicts(ruling))
         return ruling
 
-    def _place(self, ruling: Ruling, location: Location) -> Placement:
+    def _place(self, tenant: Tenant, ruling: Ruling, location: Location) -> Placement:
         nodes = {region: self.directory.nodes(region) for region in ruling.allowed}
-        return place(self.catalogue, ruling, nodes, location.near, self._rng)
+        return place(self.catalogue, ruling, nodes, location.near, self._rng, tenant)
 
     def _answer(
         self,
@@ -171,6 +176,7 @@ class ControlPlane:
             reg=self._regions_by_class(ruling, location, placement),
             agent=wanted.agent,
             med=wanted.media,
+            ded=True if tenant.isolation == "dedicated" else None,
         )
         return RouteResponse(
             session_id=session_id,
@@ -241,6 +247,7 @@ def _node_status(view: NodeView, now: float) -> NodeStatus:
         version=view.version,
         age=round(now - view.heard_at, 3),
         sip=view.sip,
+        tenants=view.tenants,
     )
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -78,6 +78,8 @@ class Tenant(Strict):
     id: Identifier
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     policy: TenantPolicy = Field(default_factory=TenantPolicy)
+    isolation: Literal["pooled", "dedicated"] = "pooled"
+    """``dedicated``: its callers go to nodes that name it in their settings, and to no other."""
     default_country: CountryCode | None = None
     """Where a caller is taken to be when nothing else says it."""
     agents: dict[Identifier, Agent] = Field(min_length=1)

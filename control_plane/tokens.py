@@ -55,7 +55,7 @@ class TokenSigner:
     def sign(self, claims: RouteClaims) -> str:
         """A compact JWS of ``claims`` with the signing key's id in its header."""
         return jwt.encode(
-            claims.model_dump(mode="json"),
+            claims.model_dump(mode="json", exclude_none=True),
             self._key,
             algorithm="EdDSA",
             headers={"kid": self.kid},

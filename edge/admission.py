@@ -20,6 +20,7 @@ from edge.internal import Admitted
 from edge.problem import EdgeRefusal
 from edge.session.errors import ResumeRefused
 from edge.session.resume import ResumeTokens
+from edge.tenancy import Tenancy
 from regions.models import Catalogue, DataClass, Operation, TenantPolicy
 from regions.policy import allowed_set
 
@@ -82,6 +83,7 @@ class RouteRuling:
             policy=claims.pol,
             regions=_each_has(self.regions, region),
             resumed=False,
+            dedicated=bool(claims.ded),
         )
 
 
@@ -111,28 +113,32 @@ def verify_route_token(
     now: float,
     region: str,
     catalogue: Catalogue,
+    tenancy: Tenancy,
     medium: Media = "webrtc",
 ) -> Admitted:
     """The caller of a route token for ``medium`` that allows a call here and now.
 
-    Raises ``EdgeRefusal`` as :func:`rule_route_token`, and with code ``wrong_region``.
+    Raises ``EdgeRefusal`` as :func:`rule_route_token`, and with code ``wrong_region`` or
+    ``wrong_tenant``.
     """
     ruling = rule_route_token(token, keys=keys, now=now, catalogue=catalogue, medium=medium)
+    tenancy.admit(ruling.claims.ten, dedicated=bool(ruling.claims.ded))
     return ruling.admit(region)
 
 
 def verify_resume_token(
-    token: str, *, tokens: ResumeTokens, region: str, catalogue: Catalogue
+    token: str, *, tokens: ResumeTokens, region: str, catalogue: Catalogue, tenancy: Tenancy
 ) -> Admitted:
     """The session that a resume token opens, if this region may still hold it.
 
     A policy that was tightened since the token was made counts. Raises ``EdgeRefusal``
-    (``bad_token``, ``token_expired``, ``wrong_region``).
+    (``bad_token``, ``token_expired``, ``wrong_region``, ``wrong_tenant``).
     """
     try:
         claims = tokens.verify(token)
     except ResumeRefused as refused:
         raise EdgeRefusal(refused.code, refused.detail) from refused
+    tenancy.admit(claims.tenant, dedicated=bool(claims.dedicated))
     listed = dict.fromkeys(NEEDS, claims.allowed_regions)
     return Admitted(
         session_id=claims.session_id,
@@ -142,6 +148,7 @@ def verify_resume_token(
         policy=claims.policy,
         regions=_each_has(lawful_regions(listed, claims.jurisdictions, catalogue), region),
         resumed=True,
+        dedicated=bool(claims.dedicated),
     )
 
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from edge.admission import bearer, verify_resume_token, verify_route_token
-from edge.clock import Clock
+from edge.gate import Gate
+from edge.health import Health
 from edge.internal import Admitted, CallOpened, OpenCall
-from edge.jwks import KeyCache
 from edge.logs import short
-from edge.node_metrics import NodeMetrics
 from edge.phone.calls_api import ORDERS, CallsApi
-from edge.phone.switchboard import Switchboard
-from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.ratelimit import Buckets
 from edge.session.resume import PREFIX as RESUME_PREFIX
-from edge.session.resume import ResumeTokens
-from edge.settings import NodeSettings
 from edge.slot import WorkerAway, WorkerSlot
-from regions.models import Catalogue
 
 MAX_BODY = 64 * 1024
 """Longest request body, bytes."""
@@ -60,20 +53,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Gate:
-    """What the signalling of a node needs to decide and to pass calls on."""
-
-    settings: NodeSettings
-    catalogue: Catalogue
-    pool: WorkerPool
-    keys: KeyCache
-    resume: ResumeTokens
-    clock: Clock
-    draining: bool = False
-    phone: Switchboard | None = None
-
-
 def create_app(gate: Gate) -> web.Application:
     """The node's HTTP application."""
     signalling = Signalling(gate)
@@ -93,9 +72,8 @@ def create_app(gate: Gate) -> web.Application:
     else:
         app.router.add_route("*", ORDERS, signalling.no_phone)
         app.router.add_route("*", ORDERS + "/{anything:(?s:.*)}", signalling.no_phone)
-    app.router.add_route("GET", "/healthz", signalling.healthz)
-    app.router.add_route("GET", "/readyz", signalling.readyz)
-    app.router.add_route("GET", "/metrics", signalling.metrics)
+    if gate.settings.health_port is None:
+        Health(gate).add_to(app)
     return app
 
 
@@ -137,8 +115,6 @@ class Signalling:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        own = () if gate.phone is None else (gate.phone.metrics.registry,)
-        self._metrics = NodeMetrics(gate.pool, gate.clock, own)
         self._offers = Buckets(
             gate.clock, per_second=OFFERS_PER_SECOND, burst=OFFERS_BURST, limit=MAX_SESSIONS
         )
@@ -208,10 +184,19 @@ class Signalling:
         region = gate.settings.region
         if token.startswith(RESUME_PREFIX):
             return verify_resume_token(
-                token, tokens=gate.resume, region=region, catalogue=gate.catalogue
+                token,
+                tokens=gate.resume,
+                region=region,
+                catalogue=gate.catalogue,
+                tenancy=gate.tenancy,
             )
         return verify_route_token(
-            token, keys=gate.keys, now=now, region=region, catalogue=gate.catalogue
+            token,
+            keys=gate.keys,
+            now=now,
+            region=region,
+            catalogue=gate.catalogue,
+            tenancy=gate.tenancy,
         )
 
     async def patch(self, request: web.Request) -> web.Response:
@@ -250,34 +235,6 @@ class Signalling:
         log.warning("drill: worker killed", extra={"worker": slot.index, "call": short(call_id)})
         slot.process.kill()
         return web.Response(status=202)
-
-    async def healthz(self, request: web.Request) -> web.Response:
-        """The process answers."""
-        return web.json_response({"status": "ok"})
-
-    async def readyz(self, request: web.Request) -> web.Response:
-        """Whether a call would be taken now."""
-        gate = self._gate
-        checks = {
-            "workers": gate.pool.ready,
-            "keys": gate.keys.loaded.is_set(),
-            "not_draining": not gate.draining,
-        }
-        body = {
-            "ready": all(checks.values()),
-            "checks": checks,
-            "region": gate.settings.region,
-            "node": gate.settings.node,
-            "policy": gate.catalogue.policy,
-            "active": gate.pool.active,
-            "capacity": gate.pool.capacity,
-        }
-        return web.json_response(body, status=200 if body["ready"] else 503)
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        """The metrics of every worker, merged."""
-        body = await self._metrics.read()
-        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 async def _taken_over(slot: WorkerSlot, session_id: str) -> None:

@@ -34,7 +34,8 @@ class NodeLoad:
 
 class Beater:
     """Beats until stopped. ``load`` is called from the threads and must only read; ``sip`` is the
-    address for phone calls, where there is one."""
+    address for phone calls, where there is one; ``tenants`` are the only ones that the node serves,
+    where it does not serve all."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Beater:
         control_planes: Sequence[str],
         load: Callable[[], NodeLoad],
         sip: str | None = None,
+        tenants: tuple[str, ...] | None = None,
     ) -> None:
         self._facts = {
             "node": node,
@@ -57,6 +59,7 @@ class Beater:
             "version": version,
         }
         self._sip = sip
+        self._tenants = tenants
         self._boot = secrets.token_hex(8)
         self._secret = secret
         self._load = load
@@ -107,6 +110,7 @@ class Beater:
         beat = Heartbeat(
             **self._facts,
             sip=self._sip,
+            tenants=self._tenants,
             boot=self._boot,
             sequence=sequence,
             capacity=load.capacity,

@@ -19,11 +19,17 @@ from edge.leg import Leg
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
-from edge.session.errors import RegionRefused, SessionError, SessionExists, UnknownSession
+from edge.session.errors import (
+    RegionRefused,
+    SessionError,
+    SessionExists,
+    TenantRefused,
+    UnknownSession,
+)
 from edge.session.journal import History, Journal
 from edge.session.keys import KeyProvider
 from edge.session.resume import ResumeTokens
-from edge.session.store import SessionStore
+from edge.session.stores import SessionStores
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.listener import Listener, ListenSettings
@@ -51,7 +57,7 @@ class Rooms:
     detector: SpeechDetector
     recognizer: Recognizer
     voice: Voice
-    store: SessionStore
+    stores: SessionStores
     keys: KeyProvider
     resume: ResumeTokens
     connections: Pool
@@ -84,7 +90,7 @@ class CallBuilder:
             if caller.resumed:
                 return await self._take_over(caller, owner)
             journal = await Journal.begin(
-                rooms.store,
+                rooms.stores.of(caller.tenant),
                 rooms.keys,
                 session_id=caller.session_id,
                 tag=self._tag(caller),
@@ -98,6 +104,8 @@ class CallBuilder:
             raise EdgeRefusal("unknown_session", "this region has no such session") from error
         except RegionRefused as error:
             raise EdgeRefusal("wrong_region", "the session may not be held here") from error
+        except TenantRefused as error:
+            raise EdgeRefusal("wrong_tenant", "this node does not serve the tenant") from error
         except SessionError as error:
             log.error("journal not opened", extra={"reason": type(error).__name__})
             raise EdgeRefusal("not_ready", "the session store does not answer") from error
@@ -106,7 +114,7 @@ class CallBuilder:
     async def _take_over(self, caller: Admitted, owner: str) -> tuple[Journal, History]:
         rooms = self._rooms
         journal, history = await Journal.take_over(
-            rooms.store,
+            rooms.stores.of(caller.tenant),
             rooms.keys,
             session_id=caller.session_id,
             region=rooms.settings.region,
@@ -202,6 +210,7 @@ class CallBuilder:
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
             lifetime_s=int(settings.session_hours * 3600),
+            dedicated=caller.dedicated,
         )
         return ResumeGrant(token, expires_at)
 

@@ -22,6 +22,8 @@ class Admitted(Wire):
     policy: str
     regions: dict[str, tuple[Identifier, ...]]
     resumed: bool
+    dedicated: bool = False
+    """Whether the tenant has nodes of its own, and may be on no other."""
 
 
 class OpenCall(Wire):
@@ -55,3 +57,5 @@ class WorkerStatus(Wire):
     active: int = Field(ge=0)
     capacity: int = Field(ge=0)
     calls: tuple[str, ...] = ()
+    store: bool = True
+    """Whether the session store answered it lately."""

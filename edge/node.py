@@ -6,18 +6,23 @@ import asyncio
 import logging
 import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from aiohttp import web
 
-from edge.api import Gate, create_app
-from edge.beat import Beater, NodeLoad
+from edge.api import create_app
+from edge.beat import Beater
 from edge.clock import SystemClock
+from edge.gate import Gate
 from edge.groups import first_error
+from edge.health import create_health_app
+from edge.https import CertificateExpired, https_context
 from edge.jwks import KeyCache
 from edge.phone.logins import read_logins
 from edge.phone.routing_client import routing_client
@@ -29,7 +34,8 @@ from edge.session.resume import ResumeTokens
 from edge.settings import SECRET_VARIABLE, NodeSettings, node_secret
 from edge.speech.voice import VoiceError
 from edge.speech.voices.process import VoiceProcess
-from edge.transport.sip.net.errors import NetError
+from edge.tenancy import Tenancy
+from edge.transport.sip.net.errors import NetError, TlsFilesError
 from regions.catalogue import load_catalogue
 
 IDLE_CONNECTION_SECONDS = 15.0
@@ -77,8 +83,11 @@ class Node:
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tls = self._tls()
         keys = KeyCache(settings.control_planes, self._clock)
-        region_key = LocalKeyFile.open(settings.key_path, settings.region)
+        region_key = LocalKeyFile.open(
+            settings.key_path, settings.region, make=settings.key_file is None
+        )
         resume = ResumeTokens(region_key.subkey("resume"), self._clock)
         directory = Path(tempfile.mkdtemp(prefix="inland-"))
         voice = VoiceProcess(
@@ -88,7 +97,8 @@ class Node:
             languages=self._languages,
         )
         pool = WorkerPool(settings, directory, directory / "voice.sock", clock=self._clock)
-        gate = Gate(settings, catalogue, pool, keys, resume, self._clock)
+        tenancy = Tenancy.of(settings)
+        gate = Gate(settings, catalogue, pool, keys, resume, self._clock, tenancy)
         gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(
             node=settings.node,
@@ -98,14 +108,12 @@ class Node:
             version=version("inland"),
             secret=secret,
             control_planes=settings.control_planes,
-            load=lambda: NodeLoad(pool.capacity, pool.active, gate.draining or not pool.ready),
+            load=gate.load,
             sip=None if settings.sip is None else settings.sip.public_uri,
-        )
-        runner = web.AppRunner(
-            create_app(gate), access_log=None, keepalive_timeout=IDLE_CONNECTION_SECONDS
+            tenants=settings.tenants,
         )
         try:
-            await self._listen(runner)
+            await self._listen(gate, tls, closing)
             await self._run(gate, voice, beater, stop)
         except* (VoiceError, WorkerPoolError, NetError) as errors:
             raise NodeError(str(first_error(errors))) from None
@@ -114,7 +122,6 @@ class Node:
                 await asyncio.to_thread(beater.stop)
             await pool.stop()
             await voice.stop()
-            await runner.cleanup()
             shutil.rmtree(directory, ignore_errors=True)
 
     async def _phone(self, gate: Gate, secret: str, closing: AsyncExitStack) -> Switchboard | None:
@@ -138,6 +145,7 @@ class Node:
                 phone=phone,
                 logins=logins,
                 catalogue=gate.catalogue,
+                tenancy=gate.tenancy,
                 pool=gate.pool,
                 keys=gate.keys,
                 router=router,
@@ -175,16 +183,45 @@ class Node:
             for task in background:
                 task.cancel()
 
-    async def _listen(self, runner: web.AppRunner) -> None:
-        settings = self.settings
-        await runner.setup()
+    def _tls(self) -> ssl.SSLContext | None:
+        """What HTTPS is served with. Raises :class:`NodeError`."""
+        files = self.settings.tls
+        if files is None:
+            return None
         try:
-            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+            return https_context(files, datetime.fromtimestamp(self._clock.wall(), UTC))
+        except (TlsFilesError, CertificateExpired) as error:
+            raise NodeError(f"tls: {error}") from error
+
+    async def _listen(
+        self, gate: Gate, tls: ssl.SSLContext | None, closing: AsyncExitStack
+    ) -> None:
+        """Take requests until ``closing``. Raises :class:`NodeError`."""
+        settings = self.settings
+        await self._site(create_app(gate), settings.host, settings.port, "port", tls, closing)
+        if settings.health_port is not None:
+            app = create_health_app(gate)
+            where = settings.health_host, settings.health_port
+            await self._site(app, *where, "health_port", None, closing)
+
+    async def _site(
+        self,
+        app: web.Application,
+        host: str,
+        port: int,
+        key: str,
+        tls: ssl.SSLContext | None,
+        closing: AsyncExitStack,
+    ) -> None:
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_CONNECTION_SECONDS)
+        await runner.setup()
+        closing.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, host, port, backlog=1024, ssl_context=tls).start()
         except OSError as error:
             raise NodeError(
-                f"cannot listen on {settings.host}:{settings.port}: "
-                f"{os.strerror(error.errno or 0)}; "
-                "end the program that uses the port, or set 'port' in the node's settings"
+                f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
+                f"end the program that uses the port, or set '{key}' in the node's settings"
             ) from error
 
     async def _until_ready(self, pool: WorkerPool, stop: asyncio.Event) -> None:

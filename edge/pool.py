@@ -100,6 +100,11 @@ class WorkerPool:
         """Whether every worker came up once, and one of them can be given a call now."""
         return self._started and bool(self.serving)
 
+    @property
+    def store_answers(self) -> bool:
+        """Whether a worker that serves was answered by the session store lately."""
+        return any(slot.status.store for slot in self.serving if slot.status)
+
     def least_loaded(self, but: WorkerSlot | None = None) -> WorkerSlot:
         """The serving worker with the fewest calls, other than ``but``.
 

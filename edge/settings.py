@@ -47,7 +47,7 @@ class NodeSettings(BaseModel):
     """What candidates carry; by default ``http://host:port``, or ``https://`` with ``tls``."""
     health_host: str = "127.0.0.1"
     health_port: Port | None = None
-    """Plain HTTP for /healthz, /readyz and /metrics; then /metrics is nowhere else."""
+    """Plain HTTP for /healthz, /readyz and /metrics, which then are on no other port."""
     media_host: str = "127.0.0.1"
     media_port: Port = 0
     """UDP port of worker 0, the next ones follow; 0 takes free ones."""

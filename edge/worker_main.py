@@ -39,7 +39,8 @@ from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
 from edge.session.sqlite import SqliteStore
-from edge.session.store import SessionStore
+from edge.session.stores import OneStore, SessionStores
+from edge.session.watch import StoreWatch
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
@@ -95,6 +96,7 @@ async def work(
         rooms, ticker = await _open_rooms(index, voice_socket, settings, closing)
         async with asyncio.TaskGroup() as calls:
             worker = Worker(rooms, calls)
+            watch = StoreWatch(rooms.stores)
             runner = web.AppRunner(
                 _app(worker, rooms),
                 access_log=None,
@@ -111,13 +113,17 @@ async def work(
                     active=worker.active,
                     capacity=settings.capacity,
                     calls=worker.calls,
+                    store=watch.answers,
                 )
                 lines.write(status.model_dump_json())
 
             worker.on_change = report
+            watch.on_change = report
+            await watch.ask()
             background = [
                 calls.create_task(ticker.run()),
-                calls.create_task(_sweep(rooms.store, rooms.clock)),
+                calls.create_task(watch.run()),
+                calls.create_task(_sweep(rooms.stores, rooms.clock)),
                 calls.create_task(_repeat(report)),
             ]
             await stop.wait()
@@ -138,11 +144,11 @@ async def _repeat(report: Callable[[], None]) -> None:
         await asyncio.sleep(REPORT_SECONDS)
 
 
-async def _sweep(store: SessionStore, clock: Clock) -> None:
+async def _sweep(stores: SessionStores, clock: Clock) -> None:
     """Delete sessions whose retention is over, now and every hour."""
     while True:
         try:
-            count = await store.sweep(clock.wall())
+            count = await stores.sweep(clock.wall())
         except SessionError as error:
             log.warning("sweep failed", extra={"reason": type(error).__name__})
         else:
@@ -159,9 +165,9 @@ async def _open_rooms(
     metrics = WorkerMetrics(index)
     metrics.capacity.labels(str(index)).set(settings.capacity)
     metrics.late_ticks.labels(str(index)).set_function(lambda: ticker.late)
-    keys = LocalKeyFile.open(settings.key_path, settings.region)
-    store = await SqliteStore.open(settings.store_path)
-    closing.push_async_callback(store.close)
+    keys = LocalKeyFile.open(settings.key_path, settings.region, make=settings.key_file is None)
+    stores = await _open_stores(settings, clock)
+    closing.push_async_callback(stores.close)
     endpoint = WebRtcEndpoint(
         host=settings.media_host,
         port=settings.media_port + index if settings.media_port else 0,
@@ -190,7 +196,7 @@ async def _open_rooms(
         detector=detector,
         recognizer=recognizer,
         voice=voice,
-        store=store,
+        stores=stores,
         keys=keys,
         resume=ResumeTokens(keys.subkey("resume"), clock),
         connections=await closing.enter_async_context(Pool()),
@@ -199,6 +205,16 @@ async def _open_rooms(
         environ=os.environ,
     )
     return rooms, ticker
+
+
+async def _open_stores(settings: NodeSettings, clock: Clock) -> SessionStores:
+    """Where sessions are kept. Raises ``StoreBroken`` and ``StoreBusy``."""
+    if settings.store is None:
+        return OneStore(await SqliteStore.open(settings.store_path))
+    # Only a node with such a store needs the client.
+    from edge.session.redis_stores import RedisStores
+
+    return RedisStores.open(settings.store, settings.region, clock)
 
 
 def _phone(index: int, settings: NodeSettings, ticker: Ticker, clock: Clock) -> SipMedia | None:

@@ -2,7 +2,7 @@
 
 - This region may have the call, and the node has room: it takes it, however near another region
   is, since a 302 costs the caller seconds.
-- Only other regions may: 302 to their addresses, in order.
+- Only other regions may, or only nodes that serve the tenant: 302 to their addresses, in order.
 - No region may: 603.
 - This region may, and the node is full or drains: 503, but only to a trunk all of whose own routes
   are inside the allowed set, because a 503 sends a trunk to its next route. Another trunk gets a
@@ -23,6 +23,7 @@ from control_plane.contract import Candidate, Problem, RouteResponse
 from edge.admission import VerificationKeys, rule_route_token
 from edge.internal import Admitted
 from edge.problem import EdgeRefusal
+from edge.tenancy import Tenancy
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.uri import SipUri
 from regions.models import Catalogue
@@ -53,7 +54,7 @@ class Routed:
     """The control plane's answer, held against this node's own law.
 
     ``allowed`` are the regions that may have the call, in order; ``caller`` is there when this
-    region is one of them. Candidates are all of allowed regions.
+    region is one of them and this node serves the tenant. Candidates are all of allowed regions.
     """
 
     allowed: tuple[str, ...]
@@ -125,7 +126,13 @@ Decision: TypeAlias = TakeHere | Redirect | Decline | Busy
 
 
 def hold_to_law(
-    answer: RouteResponse, *, keys: VerificationKeys, now: float, region: str, catalogue: Catalogue
+    answer: RouteResponse,
+    *,
+    keys: VerificationKeys,
+    now: float,
+    region: str,
+    catalogue: Catalogue,
+    tenancy: Tenancy,
 ) -> Routed | Unrouted:
     """The answer as far as its signed token and this node's catalogue bear it out.
 
@@ -138,9 +145,10 @@ def hold_to_law(
     except EdgeRefusal as refusal:
         return Unrouted(refusal.code)
     allowed = ruling.allowed
+    ours = tenancy.problem(ruling.claims.ten, dedicated=bool(ruling.claims.ded)) is None
     return Routed(
         allowed,
-        ruling.admit(region) if region in allowed else None,
+        ruling.admit(region) if ours and region in allowed else None,
         tuple(candidate for candidate in answer.candidates if candidate.region in allowed),
     )
 
@@ -172,7 +180,7 @@ def _without_route(ruling: Unrouted, routes: Collection[str]) -> Decision:
 def _elsewhere(ruling: Routed, here: Here, routes: Collection[str]) -> Decision:
     addresses = _addresses(ruling, here)
     if addresses:
-        return Redirect(addresses, "other regions may have the call, this one may not")
+        return Redirect(addresses, "others may have the call, this node may not")
     if not ruling.allowed:
         return _decline("no_region_allowed", "no region may have the call")
     if _inside(routes, ruling.allowed):

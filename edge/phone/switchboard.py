@@ -31,6 +31,7 @@ from edge.phone.trunks import Trunks
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
+from edge.tenancy import Tenancy
 from edge.transport.sip.core.agent import AgentCore
 from edge.transport.sip.core.context import UNWILLING
 from edge.transport.sip.core.flow import Destination, destination_of
@@ -57,6 +58,7 @@ class PhoneParts:
     phone: PhoneSettings
     logins: Logins
     catalogue: Catalogue
+    tenancy: Tenancy
     pool: WorkerPool
     keys: KeyCache
     router: Router
@@ -163,6 +165,7 @@ class Switchboard:
             now=parts.clock.wall(),
             region=parts.settings.region,
             catalogue=parts.catalogue,
+            tenancy=parts.tenancy,
             medium="sip",
         )
 
@@ -207,6 +210,7 @@ class Switchboard:
             now=parts.clock.wall(),
             region=parts.settings.region,
             catalogue=parts.catalogue,
+            tenancy=parts.tenancy,
         )
 
     def _here(self) -> Here:

@@ -77,14 +77,14 @@ class LocalKeyFile:
         self._wrapping = AESGCM(self.subkey("wrap"))
 
     @classmethod
-    def open(cls, path: Path, region: str) -> Self:
-        """Read the file, or make it with a new key when it does not exist.
+    def open(cls, path: Path, region: str, *, make: bool = True) -> Self:
+        """Read the file, or make it with a new key when it does not exist and ``make`` says so.
 
         Several processes may do so at once; all end up with the same key. Blocks on the disk.
         Raises ``KeyFileError``.
         """
         try:
-            if not path.exists():
+            if make and not path.exists():
                 _create(path, region)
             raw = _read_private(path)
         except OSError as error:

@@ -39,6 +39,8 @@ class ResumeClaims(Strict):
     jurisdictions: Ids
     expires_at: int
     """Unix seconds."""
+    dedicated: Literal[True] | None = None
+    """The tenant has nodes of its own; else there is no such key, which older nodes refuse."""
 
 
 class ResumeTokens:
@@ -63,6 +65,8 @@ class ResumeTokens:
         policy: str,
         jurisdictions: Sequence[str],
         lifetime_s: int,
+        *,
+        dedicated: bool = False,
     ) -> tuple[str, int]:
         """A token for the session, and when it expires (Unix seconds)."""
         claims = ResumeClaims(
@@ -74,9 +78,11 @@ class ResumeTokens:
             policy=policy,
             jurisdictions=tuple(jurisdictions),
             expires_at=int(self._clock.wall()) + lifetime_s,
+            dedicated=True if dedicated else None,
         )
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, claims.model_dump_json().encode(), _BINDING)
+        plain = claims.model_dump_json(exclude_none=True).encode()
+        sealed = nonce + self._cipher.encrypt(nonce, plain, _BINDING)
         return PREFIX + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode(), claims.expires_at
 
     def verify(self, token: str) -> ResumeClaims:

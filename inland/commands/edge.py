@@ -34,9 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     import asyncio
+    from datetime import UTC, datetime
 
     from pydantic import ValidationError
 
+    from edge.check import node_problems
     from edge.dialog.agent import load_agents
     from edge.dialog.build import check_agent
     from edge.groups import first_error
@@ -66,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
             where = "".join(f"--{part}: " for part in problem["loc"])
             print(f"inland edge: {where}{problem['msg']}", file=sys.stderr)
         return 2
-    wrong = () if settings.sip is None else phone_problems(settings.sip, catalogue, agents)
+    wrong = node_problems(settings, datetime.now(UTC))
+    if settings.sip is not None:
+        wrong += phone_problems(settings.sip, catalogue, agents)
     for line in wrong:
         print(f"inland edge: {arguments.config}: {line}", file=sys.stderr)
     if wrong:

@@ -11,7 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("inland", "regions", "control_plane", "edge", "web_demo", "infra")
 ROOMS = ("transport", "speech", "dialog", "session")
-HALLWAY = {"edge.events", "edge.grammar", "edge.leg", "edge.clock", "edge.media"}
+HALLWAY = {
+    "edge.events",
+    "edge.grammar",
+    "edge.leg",
+    "edge.clock",
+    "edge.media",
+    "edge.section",
+}
 GPL = {"espeakng_loader", "piper"}
 VOICE_WORKER = "edge.speech.voices"
 

@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control_plane.directory import Health, NodeView
-from control_plane.placement import PER_REGION, distances_from, place
+from control_plane.placement import PER_REGION, distances_from, not_for, place
 from control_plane.ruling import Ruling, rule
+from control_plane.tenants import Agent, Tenant
 from regions.models import DataClass, Narrowing, Operation, TenantPolicy
 from regions.policy import allowed_set
 from tests.control_plane.helpers import CATALOGUE, POLICY, REGIONS
 
 EVERYTHING = TenantPolicy()
+POOLED = Tenant(id="pooled", name="Pooled", agents={"a": Agent()})
+DEDICATED = Tenant(id="clinic", name="Clinic", isolation="dedicated", agents={"a": Agent()})
 EUROPE = rule(CATALOGUE, ("eea",), EVERYTHING)
 
 
@@ -43,14 +46,18 @@ def by_region(nodes: Iterable[NodeView]) -> dict[str, list[NodeView]]:
 
 
 def order(
-    nodes: Sequence[NodeView], near: str | None = "DE", ruling: Ruling = EUROPE, seed: int = 0
+    nodes: Sequence[NodeView],
+    near: str | None = "DE",
+    ruling: Ruling = EUROPE,
+    seed: int = 0,
+    tenant: Tenant = POOLED,
 ) -> list[str]:
-    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed))
+    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), tenant)
     return [candidate.node for candidate in placement.candidates]
 
 
-def reason(nodes: Sequence[NodeView], region: str) -> str:
-    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(0))
+def reason(nodes: Sequence[NodeView], region: str, tenant: Tenant = POOLED) -> str:
+    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(0), tenant)
     return next(v.reason for v in placement.regions if v.region == region)
 
 
@@ -102,7 +109,7 @@ def test_no_load_fault_or_setting_places_a_call_outside_its_allowed_set(
     for data_class, operation in needed:
         lawful &= set(allowed_set(CATALOGUE, laws, tenant, data_class, operation).allowed)
     ruling = rule(CATALOGUE, laws, tenant)
-    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed))
+    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), POOLED)
 
     assert {candidate.region for candidate in placement.candidates} <= lawful
     assert {verdict.region for verdict in placement.regions if verdict.allowed} == lawful
@@ -119,7 +126,7 @@ def test_no_load_fault_or_setting_places_a_call_outside_its_allowed_set(
 def test_every_allowed_region_either_offers_its_nodes_or_says_why_not(
     nodes: list[NodeView], seed: int
 ) -> None:
-    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed))
+    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), POOLED)
     offered = [(c.region, c.node) for c in placement.candidates]
     assert len(set(offered)) == len(offered)
     for verdict in placement.regions:
@@ -141,7 +148,7 @@ def test_every_allowed_region_either_offers_its_nodes_or_says_why_not(
 
 def test_a_node_listed_under_another_region_is_not_believed() -> None:
     stray = {"eu-central-1": [node("ap-south-1")]}
-    assert place(CATALOGUE, EUROPE, stray, "DE", random.Random(0)).candidates == ()
+    assert place(CATALOGUE, EUROPE, stray, "DE", random.Random(0), POOLED).candidates == ()
 
 
 def test_the_nearest_region_comes_first_and_the_other_still_follows() -> None:
@@ -152,7 +159,7 @@ def test_the_nearest_region_comes_first_and_the_other_still_follows() -> None:
 
 def test_the_candidates_say_why_they_stand_where_they_do() -> None:
     nodes = by_region([node("eu-west-1", health=Health.SUSPECT), node("eu-central-1")])
-    placement = place(CATALOGUE, EUROPE, nodes, "DE", random.Random(0))
+    placement = place(CATALOGUE, EUROPE, nodes, "DE", random.Random(0), POOLED)
     away = distances_from(CATALOGUE, "DE")
     assert [c.reason for c in placement.candidates] == [
         f"nearest allowed region, {round(away['eu-central-1'])} km",
@@ -216,3 +223,53 @@ def test_a_region_without_candidates_says_what_is_wrong_with_its_nodes() -> None
     assert reason(nodes, "eu-central-1").endswith(words)
     assert reason(nodes, "eu-west-1").endswith("; no node is known here")
     assert "no node" not in reason(nodes, "ap-south-1")
+
+
+@given(
+    nodes=st.lists(
+        st.builds(
+            node,
+            st.sampled_from(REGIONS),
+            st.sampled_from("abcdef"),
+            active=st.integers(0, 12),
+            health=st.sampled_from(Health),
+            tenants=st.sampled_from((None, ("clinic",), ("bank",), ("bank", "clinic"))),
+        ),
+        max_size=40,
+        unique_by=lambda view: (view.region, view.node),
+    ),
+    tenant=st.sampled_from((POOLED, DEDICATED)),
+    seed=st.integers(0, 99),
+)
+def test_tenants_with_nodes_of_their_own_and_all_others_never_meet_on_a_node(
+    nodes: list[NodeView], tenant: Tenant, seed: int
+) -> None:
+    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), tenant)
+    views = {(view.region, view.node): view for view in nodes}
+    chosen = [views[candidate.region, candidate.node] for candidate in placement.candidates]
+    if tenant is DEDICATED:
+        assert all(view.tenants is not None and "clinic" in view.tenants for view in chosen)
+    else:
+        assert all(view.tenants is None for view in chosen)
+    # The other fleet changes nothing: neither who is chosen nor in which order.
+    own = [view for view in nodes if view in chosen or not_for(tenant, view.tenants) is None]
+    alone = place(CATALOGUE, EUROPE, by_region(own), "DE", random.Random(seed), tenant)
+    assert alone.candidates == placement.candidates
+
+
+def test_a_dedicated_tenant_waits_rather_than_being_served_by_a_shared_node() -> None:
+    shared = [node("eu-central-1", "a"), node("eu-central-1", "b")]
+    others = [node("eu-central-1", "c", tenants=("bank",))]
+    assert order(shared + others, tenant=DEDICATED) == []
+    words = "; no node can take a call: 1 kept for other tenants, 2 shared by tenants"
+    assert reason(shared + others, "eu-central-1", DEDICATED).endswith(words)
+    own = node("eu-central-1", "d", tenants=("clinic",), active=9)
+    assert order([*shared, *others, own], tenant=DEDICATED) == ["eu-central-1-d"]
+    assert order([own, *others]) == []
+    full = node("eu-central-1", "d", tenants=("clinic",), active=10)
+    assert order([*shared, full], tenant=DEDICATED) == []
+
+
+def test_a_tenant_that_a_node_names_may_still_share_the_others() -> None:
+    named = [node("eu-central-1", "a", tenants=("pooled",)), node("eu-central-1", "b")]
+    assert sorted(order(named)) == ["eu-central-1-a", "eu-central-1-b"]

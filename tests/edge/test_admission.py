@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.admission import MAX_TOKEN, bearer, rule_route_token, verify_route_token
 from edge.problem import EdgeRefusal
+from edge.tenancy import Tenancy
 from regions.catalogue import load_catalogue
 
 NOW = 1_790_000_000
@@ -48,6 +49,9 @@ class OneKey:
         return jwt.encode(claims, self.private, algorithm="EdDSA", headers={"kid": kid})
 
 
+EVERYBODY = Tenancy()
+
+
 @pytest.fixture(scope="module")
 def key() -> OneKey:
     return OneKey()
@@ -55,13 +59,15 @@ def key() -> OneKey:
 
 def refusal(key: OneKey, token: str, region: str = "eu-central-1", now: float = NOW) -> str:
     with pytest.raises(EdgeRefusal) as refused:
-        verify_route_token(token, keys=key, now=now, region=region, catalogue=CATALOGUE)
+        verify_route_token(
+            token, keys=key, now=now, region=region, catalogue=CATALOGUE, tenancy=EVERYBODY
+        )
     return refused.value.code
 
 
 def test_good_token_opens_the_session_it_names(key: OneKey) -> None:
     caller = verify_route_token(
-        key.sign(), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE
+        key.sign(), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE, tenancy=EVERYBODY
     )
     assert caller.session_id == "s_" + "a" * 22
     assert (caller.tenant, caller.jurisdictions) == ("demo-clinic", ("eea",))
@@ -81,7 +87,12 @@ def test_what_is_listed_beyond_the_law_is_forgotten(key: OneKey) -> None:
     """Nothing is tagged for, sealed for or sent to a region because a token names it."""
     wide = {name: [*EEA, "ap-south-1"] for name in ("audio", "transcript", "variables", "odd")}
     caller = verify_route_token(
-        key.sign(reg=wide), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE
+        key.sign(reg=wide),
+        keys=key,
+        now=NOW,
+        region="eu-central-1",
+        catalogue=CATALOGUE,
+        tenancy=EVERYBODY,
     )
     assert caller.regions == {name: tuple(EEA) for name in ("audio", "transcript", "variables")}
 
@@ -162,6 +173,7 @@ def test_token_is_good_for_its_own_medium_only(key: OneKey) -> None:
                     now=NOW,
                     region="eu-central-1",
                     catalogue=CATALOGUE,
+                    tenancy=EVERYBODY,
                     medium="sip" if asked == "sip" else "webrtc",
                 )
             except EdgeRefusal as refused:

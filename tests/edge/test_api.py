@@ -16,7 +16,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from edge.api import CALLS, MAX_BODY, Gate, create_app
+from edge.api import CALLS, MAX_BODY, create_app
+from edge.gate import Gate
 from edge.internal import WorkerStatus
 from edge.jwks import KeyCache
 from edge.pool import WorkerPool
@@ -24,6 +25,7 @@ from edge.problem import EdgeRefusal
 from edge.session.keys import LocalKeyFile
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
+from edge.tenancy import Tenancy
 from regions.catalogue import load_catalogue
 from tests.edge.test_admission import CATALOGUE, NOW, OneKey
 from tests.fakes.clock import FakeClock
@@ -172,7 +174,9 @@ async def serving(folder: Path, workers: int, **changes: Any) -> AsyncIterator[N
     keys._keys = {"k1": key.public}
     keys.loaded.set()
     secret = LocalKeyFile.open(folder / "region.key", "eu-central-1").subkey("resume")
-    gate = Gate(settings, load_catalogue(), pool, keys, ResumeTokens(secret, clock), clock)
+    resume = ResumeTokens(secret, clock)
+    tenancy = Tenancy.of(settings)
+    gate = Gate(settings, load_catalogue(), pool, keys, resume, clock, tenancy)
     fakes = [FakeWorker(index) for index in range(workers)]
     async with AsyncExitStack() as closing:
         for fake, slot in zip(fakes, pool.slots, strict=True):

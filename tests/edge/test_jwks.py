@@ -24,6 +24,7 @@ from edge.jwks import (
     read_keys,
 )
 from edge.problem import EdgeRefusal
+from edge.tenancy import Tenancy
 from tests.edge.test_admission import CATALOGUE, NOW, OneKey
 from tests.fakes.clock import FakeClock
 
@@ -150,7 +151,12 @@ async def test_token_with_a_new_key_is_accepted_after_the_refresh(hasty: None) -
 
     def verify() -> str:
         return verify_route_token(
-            new.sign(kid="k2"), keys=cache, now=NOW, region="eu-central-1", catalogue=CATALOGUE
+            new.sign(kid="k2"),
+            keys=cache,
+            now=NOW,
+            region="eu-central-1",
+            catalogue=CATALOGUE,
+            tenancy=Tenancy(),
         ).session_id
 
     async with caching(replica) as cache:

@@ -29,10 +29,12 @@ from edge.phone.placement import (
     hold_to_law,
     without_token,
 )
+from edge.tenancy import Tenancy
 from edge.transport.sip.wire.uri import SipUri
 from edge.transport.sip.wire.values import NameAddr
 from tests.edge.test_admission import CATALOGUE, EEA, NOW, OneKey
 
+EVERYBODY = Tenancy()
 REGIONS = ("eu-central-1", "eu-west-1", "ap-south-1")
 HERE = Here("eu-central-1", "eu-central-1-a", "sip:eu-central-1.example.org", True, False)
 FULL = Here("eu-central-1", "eu-central-1-a", "sip:eu-central-1.example.org", False, False)
@@ -214,8 +216,12 @@ def answer(*candidates: Candidate, **claims: Any) -> RouteResponse:
     )
 
 
-def held(given: RouteResponse, region: str = "eu-central-1") -> Routed | Unrouted:
-    return hold_to_law(given, keys=KEY, now=NOW, region=region, catalogue=CATALOGUE)
+def held(
+    given: RouteResponse, region: str = "eu-central-1", tenancy: Tenancy = EVERYBODY
+) -> Routed | Unrouted:
+    return hold_to_law(
+        given, keys=KEY, now=NOW, region=region, catalogue=CATALOGUE, tenancy=tenancy
+    )
 
 
 def test_candidates_outside_the_token_or_the_law_are_forgotten() -> None:
@@ -227,6 +233,25 @@ def test_candidates_outside_the_token_or_the_law_are_forgotten() -> None:
         assert found.allowed == tuple(EEA)
         assert [each.region for each in found.candidates] == EEA
         assert found.caller is not None and found.caller.agent == "clinic-reception"
+
+
+def test_a_call_of_a_tenant_that_is_not_served_here_goes_to_its_nodes_and_nowhere_else() -> None:
+    theirs = candidate("eu-central-1", "clinic-1", "sip:clinic.example.org")
+    cases: list[tuple[Tenancy, dict[str, Any]]] = [
+        (Tenancy(only=("bank",)), {}),
+        (EVERYBODY, {"ded": True}),
+        (Tenancy(stored=("bank",)), {}),
+    ]
+    for tenancy, claims in cases:
+        found = held(answer(theirs, **claims), tenancy=tenancy)
+        assert isinstance(found, Routed) and found.caller is None
+        decision = decide(found, HERE, ("eu-central-1",))
+        assert isinstance(decision, Redirect)
+        assert [str(address) for address in decision.addresses] == ["sip:clinic.example.org"]
+        alone = held(answer(**claims), tenancy=tenancy)
+        assert isinstance(decide(alone, HERE, ("eu-central-1", "ap-south-1")), Decline)
+    kept = held(answer(theirs, ded=True), tenancy=Tenancy(only=("demo-clinic",)))
+    assert isinstance(decide(kept, HERE, ()), TakeHere)
 
 
 def test_in_a_region_that_may_not_have_the_call_nobody_is_admitted() -> None:

@@ -23,6 +23,7 @@ from edge.phone.switchboard import PhoneParts, Switchboard
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
+from edge.tenancy import Tenancy
 from edge.transport.sip.core.events import Ended
 from edge.transport.sip.media.agreement import MediaPolicy
 from edge.transport.sip.wire.digest import Credentials
@@ -86,6 +87,7 @@ class Board:
             phone=settings,
             logins=Logins({}, {}, {"extension": Credentials("201", "secret")}),
             catalogue=load_catalogue(),
+            tenancy=Tenancy.of(node),
             pool=cast(WorkerPool, FakePool()),
             keys=KeyCache(()),
             router=self.router,

@@ -1,0 +1,36 @@
+"""What the dispatcher of a node decides with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.beat import NodeLoad
+from edge.clock import Clock
+from edge.jwks import KeyCache
+from edge.phone.switchboard import Switchboard
+from edge.pool import WorkerPool
+from edge.session.resume import ResumeTokens
+from edge.settings import NodeSettings
+from edge.tenancy import Tenancy
+from regions.models import Catalogue
+
+
+@dataclass(slots=True)
+class Gate:
+    """What the signalling of a node needs to decide and to pass calls on."""
+
+    settings: NodeSettings
+    catalogue: Catalogue
+    pool: WorkerPool
+    keys: KeyCache
+    resume: ResumeTokens
+    clock: Clock
+    tenancy: Tenancy
+    draining: bool = False
+    phone: Switchboard | None = None
+
+    def load(self) -> NodeLoad:
+        """What the control plane is told; a node that could not open a session takes no calls."""
+        pool = self.pool
+        takes = pool.ready and pool.store_answers and not self.draining
+        return NodeLoad(pool.capacity, pool.active, draining=not takes)
