@@ -18,7 +18,7 @@ class BucketArgs:
     name: str
     holding: Literal["recordings", "software"]
     key_arn: pulumi.Input[str]
-    policy: pulumi.Input[str]
+    policy: str
     bucket_key: bool
     """Whether S3 may seal objects with a key of its own below ``key_arn``, to ask KMS less often.
     KMS then does not learn which object it is asked for."""

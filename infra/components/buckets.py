@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -17,34 +16,26 @@ from infra.documents.statements import text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordingsArgs:
-    """``tenant_keys``: tenant to the ARN of the key that its prefix must be sealed with."""
+    """``key_arn`` is the region's key; objects are sealed with their tenant's."""
 
     place: Place
     key_arn: pulumi.Input[str]
-    tenant_keys: Mapping[str, pulumi.Input[str]]
-    endpoint_id: pulumi.Input[str]
-    """The S3 gateway endpoint, the only way in and out."""
     days: int
+    """How long a recording is kept."""
 
 
 class Recordings(pulumi.ComponentResource):
     """``<tenant>/...``, each tenant's with its own key.
 
     ``name`` is known in a preview. No bucket key: KMS sees every object's name, and a tenant's key
-    opens no object of another tenant.
+    seals and opens no object of another tenant.
     """
 
     def __init__(
         self, name: str, args: RecordingsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("inland:region:Recordings", name, None, opts)
-        place = args.place
-        bucket_name = names.recordings_bucket(place)
-        policy = pulumi.Output.all(endpoint=args.endpoint_id, keys=dict(args.tenant_keys)).apply(
-            lambda made: text(
-                recordings_policy(place, endpoint_id=made["endpoint"], tenant_keys=made["keys"])
-            )
-        )
+        bucket_name = names.recordings_bucket(args.place)
         self.bucket, ready = sealed_bucket(
             self,
             name,
@@ -52,7 +43,7 @@ class Recordings(pulumi.ComponentResource):
                 name=bucket_name,
                 holding="recordings",
                 key_arn=args.key_arn,
-                policy=policy,
+                policy=text(recordings_policy(args.place)),
                 bucket_key=False,
                 expire_days=args.days,
                 protect=True,
@@ -64,11 +55,10 @@ class Recordings(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoftwareArgs:
-    """See ``RecordingsArgs``."""
+    """``key_arn`` is the region's key."""
 
     place: Place
     key_arn: pulumi.Input[str]
-    endpoint_id: pulumi.Input[str]
 
 
 class Software(pulumi.ComponentResource):
@@ -78,11 +68,7 @@ class Software(pulumi.ComponentResource):
         self, name: str, args: SoftwareArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("inland:region:Software", name, None, opts)
-        place = args.place
-        bucket_name = names.software_bucket(place)
-        policy = pulumi.Output.from_input(args.endpoint_id).apply(
-            lambda endpoint: text(software_policy(place, endpoint_id=endpoint))
-        )
+        bucket_name = names.software_bucket(args.place)
         self.bucket, ready = sealed_bucket(
             self,
             name,
@@ -90,7 +76,7 @@ class Software(pulumi.ComponentResource):
                 name=bucket_name,
                 holding="software",
                 key_arn=args.key_arn,
-                policy=policy,
+                policy=text(software_policy(args.place)),
                 bucket_key=True,
                 expire_days=None,
                 protect=False,

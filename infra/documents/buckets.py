@@ -1,19 +1,19 @@
-"""The policies of buckets: no way out but the region's endpoint, no copies, each tenant's key.
+"""The policies of buckets: no way out but the region's network, no copies, no foreign key.
 
-Condition keys: Amazon S3 User Guide, "Bucket policy examples using condition keys" and "Protecting
-data with server-side encryption" (read 2026-11-21).
+They name no endpoint and no key by its id, so that they are known, and judged, before anything is
+made: the account and the region say as much. Condition keys: IAM User Guide, "AWS global condition
+context keys" (``aws:VpceAccount``, ``aws:SourceVpcArn``); Amazon S3 User Guide, "Protecting data
+with server-side encryption" (read 2026-11-21).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from infra.components.place import Place
 from infra.documents import arns, names
 from infra.documents.statements import EVERYONE, Document, Statement, deny, document
 
-LIMIT = 20_480
-"""Bytes of a bucket's policy (Amazon S3 User Guide, "Bucket restrictions and limitations")."""
 REPLICATION = (
     "s3:GetObjectVersionForReplication",
     "s3:InitiateReplication",
@@ -23,63 +23,83 @@ REPLICATION = (
     "s3:ReplicateTags",
 )
 """Both ends of it: a copy from here, and a copy of somewhere else's data to here."""
-KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
 
-def recordings_policy(
-    place: Place, *, endpoint_id: str, tenant_keys: Mapping[str, str]
-) -> Document:
-    """Of the recordings: read and written through the region's endpoint only.
+def recordings_policy(place: Place) -> Document:
+    """Of the recordings: read and written from the region's network only, with a key of it.
 
-    ``tenant_keys``: tenant to its key's ARN. An object under a tenant's prefix must name that key
-    in its request; a request that names none is refused too.
+    A request that names no key is refused too. Which key belongs to which prefix is the keys' own
+    matter (``infra.documents.keys.tenant_key_policy``): they cannot be used for another one.
     """
     bucket = names.recordings_bucket(place)
-    everything = arns.objects(place, bucket)
+    objects = arns.objects(place, bucket)
     return document(
         [
             *_common(place, bucket),
+            *_from_home(place, ["s3:GetObject*", "s3:PutObject*", "s3:RestoreObject"], objects),
             deny(
-                "OnlyThroughTheEndpoint",
-                ["s3:GetObject*", "s3:PutObject*", "s3:RestoreObject"],
-                everything,
+                "OnlyKeysOfTheRegion",
+                ["s3:PutObject"],
+                objects,
                 principal=EVERYONE,
-                condition={"StringNotEquals": {"aws:SourceVpce": endpoint_id}},
-            ),
-            *(
-                _own_key(arns.objects(place, bucket, f"{tenant}/"), key)
-                for tenant, key in sorted(tenant_keys.items())
+                condition={
+                    "StringNotLike": {
+                        "s3:x-amz-server-side-encryption-aws-kms-key-id": arns.keys(place)
+                    }
+                },
             ),
         ]
     )
 
 
-def software_policy(place: Place, *, endpoint_id: str) -> Document:
-    """Of the software: read through the region's endpoint only, and written by no node.
+def software_policy(place: Place) -> Document:
+    """Of the software: read from the region's network only, and written by no node.
 
     The operator uploads from wherever they are; the digest in a bundle's name is what nodes trust.
     """
     bucket = names.software_bucket(place)
-    everything = arns.objects(place, bucket)
+    objects = arns.objects(place, bucket)
     return document(
         [
             *_common(place, bucket),
-            deny(
-                "OnlyThroughTheEndpoint",
-                ["s3:GetObject*"],
-                everything,
-                principal=EVERYONE,
-                condition={"StringNotEquals": {"aws:SourceVpce": endpoint_id}},
-            ),
+            *_from_home(place, ["s3:GetObject*"], objects),
             deny(
                 "NotByNodes",
                 ["s3:DeleteObject*", "s3:PutObject*"],
-                everything,
+                objects,
                 principal=EVERYONE,
                 condition={"ArnLike": {"aws:PrincipalArn": arns.role(place, "inland-*")}},
             ),
         ]
     )
+
+
+def _from_home(place: Place, actions: Sequence[str], objects: str) -> list[Statement]:
+    """Through an endpoint of the account, and of the region.
+
+    A gateway endpoint serves its own region only. An interface endpoint may stand in another one
+    since AWS PrivateLink reaches S3 across regions (2025), so the second statement refuses those;
+    it speaks only where AWS says which VPC a request comes from.
+    """
+    return [
+        deny(
+            "OnlyThroughOurEndpoints",
+            actions,
+            objects,
+            principal=EVERYONE,
+            condition={"StringNotEquals": {"aws:VpceAccount": place.account_id}},
+        ),
+        deny(
+            "OnlyFromThisRegion",
+            actions,
+            objects,
+            principal=EVERYONE,
+            condition={
+                "Null": {"aws:SourceVpcArn": "false"},
+                "StringNotLike": {"aws:SourceVpcArn": arns.regional(place, "ec2", "vpc/*")},
+            },
+        ),
+    ]
 
 
 def _common(place: Place, bucket: str) -> list[Statement]:
@@ -101,14 +121,3 @@ def _common(place: Place, bucket: str) -> list[Statement]:
         ),
         deny("NoReplication", REPLICATION, both, principal=EVERYONE),
     ]
-
-
-def _own_key(prefix: str, key: str) -> Statement:
-    """As short as can be: a bucket's policy is limited, and there may be fifty of these."""
-    return {
-        "Effect": "Deny",
-        "Principal": EVERYONE,
-        "Action": "s3:PutObject",
-        "Resource": prefix,
-        "Condition": {"StringNotEquals": {KEY_ID: key}},
-    }
