@@ -1,0 +1,137 @@
+"""Where resources are made, and what they name: provider, account, region, type, texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from infra.rules.allowed_types import ALLOWED, PROVIDER, is_component
+from infra.rules.model import UNKNOWN, Graph, Invoke, Resource, Scope
+from infra.rules.names import foreign, without_neighbours
+from infra.rules.values import decoded_json, entries, holds, maps, opened, strings
+
+_ACCOUNT = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:([0-9]{12}):")
+_PROFILE = re.compile(
+    r"inference-profile/|(?:^|[/:\"'\s])(?:us|us-gov|eu|apac|jp|au|ca|global)\."
+    r"(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|stability|twelvelabs|writer)\."
+)
+"""Ids and ARNs by which Amazon Bedrock answers from any region of a group.
+
+Source: "Supported Regions and models for inference profiles", Amazon Bedrock user guide,
+2026-11-21.
+"""
+_ENDPOINT_HOLES: Final = ("s3UseAccelerate", "useFipsEndpoint", "s3UsEast1RegionalEndpoint")
+
+
+def explicit_provider(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """A default provider takes its region from whoever runs the command."""
+    if resource.type.startswith("pulumi:") or is_component(resource.type):
+        return
+    provider = graph.provider_of(resource)
+    if provider is None or provider.name.startswith("default"):
+        yield "is made by the default provider, whose region is not the stack's to say"
+
+
+def account_pin(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Credentials of another account must not do."""
+    if resource.type != PROVIDER:
+        return
+    accounts = [str(account) for account in entries(_of(resource, "allowedAccountIds"))]
+    if accounts != [scope.account_id]:
+        yield f"allowedAccountIds is {accounts or 'not set'}, not {scope.account_id} alone"
+    for role in maps(_of(resource, "assumeRoles")) + maps(_of(resource, "assumeRole")):
+        if f"::{scope.account_id}:" not in str(role.get("roleArn")):
+            yield "assumeRoles takes a role of another account"
+
+
+def provider_region(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """The provider's own region, and no endpoint that leads elsewhere."""
+    if resource.type != PROVIDER:
+        return
+    region = _of(resource, "region")
+    if region not in scope.regions:
+        yield f"region is {region or 'not set'}, outside {_regions(scope)}"
+    for name in ("endpoints", *_ENDPOINT_HOLES):
+        if holds(_of(resource, name)) and _of(resource, name) not in ("regional", "false"):
+            yield f"{name} leads requests past the endpoints of the region"
+
+
+def effective_region(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Since pulumi-aws 7 a resource's own ``region`` beats its provider's."""
+    if not resource.type.startswith("aws:"):
+        return
+    provider = graph.provider_of(resource)
+    inherited = None if provider is None else _of(provider, "region")
+    own = resource.properties.get("region")
+    region = inherited if own is None else own
+    if region not in scope.regions:
+        yield f"is made in {region or 'no region that is known'}, outside {_regions(scope)}"
+
+
+def invoke_region(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
+    """A question is put to a region too, and its answer comes from there."""
+    for invoke in graph.invokes:
+        provider = graph.resources.get(invoke.provider or "")
+        yield from (("", f"{invoke.token} {wrong}") for wrong in _invoke(invoke, provider, scope))
+
+
+def _invoke(invoke: Invoke, provider: Resource | None, scope: Scope) -> Iterator[str]:
+    if provider is None or provider.name.startswith("default"):
+        yield "is asked of the default provider"
+    elif _of(provider, "region") not in scope.regions:
+        yield f"is asked of {_of(provider, 'region')}, outside {_regions(scope)}"
+    region = invoke.arguments.get("region")
+    if region is not None and region not in scope.regions:
+        yield f"is asked of region {region}, outside {_regions(scope)}"
+
+
+def type_allowed(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Only types that somebody has thought about."""
+    if is_component(resource.type) or resource.type == "pulumi:pulumi:StackReference":
+        return  # a reference has a rule of its own
+    if resource.type not in ALLOWED[scope.kind]:
+        yield f"{resource.type} is not on the list of a {scope.kind} stack"
+
+
+def foreign_region_name(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """No text says another region, also inside policy documents, ARNs and user data."""
+    for path, text in strings(resource.properties):
+        in_user_data = path.rpartition(".")[2].startswith("userData")
+        found: set[str] = set()
+        for layer in opened(text):
+            found.update(
+                foreign(without_neighbours(layer) if in_user_data else layer, scope.regions)
+            )
+        for name in sorted(found):
+            yield f"{path} names {name}"
+
+
+def foreign_account(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """No ARN of another account; principals of policies are asked one by one elsewhere."""
+    for path, text in strings(resource.properties):
+        for account in sorted(set(_ACCOUNT.findall(text)) - {scope.account_id}):
+            yield f"{path} names account {account}"
+
+
+def cross_region_inference(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """A model behind an inference profile answers from any region of its group."""
+    for path, text in strings(resource.properties):
+        if any(_PROFILE.search(layer) for layer in opened(text)):
+            yield f"{path} names an inference profile, which may answer from another region"
+
+
+def foreign_output(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
+    """What the stack tells others names its own regions only."""
+    for path, text in strings(graph.outputs):
+        for name in foreign(text, scope.regions):
+            yield "", f"output {path} names {name}"
+
+
+def _of(provider: Resource, name: str) -> object:
+    value = decoded_json(provider.properties.get(name))
+    return None if value is UNKNOWN else value
+
+
+def _regions(scope: Scope) -> str:
+    return ", ".join(sorted(scope.regions))

@@ -1,0 +1,70 @@
+"""What is kept says so, is kept on purpose, and ends: tags, protection, retention of logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from infra.rules import allowed_types as types
+from infra.rules.buckets import HOLDS, held
+from infra.rules.model import UNKNOWN, Graph, Resource, Scope
+from infra.rules.values import comes_from, holds
+
+_HOLDINGS: Final = {
+    types.BUCKET: {"recordings", "software"},
+    types.CACHE: {"sessions"},
+    types.KEY: {"keys"},
+    types.LOG_GROUP: {"logs"},
+    types.QUEUE: {"alarms", "sessions"},
+    types.SECRET: {"secrets"},
+    types.TOPIC: {"alarms"},
+}
+"""What each type may keep; anything else is a mistake or a plan that nobody has agreed to."""
+LONGEST_LOGS: Final = 365
+"""Days."""
+
+
+def holds_tag(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Whatever keeps data is tagged with what it keeps."""
+    allowed = _HOLDINGS.get(resource.type)
+    if allowed is not None and held(resource) not in allowed:
+        yield f"tag {HOLDS} is {held(resource) or 'not set'}, not {' or '.join(sorted(allowed))}"
+
+
+def protected(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Keys and recordings are not deleted by a change of the program."""
+    kept = resource.type == types.KEY or (
+        resource.type == types.BUCKET and held(resource) != "software"
+    )
+    if kept and not resource.protect:
+        yield "protect is off"
+    if kept and resource.properties.get("forceDestroy") is True:
+        yield "forceDestroy is on"
+
+
+def log_retention(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Logs end."""
+    if resource.type != types.LOG_GROUP:
+        return
+    days = resource.properties.get("retentionInDays")
+    if not isinstance(days, int | float) or not 0 < days <= LONGEST_LOGS:
+        yield f"retentionInDays is {days}, not 1 to {LONGEST_LOGS}"
+    if resource.properties.get("skipDestroy") is True:
+        yield "skipDestroy keeps it when the stack is gone"
+
+
+def log_home(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
+    """Flow logs go to a log group of this stack, and to no bucket or stream of somebody else."""
+    if resource.type != "aws:ec2/flowLog:FlowLog":
+        return
+    kind = resource.properties.get("logDestinationType")
+    if holds(kind) and kind != "cloud-watch-logs" and kind is not UNKNOWN:
+        yield f"logDestinationType is {kind}"
+    if holds(resource.properties.get("deliverCrossAccountRole")):
+        yield "deliverCrossAccountRole gives them to another account"
+    if resource.dependencies is not None and not (
+        comes_from(resource, "logDestination", types.LOG_GROUP)
+        or resource.properties.get("logDestination")
+        in {found.properties.get("arn", "") for found in graph.of(types.LOG_GROUP)}
+    ):
+        yield "logDestination is not a log group of this stack"
