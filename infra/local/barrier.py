@@ -23,7 +23,7 @@ from infra.local.plan import (
 
 TABLE = "inland"
 REFUSED = "refused"
-"""Comment of the rule that counts what nothing allowed."""
+"""The counter of what nothing allowed."""
 _CALLERS = f"{{ {CALLERS}, {HOST_LINK} }}"
 _ANSWERS = ["ct state established,related counter accept", "ct state invalid counter drop"]
 _LOCAL = 'oifname "lo" accept'
@@ -103,7 +103,7 @@ def _accept(match: str, what: str) -> str:
 
 
 def _chain(hook: str, rules: list[str]) -> str:
-    refuse = f'counter reject with icmpx admin-prohibited comment "{REFUSED}"'
+    refuse = f"counter name {REFUSED} reject with icmpx admin-prohibited"
     lines = [f"type filter hook {hook} priority filter; policy drop;", *rules, refuse]
     body = "".join(f"    {line}\n" for line in lines)
     return f"  chain {hook} {{\n{body}  }}\n"
@@ -112,4 +112,5 @@ def _chain(hook: str, rules: list[str]) -> str:
 def _table(*chains: str) -> str:
     # The table is made before it is flushed, so that a second run replaces it in one step.
     name = f"table inet {TABLE}"
-    return f"{name} {{}}\nflush {name}\n{name} {{\n{''.join(chains)}}}\n"
+    counter = f"  counter {REFUSED} {{}}\n"
+    return f"{name} {{}}\nflush {name}\n{name} {{\n{counter}{''.join(chains)}}}\n"

@@ -10,6 +10,9 @@ Command = tuple[str, ...]
 def build_commands(plan: LocalPlan) -> list[Command]:
     """In order. Forwarding is switched on last, when ``barrier.rulesets`` should be in place."""
     commands: list[Command] = [("ip", "netns", "add", name) for name in plan.namespaces]
+    # Without IPv6, which no rule speaks of: what a barrier counts was tried by a program.
+    quiet = ("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+    commands += [inside(name, *quiet) for name in plan.namespaces]
     commands += [inside(name, "ip", "link", "set", "lo", "up") for name in plan.namespaces]
     for link in plan.links:
         commands += _link(link)
@@ -23,8 +26,9 @@ def forward_commands(plan: LocalPlan) -> list[Command]:
 
 
 def remove_commands(plan: LocalPlan) -> list[Command]:
-    """Links, and the routes over them, go with their namespaces."""
-    commands: list[Command] = [("ip", "netns", "del", name) for name in reversed(plan.namespaces)]
+    """The host's routes go with its link, the others with their namespaces."""
+    commands: list[Command] = [("ip", "link", "del", plan.host_interface)]
+    commands += [("ip", "netns", "del", name) for name in reversed(plan.namespaces)]
     return commands + [("ip", "route", "del", "unreachable", str(net)) for net in plan.whole]
 
 

@@ -136,7 +136,7 @@ class LocalPlan:
 
     @property
     def whole(self) -> tuple[IPv4Network, ...]:
-        """The VPCs, of which the host must send nothing elsewhere: not into its own default route."""
+        """The VPCs: the host must send nothing for them into its own default route."""
         cidrs = {region.settings.vpc_cidr for region in self.regions}
         return tuple(sorted(IPv4Network(cidr) for cidr in cidrs))
 

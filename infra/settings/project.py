@@ -24,9 +24,16 @@ def stack_files(folder: Path) -> list[Path]:
 
 
 def check_project(
-    folder: Path, catalogue: Catalogue | None = None, offered: Offered | None = None
+    folder: Path,
+    catalogue: Catalogue | None = None,
+    offered: Offered | None = None,
+    *,
+    only: str | None = None,
 ) -> list[str]:
     """Every problem of every stack in ``folder``: file, line, key, what is wrong, what to do.
+
+    With ``only`` one stack is judged; the others are compared with, so a file that cannot be read
+    is a problem even then.
 
     Stacks of the other project, when its folder is beside this one, are compared with and not
     judged. The catalogue and the table of what AWS offers default to those of Inland.
@@ -42,6 +49,8 @@ def check_project(
             problems += str(error).splitlines()
     known = {**_beside(folder), **stacks}
     for name, stack in stacks.items():
+        if only not in (None, name):
+            continue
         found = check_stack(name, stack, known, catalogue, offered)
         if found:
             path = folder / f"Pulumi.{name}.yaml"

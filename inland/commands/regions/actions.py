@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     Actions: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -29,11 +30,47 @@ def add_action(
 
 def add_stack(parser: argparse.ArgumentParser) -> None:
     """The stack that is meant, and where its files are."""
-    parser.add_argument(
-        "stack",
-        metavar="REGION",
-        help="a stack: eu-central-1, eu-central-1.bank (a tenant's own account), control-plane",
+    parser.add_argument("stack", metavar="REGION", help=_STACK)
+    _add_project(parser)
+
+
+def add_stacks(parser: argparse.ArgumentParser, *, least: Literal["*", "+"] = "+") -> None:
+    """Several stacks, and which kind of machines they are on."""
+    parser.add_argument("stacks", metavar="REGION", nargs=least, help=_STACK)
+    _add_project(parser)
+    group = parser.add_argument_group("target")
+    group.add_argument(
+        "--target",
+        choices=("aws", "local"),
+        default="aws",
+        help="aws (default), or local: namespaces of this Linux host, as root, without a cloud",
     )
+    group.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=DATA,
+        help="local: where the regions' data is (default: %(default)s)",
+    )
+    group.add_argument(
+        "--prefix",
+        default="inland",
+        type=_prefix,
+        help="local: how the namespaces' names begin (default: %(default)s)",
+    )
+
+
+DATA = Path("/var/lib/inland/local")
+_STACK = "a stack: eu-central-1, eu-central-1.bank (a tenant's own account), control-plane"
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError("should be 1 to 9 lower case letters and digits")
+    return text
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         type=Path,

@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inland.commands.regions.actions import Actions, add_action, add_stack, add_yes, confirm
+from inland.commands.regions import local
+from inland.commands.regions.actions import (
+    Actions,
+    add_action,
+    add_stack,
+    add_stacks,
+    add_yes,
+    confirm,
+)
 from inland.commands.regions.plan import print_gate
 from inland.table import print_table
 
@@ -19,13 +27,13 @@ if TYPE_CHECKING:
 
 def configure(actions: Actions) -> None:
     """Add the actions."""
-    up = add_action(actions, "up", "check a stack, then make it real, and supply its nodes")
-    add_stack(up)
+    up = add_action(actions, "up", "check stacks, then make them real, and supply their nodes")
+    add_stacks(up)
     add_yes(up)
     _add_supplies(up)
     up.set_defaults(action=_up)
-    down = add_action(actions, "down", "destroy what a stack made")
-    add_stack(down)
+    down = add_action(actions, "down", "destroy what stacks made")
+    add_stacks(down, least="*")
     add_yes(down)
     down.add_argument(
         "--erase-data",
@@ -44,7 +52,9 @@ def configure(actions: Actions) -> None:
 def _add_supplies(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("supplies")
     group.add_argument("--release", type=Path, metavar="FILE", help="from `inland release build`")
-    group.add_argument("--site", type=Path, metavar="FILE", help="from `inland release site`")
+    group.add_argument(
+        "--site", type=Path, metavar="FILE", help="from `inland release site`; local: the folder"
+    )
     group.add_argument(
         "--phone-secrets", type=Path, metavar="FILE", help="JSON: variable name to password"
     )
@@ -54,25 +64,31 @@ def _add_supplies(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    if arguments.target == "local":
+        return local.up(arguments)
+    return max(_up_one(arguments, stack) for stack in arguments.stacks)
+
+
+def _up_one(arguments: argparse.Namespace, stack: str) -> int:
     from inland.provision.cloud import Cloud
     from inland.provision.engine import Engine
     from inland.provision.gate import examine
     from inland.provision.project import find_project
     from inland.provision.screen import Screen
 
-    report = examine(find_project(arguments.stack, arguments.project))
+    report = examine(find_project(stack, arguments.project))
     print_gate(report)
     report.require_open()
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
-    with Screen(f"{arguments.stack} plan", report.graph.resources, sys.stderr) as screen:
+    with Screen(f"{stack} plan", report.graph.resources, sys.stderr) as screen:
         engine = Engine(report.project, report.scope, screen)
         changes = engine.preview()
     print(f"\nup will change: {changes}")
-    confirm(f"Provision {arguments.stack}?", arguments.yes)
-    with Screen(f"{arguments.stack} up", report.graph.resources, sys.stderr) as screen:
+    confirm(f"Provision {stack}?", arguments.yes)
+    with Screen(f"{stack} up", report.graph.resources, sys.stderr) as screen:
         outputs = Engine(report.project, report.scope, screen).up()
-    print(f"\n{arguments.stack}: {screen.progress.summary()}")
+    print(f"\n{stack}: {screen.progress.summary()}")
     for name, value in sorted(outputs.items()):
         if isinstance(value, str | int):
             print(f"  {name:<24} {value}")
@@ -130,6 +146,14 @@ def _operator(path: Path | None) -> str | None:
 
 
 def _down(arguments: argparse.Namespace) -> int:
+    if arguments.target == "local":
+        return local.down(arguments)
+    if not arguments.stacks:
+        raise argparse.ArgumentTypeError("name the REGION to destroy")
+    return max(_down_one(arguments, stack) for stack in arguments.stacks)
+
+
+def _down_one(arguments: argparse.Namespace, stack: str) -> int:
     from inland.provision.cloud import Cloud
     from inland.provision.engine import Engine
     from inland.provision.erase import empty_buckets, open_load_balancers
@@ -137,21 +161,21 @@ def _down(arguments: argparse.Namespace) -> int:
     from inland.provision.project import find_project
     from inland.provision.screen import Screen
 
-    report = examine(find_project(arguments.stack, arguments.project))
+    report = examine(find_project(stack, arguments.project))
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
     kept = [found.name for found in report.graph.resources.values() if found.protect]
     if arguments.erase_data:
         print("this destroys, and nothing brings back: " + ", ".join(kept))
-        confirm("Erase it all?", arguments.yes, word=arguments.stack)
+        confirm("Erase it all?", arguments.yes, word=stack)
     else:
         print("kept, as they hold data: " + (", ".join(kept) or "nothing"))
-        confirm(f"Destroy the rest of {arguments.stack}?", arguments.yes)
+        confirm(f"Destroy the rest of {stack}?", arguments.yes)
     open_load_balancers(cloud, report.graph)
     if arguments.erase_data:
         for line in empty_buckets(cloud, report.graph):
             print(line)
-    with Screen(f"{arguments.stack} down", report.graph.resources, sys.stderr) as screen:
+    with Screen(f"{stack} down", report.graph.resources, sys.stderr) as screen:
         Engine(report.project, report.scope, screen).down(keep_protected=not arguments.erase_data)
-    print(f"\n{arguments.stack}: {screen.progress.summary()}")
+    print(f"\n{stack}: {screen.progress.summary()}")
     return 0

@@ -7,14 +7,15 @@ import json
 import sys
 from pathlib import Path
 
-from inland.commands.regions.actions import Actions, add_action, add_stack
+from inland.commands.regions import local
+from inland.commands.regions.actions import Actions, add_action, add_stack, add_stacks
 from inland.table import print_table
 
 
 def configure(actions: Actions) -> None:
     """Add the actions."""
-    status = add_action(actions, "status", "look at a stack in the cloud: nodes, alarms, secrets")
-    add_stack(status)
+    status = add_action(actions, "status", "how stacks are: nodes, alarms, secrets, barriers")
+    add_stacks(status, least="*")
     status.add_argument("--json", action="store_true", help="print JSON for programs")
     status.set_defaults(action=_status)
     graph = add_action(actions, "graph", "draw the resources of a stack, without credentials")
@@ -27,12 +28,20 @@ def configure(actions: Actions) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    if arguments.target == "local":
+        return local.status(arguments)
+    if not arguments.stacks:
+        raise argparse.ArgumentTypeError("name the REGION to look at")
+    return max(_status_one(arguments, stack) for stack in arguments.stacks)
+
+
+def _status_one(arguments: argparse.Namespace, stack: str) -> int:
     from inland.provision.cloud import Cloud
     from inland.provision.gate import examine
     from inland.provision.project import find_project
     from inland.provision.status import ABSENT, BAD, read_status
 
-    report = examine(find_project(arguments.stack, arguments.project))
+    report = examine(find_project(stack, arguments.project))
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
     lines = read_status(cloud, report.graph)
@@ -47,7 +56,7 @@ def _status(arguments: argparse.Namespace) -> int:
             }
             for one in lines
         ]
-        print(json.dumps({"stack": arguments.stack, "lines": rows}, indent=2))
+        print(json.dumps({"stack": stack, "lines": rows}, indent=2))
     else:
         header = ("REGION", "WHAT", "NAME", "STATE", "DETAIL")
         print_table(

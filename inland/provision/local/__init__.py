@@ -1,0 +1,1 @@
+"""`inland regions up --target local`: isolated regions on one Linux host, without a cloud."""
