@@ -63,9 +63,8 @@ class TurnArgs:
     domain: str
     zone_id: str
     bundle: Bundle
-    secret: pulumi.Input[str]
+    secret: str
     """Name of the secret that credentials are made with."""
-    secret_name: str
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
     peers: tuple[str, ...]
@@ -93,7 +92,6 @@ class Turn(pulumi.ComponentResource):
             ),
             child,
         )
-        secret = pulumi.Output.from_input(args.secret)
         self.fleet = Fleet(
             name,
             FleetArgs(
@@ -104,14 +102,10 @@ class Turn(pulumi.ComponentResource):
                 bundle=args.bundle,
                 instance_type=args.settings.instance_type,
                 nodes=args.settings.nodes,
-                role=secret.apply(
-                    lambda found: TurnRole(
-                        turn_secret=found, relay_ports=RELAY_PORTS, peers=args.peers
-                    )
-                ),
+                role=TurnRole(turn_secret=args.secret, relay_ports=RELAY_PORTS, peers=args.peers),
                 statements=turn_node(
                     args.place,
-                    secrets=[args.secret_name],
+                    secrets=[args.secret],
                     group=names.prefixed(args.place, "turn"),
                 ),
                 boundary=args.boundary,

@@ -47,7 +47,7 @@ def check_project(
             stacks[stack_of(path)] = load_stack(path)
         except ConfigError as error:
             problems += str(error).splitlines()
-    known = {**_beside(folder), **stacks}
+    known = {**stacks_beside(folder), **stacks}
     for name, stack in stacks.items():
         if only not in (None, name):
             continue
@@ -59,7 +59,7 @@ def check_project(
     return problems
 
 
-def _beside(folder: Path) -> dict[str, RegionStack | ControlPlaneStack]:
+def stacks_beside(folder: Path) -> dict[str, RegionStack | ControlPlaneStack]:
     """The stacks of the other project. Those that cannot be read are that project's problem."""
     resolved = folder.resolve()
     other = resolved.parent / FOLDERS.get(resolved.name, "")

@@ -1,0 +1,3 @@
+from infra.programs.region import main
+
+main()
