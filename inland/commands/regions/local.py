@@ -21,7 +21,8 @@ def up(arguments: argparse.Namespace) -> int:
     plan = target.up(options, lambda line: print(line, flush=True))
     first = plan.replicas[0].url
     data = "" if arguments.data == DATA else f" --data {arguments.data}"
-    print(f"\n{len(plan.regions)} regions take calls; they go on until:")
+    names = ", ".join(region.stack for region in plan.regions)
+    print(f"\n{names}: taking calls until")
     print(f"  inland regions down --target local{data}")
     print("call one of them:")
     print(f"  inland call --control-plane {first} --from DE --script booking")

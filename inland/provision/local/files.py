@@ -145,7 +145,12 @@ class LocalFiles:
             _private(key, new_key_file(region.region).encode())
         first, _ = node.edge.media_ports
         workers = max(1, (os.cpu_count() or 1) // 2)
-        served = [one.id for one in region.settings.tenants if node.tenant in (None, one.id)]
+        # A node has no user for whom it does not serve, so the store keeps it out as well.
+        served = [
+            one.id
+            for one in region.settings.tenants
+            if (node.tenant is None and one.edge is None) or node.tenant == one.id
+        ]
         settings: dict[str, object] = {
             "node": node.name.replace(".", "-"),
             "region": region.region,
