@@ -53,7 +53,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def print_gate(report: GateReport) -> None:
     """The gate's result for people."""
-    from infra.rules import RULES
+    from infra.rules.registry import RULES
     from inland.provision.gate import in_words
 
     scope = report.scope
