@@ -133,7 +133,7 @@ def _tenants(name: StackName, stack: RegionStack) -> Iterator[Found]:
     if name.tenant is not None and [tenant.id for tenant in stack.tenants] != [name.tenant]:
         yield (
             ("tenants",),
-            f"the stack is {name.tenant!r}'s own: list that tenant and no other",
+            f"the stack is that of {name.tenant!r} alone: list that one and no other",
         )
 
 

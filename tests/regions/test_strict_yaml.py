@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from regions.models import Strict
-from regions.strict_yaml import MAX_BYTES, ConfigError, load_yaml, parse_yaml
+from regions.strict_yaml import MAX_BYTES, ConfigError, key_lines, load_yaml, parse_yaml
 
 
 class Opening(Strict):
@@ -199,3 +199,14 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
         parse_yaml(text, "f", Clinic)
     except ConfigError as error:
         assert str(error).startswith("f:")
+
+
+def test_the_lines_of_keys_are_told_after_reading(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.yaml"
+    path.write_text("name: Ost\nopenings:\n  - day: monday\n    hours: [a, b]\n")
+    lines = key_lines(path)
+    assert lines[("name",)] == 1
+    assert lines[("openings", 0)] == 3
+    assert lines[("openings", 0, "hours")] == 4
+    with pytest.raises(ConfigError, match="cannot be read"):
+        key_lines(tmp_path / "none.yaml")
