@@ -44,7 +44,10 @@ class Aws:
         self._config = Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 2},
+            retries={
+                "mode": "standard",
+                "total_max_attempts": 1,
+            },  # every caller tries again itself
         )
         self._clients: dict[str, Any] = {}
         self._making = Lock()

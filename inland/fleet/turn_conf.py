@@ -39,7 +39,8 @@ def turnserver_conf(
         f"listening-ip={machine.local_ipv4}",
         f"listening-port={port}",
         f"relay-ip={machine.local_ipv4}",
-        f"external-ip={machine.public_ipv4}/{machine.local_ipv4}",
+        # Without "/private": coturn would let callers send to that address of this machine.
+        f"external-ip={machine.public_ipv4}",
         f"min-port={first}",
         f"max-port={last}",
         f"realm={document.domain}",

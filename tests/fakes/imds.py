@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from tests.fakes.clock import FakeClock
 
@@ -174,15 +175,20 @@ class FakeImds:
     async def _forward(self, request: web.Request) -> web.Response:
         if self.api is None or self._client is None:
             return web.Response(status=404)
-        headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
-        async with self._client.request(
-            request.method,
-            self.api + request.raw_path,
-            headers=headers,
-            data=await request.read(),
-            allow_redirects=False,
-        ) as answer:
-            kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
-            if "Content-Encoding" in answer.headers:
-                kept["Content-Encoding"] = answer.headers["Content-Encoding"]
-            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+        return await forward(request, self.api, self._client)
+
+
+async def forward(request: web.Request, base: str, client: ClientSession) -> web.Response:
+    """Ask the server at ``base`` what we were asked, and pass its answer on."""
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+    async with client.request(
+        request.method,
+        URL(base + request.raw_path, encoded=True),
+        headers=headers,
+        data=await request.read(),
+        allow_redirects=False,
+    ) as answer:
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
+        if "Content-Encoding" in answer.headers:
+            kept["Content-Encoding"] = answer.headers["Content-Encoding"]
+        return web.Response(status=answer.status, headers=kept, body=await answer.read())
