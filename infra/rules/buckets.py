@@ -14,7 +14,7 @@ from infra.rules import allowed_types as types
 from infra.rules.conditions import Context
 from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
 from infra.rules.model import Graph, Resource, Scope, Value
-from infra.rules.outsiders import ELSEWHERE, STRANGER, outsiders
+from infra.rules.outsiders import ELSEWHERE, NOWHERE, STRANGER, outsiders
 from infra.rules.values import block, comes_from, entries, holds, maps
 
 HOLDS: Final = "inland:holds"
@@ -32,6 +32,17 @@ _BLOCKS: Final = (
 )
 _SECURE: Final[Context] = {"aws:SecureTransport": "true", "aws:SourceIp": "203.0.113.7"}
 """From somewhere on the internet, by HTTPS."""
+
+
+def _through(scope: Scope, region: str) -> dict[str, str]:
+    """By HTTPS through an endpoint of a network of the account, in ``region``."""
+    return {
+        "aws:SecureTransport": "true",
+        "aws:SourceVpc": "vpc-11111111111111111",
+        "aws:SourceVpcArn": f"arn:aws:ec2:{region}:{scope.account_id}:vpc/vpc-11111111111111111",
+        "aws:SourceVpce": "vpce-11111111111111111",
+        "aws:VpceAccount": scope.account_id,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,10 @@ class _Policy:
 
     def home(self, scope: Scope) -> Context:
         """By HTTPS through the endpoint that the policy itself names, whatever that is."""
-        context = {"aws:SecureTransport": "true", "aws:VpceAccount": scope.account_id}
+        context = _through(scope, sorted(scope.regions)[0])
         for key, value in self.conditions():
             if key in ("aws:sourcevpce", "aws:sourcevpc"):
-                context[key] = value
+                context["aws:SourceVpce" if key.endswith("e") else "aws:SourceVpc"] = value
         return context
 
     def conditions(self) -> Iterator[tuple[str, str]]:
@@ -181,6 +192,8 @@ def bucket_endpoint(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
                 yield policy.urn, f"policy lets {action} come from the internet"
             if policy.allows(scope, action, "nobody/probe", {**_SECURE, **ELSEWHERE}):
                 yield policy.urn, f"policy lets {action} come through another network's endpoint"
+            if policy.allows(scope, action, "nobody/probe", _through(scope, NOWHERE)):
+                yield policy.urn, f"policy lets {action} come from another region of the account"
         resource = graph.resources[policy.urn]
         named = any(key == "aws:sourcevpce" for key, _ in policy.conditions())
         if named and not comes_from(resource, "policy", types.ENDPOINT):

@@ -12,6 +12,8 @@ from infra.rules.values import entries
 
 STRANGER: Final = "000000000000"
 """An account that nobody names."""
+NOWHERE: Final = "xx-nowhere-1"
+"""A region of no stack."""
 ELSEWHERE: Final[Context] = {
     "aws:SourceVpce": "vpce-00000000000000000",
     "aws:SourceVpc": "vpc-00000000000000000",

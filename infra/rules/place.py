@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from infra.rules.allowed_types import ALLOWED, PROVIDER, is_component
+from infra.rules.iam import Unreadable, statements
 from infra.rules.model import UNKNOWN, Graph, Invoke, Resource, Scope
 from infra.rules.names import foreign, without_neighbours
 from infra.rules.values import decoded_json, entries, holds, maps, opened, strings
@@ -132,6 +133,15 @@ def foreign_output(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
     for path, text in strings(outputs):
         for name in foreign(text, scope.regions):
             yield "", f"output {path} names {name}"
+
+
+def _only_denies(text: str) -> bool:
+    if not text.startswith("{"):
+        return False
+    try:
+        return all(statement.get("Effect") == "Deny" for statement in statements(text))
+    except Unreadable:
+        return False
 
 
 def _of(provider: Resource, name: str) -> object:

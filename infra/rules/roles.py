@@ -9,7 +9,7 @@ from typing import Any, Final
 from infra.rules import allowed_types as types
 from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
 from infra.rules.model import UNKNOWN, Graph, Resource, Scope, Value
-from infra.rules.outsiders import outsiders
+from infra.rules.outsiders import NOWHERE, outsiders
 from infra.rules.values import comes_from, entries, holds, maps
 
 _FENCED: Final = (
@@ -27,7 +27,6 @@ _FENCED: Final = (
     "logs:PutLogEvents",
 )
 """By which data could leave for another region."""
-NOWHERE: Final = "xx-nowhere-1"
 _WIDE = re.compile(r"\*|[a-z0-9-]*[*?][a-z0-9*?-]*:.*|[a-z0-9-]+:\*+")
 """Everything, every service that fits, or everything of a service."""
 _TRUSTED: Final = frozenset(

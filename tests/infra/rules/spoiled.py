@@ -61,6 +61,16 @@ def having(type_: str, name: str | None = None, /, **options: Any) -> Spoil:
     return lambda graph: swap(graph, replace(named(graph, type_, name), **options))
 
 
+def reference(graph: Graph) -> Graph:
+    return plus(graph, "pulumi:pulumi:StackReference", {"name": "organization/x/y"}, read=True)
+
+
+def secretly(type_: str, name: str) -> Spoil:
+    return lambda graph: having(type_, secrets=frozenset({name}))(
+        spoil(graph, type_, **{name: "x"})
+    )
+
+
 def asked(token: str, provider: str | None = PROVIDER, /, **arguments: Any) -> Spoil:
     return lambda graph: replace(graph, invokes=(Invoke(token, arguments, provider),))
 
@@ -382,8 +392,8 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
         lambda graph: replace(graph, outputs={"key": "x"}, secret_outputs=frozenset({"key"})),
     ),
     ("no-secret-value", "version", add("aws:secretsmanager/secretVersion:SecretVersion")),
-    ("no-secret-value", "property", having(CACHE, secrets=frozenset({"authToken"}))),
-    ("no-stack-reference", "one", add("pulumi:pulumi:StackReference", name="organization/x/y")),
+    ("no-secret-value", "property", secretly(CACHE, "authToken")),
+    ("no-stack-reference", "one", reference),
     ("no-lookup", "bucket", having(BUCKET, "recordings", read=True)),
     ("software-read-only", "writes", may(allow("s3:PutObject", f"arn:aws:s3:::{SOFTWARE}/*"))),
 ]

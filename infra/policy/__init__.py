@@ -1,0 +1,1 @@
+"""The residency rules as a Pulumi policy pack: `pulumi preview --policy-pack infra/policy`."""

@@ -1,0 +1,3 @@
+from infra.policy.pack import serve
+
+serve()
