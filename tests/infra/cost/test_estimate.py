@@ -78,6 +78,13 @@ def test_a_balancer_is_paid_for_where_there_is_one() -> None:
     assert relayed["network load balancer"] > 730 * 0.027
 
 
+def test_a_balancer_has_an_address_in_each_zone() -> None:
+    nodes = lines(of(region(), 100))["public IPv4 addresses"]
+    balanced = lines(of(region({"sip": CARRIERS}), 100))["public IPv4 addresses"]
+    assert nodes == pytest.approx(3 * 0.005 * 730)
+    assert balanced == pytest.approx((3 + 3) * 0.005 * 730)
+
+
 def test_hardware_of_ones_own_costs_a_fee_once_for_the_region() -> None:
     other = {**BANK, "id": "other"}
     found = lines(of(region({"tenants": [BANK, other]}), 10))
@@ -134,6 +141,7 @@ def test_more_calls_never_cost_less(few: int, more: int, hours: float, wide: boo
 @given(st.integers(1, 2_000), st.floats(0.5, 24))
 def test_a_minute_times_the_minutes_is_the_bill(calls: int, hours: float) -> None:
     found = of(region(), calls, Usage(hours_per_day=hours))
+    assert found.call_minutes == pytest.approx(found.served * hours / 24 * 730 * 60)
     assert found.usd_per_call_minute is not None
     assert found.usd_per_call_minute * found.call_minutes == pytest.approx(found.usd)
 

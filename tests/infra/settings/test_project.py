@@ -46,6 +46,14 @@ def test_a_key_that_is_not_there_has_the_line_of_the_one_around_it(tmp_path: Pat
     assert found.startswith(f"{path}:1: inland-region:region: is missing")
 
 
+def test_an_inner_key_that_is_not_there_has_the_line_of_its_tenant(tmp_path: Path) -> None:
+    bank = {"id": "bank", "isolation": "dedicated-fleet"}
+    path = write(tmp_path, "eu-central-1", REGION, {"tenants": [{"id": "clinic"}, bank]})
+    number = 1 + path.read_text().splitlines().index("  - id: bank")
+    [found] = check_project(tmp_path)
+    assert found.startswith(f"{path}:{number}: inland-region:tenants[1].edge: is missing")
+
+
 def test_files_that_cannot_be_read_are_told_beside_the_others(tmp_path: Path) -> None:
     write(tmp_path, "eu-central-1", REGION, {"edge.callsPerNode": 500})
     (tmp_path / "Pulumi.eu-west-1.yaml").write_text("config: {a: 1\n")
@@ -53,6 +61,14 @@ def test_files_that_cannot_be_read_are_told_beside_the_others(tmp_path: Path) ->
     assert "Pulumi.eu-west-1.yaml" in found[0]
     assert "not YAML" in found[0]
     assert "callsPerNode" in found[1]
+
+
+def test_one_stack_is_judged_beside_the_others(tmp_path: Path) -> None:
+    write(tmp_path, "eu-central-1", REGION, {"edge.callsPerNode": 500})
+    same_range = {**IRELAND, "vpcCidr": "10.16.0.0/18"}
+    write(tmp_path, "eu-west-1", REGION, same_range)
+    [found] = check_project(tmp_path, only="eu-west-1")
+    assert "10.16.0.0/18 overlaps 10.16.0.0/16 of eu-central-1" in found
 
 
 def test_the_control_plane_beside_a_region_counts(tmp_path: Path) -> None:
