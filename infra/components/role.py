@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from infra.components.known import known
 from infra.components.place import Place
 from infra.documents import arns, names
-from infra.documents.fence import fenced
+from infra.documents.fence import policies_of_role
 from infra.documents.statements import Document, Statement, text
 
 
@@ -32,7 +32,7 @@ class RoleArgs:
 
 
 class Role(pulumi.ComponentResource):
-    """A role with one inline policy. ``arn`` and ``name`` are known in a preview."""
+    """A role with its policies. ``arn`` and ``name`` are known in a preview."""
 
     def __init__(
         self, name: str, args: RoleArgs, opts: pulumi.ResourceOptions | None = None
@@ -47,18 +47,35 @@ class Role(pulumi.ComponentResource):
             permissions_boundary=args.boundary,
             opts=own,
         )
-        self.policy = aws.iam.RolePolicy(
-            name,
-            name=role_name,
-            role=known(role_name, self.role),
-            policy=text(fenced(args.place, args.statements)),
-            opts=own,
-        )
-        self.arn = known(arns.role(args.place, role_name), self.role, self.policy)
-        self.name = known(role_name, self.role, self.policy)
+        granted = self._grant(name, args, role_name)
+        self.arn = known(arns.role(args.place, role_name), self.role, *granted)
+        self.name = known(role_name, self.role, *granted)
         self.profile: aws.iam.InstanceProfile | None = None
         if args.for_instances:
             self.profile = aws.iam.InstanceProfile(
                 name, name=role_name, role=known(role_name, self.role), opts=own
             )
         self.register_outputs({"arn": self.arn})
+
+    def _grant(self, name: str, args: RoleArgs, role_name: str) -> list[pulumi.Resource]:
+        """The policies; whoever uses the role waits for them."""
+        own = pulumi.ResourceOptions(parent=self)
+        role = known(role_name, self.role)
+        inline, *others = policies_of_role(args.place, args.statements)
+        granted: list[pulumi.Resource] = [
+            aws.iam.RolePolicy(name, name=role_name, role=role, policy=text(inline), opts=own)
+        ]
+        for number, document in enumerate(others, start=2):
+            policy_name = f"{role_name}-{number}"
+            policy = aws.iam.Policy(
+                f"{name}-{number}", name=policy_name, policy=text(document), opts=own
+            )
+            granted.append(
+                aws.iam.RolePolicyAttachment(
+                    f"{name}-{number}",
+                    role=role,
+                    policy_arn=known(arns.policy(args.place, policy_name), policy),
+                    opts=own,
+                )
+            )
+        return granted

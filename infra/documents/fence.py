@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from infra.components.place import Place
-from infra.documents.statements import (
-    Document,
-    Statement,
-    allow,
-    deny_all_but,
-    document,
-)
+from infra.documents.statements import Document, Statement, allow, deny_all_but, document, text
+
+INLINE_LIMIT = 10_240
+MANAGED_LIMIT = 6_144
+"""Characters of all inline policies of a role, and of one managed policy (IAM User Guide, "IAM and
+AWS STS quotas", read 2026-11-21)."""
 
 ELSEWHERE_ALLOWED = ("route53:ChangeResourceRecordSets",)
 """What a role may do outside its region: a node's own DNS record. Route 53 is one for the world
@@ -56,6 +55,27 @@ def fence(regions: Sequence[str]) -> Statement:
 def fenced(place: Place, statements: Iterable[Statement]) -> Document:
     """The policy of a role: what it may do, and the fence."""
     return document([*statements, fence([place.region])])
+
+
+def policies_of_role(place: Place, statements: Iterable[Statement]) -> tuple[Document, ...]:
+    """The same in as many policies as it takes: the first fits inline, the others are managed.
+
+    A fleet that serves some twenty tenants or more needs two. Each has the fence. Raises
+    ``ValueError`` for a statement that fits into none.
+    """
+    parts: list[list[Statement]] = [[]]
+    for statement in statements:
+        limit = INLINE_LIMIT if len(parts) == 1 else MANAGED_LIMIT
+        if _length(place, [*parts[-1], statement]) > limit:
+            parts.append([])
+            if _length(place, [statement]) > MANAGED_LIMIT:
+                raise ValueError(f"{statement['Sid']}: too long for a policy of IAM")
+        parts[-1].append(statement)
+    return tuple(fenced(place, part) for part in parts)
+
+
+def _length(place: Place, statements: Iterable[Statement]) -> int:
+    return len(text(fenced(place, statements)))
 
 
 def boundary(place: Place) -> Document:

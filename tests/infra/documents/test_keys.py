@@ -1,0 +1,150 @@
+"""Keys: what they are for, through whom, and never anywhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.documents.keys import region_key_policy, tenant_key_policy
+from infra.documents.statements import text
+from tests.infra.documents.asking import ACCOUNT, EDGE_ROLE, OPERATOR, PLACE, STRANGER, asked
+
+REGION_KEY = region_key_policy(PLACE)
+TENANT_KEY = tenant_key_policy(PLACE, "clinic")
+RECORDINGS = f"arn:aws:s3:::inland-recordings-{ACCOUNT}-eu-central-1"
+SOFTWARE = f"arn:aws:s3:::inland-software-{ACCOUNT}-eu-central-1"
+AUTO_SCALING = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/"
+    "AWSServiceRoleForAutoScaling"
+)
+BOTH = pytest.mark.parametrize("policy", [REGION_KEY, TENANT_KEY])
+
+
+def through(service: str, sealed: str = "", region: str = "eu-central-1") -> dict[str, str]:
+    context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    return context | ({"kms:EncryptionContext:aws:s3:arn": sealed} if sealed else {})
+
+
+@pytest.mark.parametrize(
+    ("sealed", "expected"),
+    [
+        (f"{RECORDINGS}/clinic/call.opus", "allow"),
+        (f"{RECORDINGS}/bank/call.opus", "none"),
+        (f"{RECORDINGS}/clinic2/call.opus", "none"),
+        (RECORDINGS, "none"),
+        (f"arn:aws:s3:::other-{ACCOUNT}/clinic/call.opus", "none"),
+    ],
+)
+def test_a_tenants_key_seals_the_tenants_recordings_only(sealed: str, expected: str) -> None:
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        context = through("s3", sealed)
+        assert asked(TENANT_KEY, action, principal=EDGE_ROLE, context=context) == expected
+
+
+def test_the_regions_key_seals_software_and_no_recording() -> None:
+    for sealed, expected in (
+        (SOFTWARE, "allow"),
+        (f"{SOFTWARE}/software/x.tar", "allow"),
+        (f"{RECORDINGS}/clinic/call.opus", "none"),
+        (RECORDINGS, "none"),
+    ):
+        context = through("s3", sealed)
+        asked_for = asked(REGION_KEY, "kms:GenerateDataKey", principal=EDGE_ROLE, context=context)
+        assert asked_for == expected
+
+
+@BOTH
+def test_nobody_uses_a_key_by_hand(policy: dict[str, object]) -> None:
+    for who in (EDGE_ROLE, OPERATOR, f"arn:aws:iam::{ACCOUNT}:root"):
+        for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"):
+            assert asked(policy, action, principal=who) == "none"
+
+
+@BOTH
+def test_the_account_looks_after_its_keys(policy: dict[str, object]) -> None:
+    for action in ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DescribeKey"):
+        assert asked(policy, action, principal=f"arn:aws:iam::{ACCOUNT}:root") == "allow"
+
+
+@BOTH
+def test_no_other_account_does_anything_with_a_key(policy: dict[str, object]) -> None:
+    stranger = f"arn:aws:iam::{STRANGER}:role/any"
+    for service in ("s3", "ec2", "secretsmanager", "elasticache"):
+        context = through(service, f"{RECORDINGS}/clinic/call.opus")
+        for action in ("kms:Decrypt", "kms:PutKeyPolicy", "kms:CreateGrant"):
+            assert asked(policy, action, principal=stranger, context=context) == "none"
+
+
+@BOTH
+def test_no_key_gets_a_copy_in_another_region(policy: dict[str, object]) -> None:
+    for action in ("kms:ReplicateKey", "kms:UpdatePrimaryRegion"):
+        assert asked(policy, action, principal=f"arn:aws:iam::{ACCOUNT}:root") == "deny"
+
+
+@BOTH
+def test_no_key_is_used_from_another_region(policy: dict[str, object]) -> None:
+    context = through("s3", f"{RECORDINGS}/clinic/call.opus")
+    for action in ("kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"):
+        there = asked(policy, action, principal=EDGE_ROLE, region="eu-west-1", context=context)
+        assert there == "deny"
+
+
+@pytest.mark.parametrize("service", ["ec2", "elasticache", "secretsmanager"])
+def test_services_of_the_region_use_its_key_for_the_account(service: str) -> None:
+    at_home, away = through(service), through(service, region="eu-west-1")
+    assert asked(REGION_KEY, "kms:Decrypt", principal=OPERATOR, context=at_home) == "allow"
+    assert asked(REGION_KEY, "kms:Decrypt", principal=OPERATOR, context=away) == "none"
+
+
+def test_grants_are_for_services_alone() -> None:
+    granted = through("elasticache") | {"kms:GrantIsForAWSResource": "true"}
+    assert asked(REGION_KEY, "kms:CreateGrant", principal=OPERATOR, context=granted) == "allow"
+    by_hand = through("elasticache") | {"kms:GrantIsForAWSResource": "false"}
+    assert asked(REGION_KEY, "kms:CreateGrant", principal=OPERATOR, context=by_hand) == "none"
+
+
+def test_auto_scaling_starts_machines_with_sealed_disks() -> None:
+    resource = {"kms:GrantIsForAWSResource": "true"}
+    assert asked(REGION_KEY, "kms:CreateGrant", principal=AUTO_SCALING, context=resource) == "allow"
+    assert asked(REGION_KEY, "kms:Decrypt", principal=AUTO_SCALING) == "allow"
+    elsewhere = AUTO_SCALING.replace(ACCOUNT, STRANGER)
+    assert asked(REGION_KEY, "kms:Decrypt", principal=elsewhere) == "none"
+
+
+def test_logs_are_sealed_for_log_groups_of_the_account_and_region() -> None:
+    key = "kms:EncryptionContext:aws:logs:arn"
+    for group, expected in (
+        (f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/inland/eu-central-1/flow", "allow"),
+        (f"arn:aws:logs:eu-central-1:{STRANGER}:log-group:any", "none"),
+        (f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:any", "none"),
+    ):
+        decision = asked(
+            REGION_KEY,
+            "kms:Encrypt",
+            principal="logs.eu-central-1.amazonaws.com",
+            service=True,
+            context={key: group},
+        )
+        assert decision == expected
+
+
+@pytest.mark.parametrize(("account", "expected"), [(ACCOUNT, "allow"), (STRANGER, "none")])
+def test_alarms_of_the_account_reach_a_sealed_topic(account: str, expected: str) -> None:
+    decision = asked(
+        REGION_KEY,
+        "kms:GenerateDataKey",
+        principal="cloudwatch.amazonaws.com",
+        service=True,
+        context={"aws:SourceAccount": account},
+    )
+    assert decision == expected
+
+
+@BOTH
+def test_a_key_policy_fits(policy: dict[str, object]) -> None:
+    """AWS KMS Developer Guide, "Quotas": 32,768 bytes."""
+    assert len(text(policy)) <= 32_768
+
+
+@BOTH
+def test_a_key_policy_allows_no_more_than_it_names(policy: dict[str, object]) -> None:
+    assert "kms:*" not in text(policy)
