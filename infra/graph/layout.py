@@ -213,12 +213,17 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
 def _points(
     chain: Sequence[_Slot], lefts: Sequence[float], widths: Sequence[float]
 ) -> tuple[Point, ...]:
-    """From the right edge of the first box, along both ends of each lane, to the last's left."""
-    points = [(lefts[chain[0].layer] + chain[0].width, chain[0].middle)]
-    for lane in chain[1:-1]:
-        points.append((lefts[lane.layer], lane.middle))
-        points.append((lefts[lane.layer] + widths[lane.layer], lane.middle))
-    return (*points, (lefts[chain[-1].layer], chain[-1].middle))
+    """Out of the first box to the edge of its column, along each lane, into the last box.
+
+    Between columns an arrow bends; inside one it runs level, so that it crosses no box.
+    """
+    first, last = chain[0], chain[-1]
+    points = [(lefts[first.layer] + first.width, first.middle)]
+    for slot in chain[:-1]:
+        if slot is not first:
+            points.append((lefts[slot.layer], slot.middle))
+        points.append((lefts[slot.layer] + widths[slot.layer], slot.middle))
+    return (*points, (lefts[last.layer], last.middle))
 
 
 def _with_rows(layered: Placed, alone: Mapping[str, Point]) -> Placed:

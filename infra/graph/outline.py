@@ -144,32 +144,35 @@ class _Outliner:
             else:
                 named = inner.resource.name, short_type(inner.resource.type)
                 children.append(self.group(inner, here, named))
-        children += self._boxes(node.resources, here)
+        children += self._boxes(node.resources, here, title[0])
         return Group(here[-1], *title, tuple(children), ())
 
-    def _boxes(self, resources: Sequence[Resource], way: tuple[str, ...]) -> Iterator[Box]:
+    def _boxes(
+        self, resources: Sequence[Resource], way: tuple[str, ...], around: str
+    ) -> Iterator[Box]:
         by_type: dict[str, list[Resource]] = defaultdict(list)
         for resource in resources:
             by_type[resource.type].append(resource)
         for type_, alike in sorted(by_type.items()):
-            sets = [alike] if len(alike) >= CROWD else [[resource] for resource in alike]
-            for together in sets:
-                yield self._box(together, way, short_type(type_))
+            service, kind = service_of(type_), short_type(type_).rpartition(" ")[2]
+            if len(alike) >= CROWD:
+                yield self._box(alike, way, f"{len(alike)} {TIMES} {kind}", service)
+                continue
+            for resource in alike:
+                # What is called as its component, or after it, need not say so again.
+                own = resource.name.removeprefix(around).lstrip("-")
+                subtitle = short_type(type_) if own else service
+                yield self._box([resource], way, own or kind, subtitle)
 
-    def _box(self, resources: Sequence[Resource], way: tuple[str, ...], subtitle: str) -> Box:
+    def _box(
+        self, resources: Sequence[Resource], way: tuple[str, ...], title: str, subtitle: str
+    ) -> Box:
         key = self._key()
         for resource in resources:
             self._ways[resource.urn] = (*way, key)
         names = tuple(resource.name for resource in resources)
-        service, kind = service_of(resources[0].type), subtitle.rpartition(" ")[2]
-        return Box(
-            key,
-            names[0] if len(names) == 1 else f"{len(names)} {TIMES} {kind}",
-            subtitle if len(names) == 1 else service,
-            service,
-            _held(resources),
-            names,
-        )
+        service = service_of(resources[0].type)
+        return Box(key, title, subtitle, service, _held(resources), names)
 
     def _closed(self, node: _Node, way: tuple[str, ...]) -> Box:
         assert node.resource is not None

@@ -198,4 +198,4 @@ _NARROW: Final[Mapping[str, float]] = dict.fromkeys("fijlrtI.,:;'|!()[] -/", 0.3
 def _wide(text: str, size: float, *, bold: bool = False) -> float:
     """About how wide a text is in a common sans-serif; rather too wide than too narrow."""
     ems = sum(_NARROW.get(c, 0.7 if c.isupper() else 0.59) for c in text)
-    return ems * size * (1.06 if bold else 1.0)
+    return ems * size * (1.13 if bold else 1.0)
