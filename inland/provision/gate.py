@@ -46,6 +46,22 @@ class GateReport:
         )
         return dict(sorted(counts.items()))
 
+    @property
+    def unreleased(self) -> str | None:
+        """Why machines of this stack would never come up, None when they would."""
+        release = self.settings.release
+        if "0" * 64 in (release.sha256, release.site):
+            return (
+                f"{self.project.stack_file}: release: names no bundle yet: `inland release build` "
+                "and `inland release site` make them and print the digests"
+            )
+        return None
+
+    def require_released(self) -> None:
+        """Raises ``GateClosed`` while the stack file holds the examples' digests."""
+        if self.unreleased is not None:
+            raise GateClosed(self.unreleased)
+
     def require_open(self) -> None:
         """Raises ``GateClosed`` with every violation."""
         if not self.open:

@@ -79,6 +79,7 @@ def _up_one(arguments: argparse.Namespace, stack: str) -> int:
     report = examine(find_project(stack, arguments.project))
     print_gate(report)
     report.require_open()
+    report.require_released()
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
     with Screen(f"{stack} plan", report.graph.resources, sys.stderr) as screen:
@@ -102,6 +103,7 @@ def _supply(arguments: argparse.Namespace) -> int:
 
     report = examine(find_project(arguments.stack, arguments.project))
     report.require_open()
+    report.require_released()
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
     return _supplied(arguments, report, cloud)

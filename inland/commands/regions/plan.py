@@ -66,6 +66,8 @@ def print_gate(report: GateReport) -> None:
     )
     if report.open:
         print(f"\ngate       open: {len(RULES)} residency rules kept, up and in preview")
+        if report.unreleased is not None:
+            print(f"\nnot yet: {report.unreleased}")
     else:
         print(f"\ngate       CLOSED: {len(report.violations)} violations")
         for violation in report.violations:
