@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +71,13 @@ class SystemdJournal:
             await process.wait()
 
 
+def rejected(info: Mapping[str, int], sent: int) -> int:
+    """How many events of a request were not kept: too old or expired at its beginning, too new at
+    its end ("RejectedLogEventsInfo", Amazon CloudWatch Logs API Reference, 2026-11-21)."""
+    ends = (info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
+    return max(ends) + sent - info.get("tooNewLogEventStartIndex", sent)
+
+
 class LogShipper:
     """Reads the journal and sends what is ours to ``group``; a stream is ``<instance>/<unit>``.
 
@@ -95,7 +102,7 @@ class LogShipper:
         self._group = group
         self._instance = instance
         self._cursor = cursor
-        self._waiting = waiting or Waiting()
+        self._waiting = Waiting() if waiting is None else waiting
         self._told_at = float("-inf")
 
     async def run(self) -> None:
@@ -174,13 +181,14 @@ class LogShipper:
             write_private(self._cursor, self._waiting.resume.encode())
 
     async def _put_events(self, stream: str, batch: tuple[Line, ...]) -> None:
-        await self._aws.call(
+        answer = await self._aws.call(
             "logs",
             "put_log_events",
             logGroupName=self._group,
             logStreamName=stream,
             logEvents=[{"timestamp": line.at, "message": line.text} for line in batch],
         )
+        self._waiting.dropped += rejected(answer.get("rejectedLogEventsInfo", {}), len(batch))
 
     async def _make(self, stream: str) -> None:
         try:
