@@ -143,10 +143,9 @@ def _account(place: Place) -> Mapping[str, str]:
     return {"AWS": arns.account_root(place)}
 
 
-def _through(place: Place, services: tuple[str, ...]) -> Mapping[str, str | tuple[str, ...]]:
+def _through(place: Place, services: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     return {
-        "kms:CallerAccount": place.account_id,
-        "kms:ViaService": tuple(f"{service}.{place.region}.amazonaws.com" for service in services),
+        "kms:ViaService": tuple(f"{service}.{place.region}.amazonaws.com" for service in services)
     }
 
 
