@@ -49,10 +49,7 @@ class Keys(pulumi.ComponentResource):
             for tenant in args.tenants
         }
         self.region_arn: pulumi.Output[str] = self.region.arn
-        self.tenant_arns: dict[str, pulumi.Output[str]] = {
-            tenant: key.arn for tenant, key in self.tenants.items()
-        }
-        self.register_outputs({"regionArn": self.region_arn, "tenantArns": self.tenant_arns})
+        self.register_outputs({"regionArn": self.region_arn})
 
     def _key(self, name: str, alias: str, description: str, policy: Document) -> aws.kms.Key:
         key = aws.kms.Key(

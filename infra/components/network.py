@@ -87,8 +87,7 @@ class Network(pulumi.ComponentResource):
         self.data = self._subnets("data", found.data)
         self.public_ids: list[pulumi.Output[str]] = [subnet.id for subnet in self.public]
         self.data_ids: list[pulumi.Output[str]] = [subnet.id for subnet in self.data]
-        self.s3_endpoint = self._s3_endpoint(self._route())
-        self.s3_endpoint_id: pulumi.Output[str] = self.s3_endpoint.id
+        self._s3_endpoint(self._route())
         self._interfaces()
         self._flow_log()
         self.register_outputs({"vpcId": self.vpc_id})
@@ -139,10 +138,10 @@ class Network(pulumi.ComponentResource):
                 )
         return public
 
-    def _s3_endpoint(self, table: aws.ec2.RouteTable) -> aws.ec2.VpcEndpoint:
+    def _s3_endpoint(self, table: aws.ec2.RouteTable) -> None:
         """The way of nodes to the buckets; gateway endpoints cost nothing."""
         place = self._args.place
-        return aws.ec2.VpcEndpoint(
+        aws.ec2.VpcEndpoint(
             f"{self._name}-s3",
             vpc_id=self.vpc_id,
             service_name=f"com.amazonaws.{place.region}.s3",
