@@ -1,5 +1,6 @@
 """The catalogue that ships keeps each caller at home."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,27 @@ from regions.policy import allowed_set
 
 CATALOGUE = load_catalogue()
 HOME = {
-    "eea": ("eu-central-1", "eu-west-1"),
+    "eea": (
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-3",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+    ),
+    "uk": ("eu-west-2",),
     "in": ("ap-south-1", "ap-south-2"),
     "ae": ("me-central-1",),
+    "bh": ("me-south-1",),
+    "jp": ("ap-northeast-1", "ap-northeast-3"),
+    "kr": ("ap-northeast-2",),
+    "sg": ("ap-southeast-1",),
+    "au": ("ap-southeast-2", "ap-southeast-4"),
+    "ca": ("ca-central-1", "ca-west-1"),
+    "us": ("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+    "br": ("sa-east-1",),
 }
+UNAVAILABLE = ("sa", "cn")
 
 
 @pytest.mark.parametrize("law", HOME)
@@ -28,6 +46,34 @@ def test_no_class_of_data_leaves_home(
     assert decision.allowed == (() if operation is Operation.EXPORT else HOME[law])
 
 
+def test_every_region_and_every_law_is_claimed_here() -> None:
+    assert {name for names in HOME.values() for name in names} == {r.id for r in CATALOGUE.regions}
+    assert {*HOME, *UNAVAILABLE} == {law.id for law in CATALOGUE.jurisdictions}
+
+
+@pytest.mark.parametrize("law", UNAVAILABLE)
+@pytest.mark.parametrize("data_class", DataClass)
+@pytest.mark.parametrize("operation", [op for op in Operation if op is not Operation.EXPORT])
+def test_a_country_without_a_region_is_refused_with_the_reason(
+    law: str, data_class: DataClass, operation: Operation
+) -> None:
+    decision = allowed_set(CATALOGUE, (law,), TenantPolicy(), data_class, operation)
+    assert decision.allowed == ()
+    assert all("unavailable in" in verdict.reason for verdict in decision.verdicts)
+
+
+def test_every_rule_names_its_source() -> None:
+    numbered = re.compile(r"Chapter|Article|section|Part|clause")
+    assert all(numbered.search(rule.source) for rule in CATALOGUE.rules)
+
+
+def test_health_information_of_a_tenant_with_a_baa_stays_in_the_united_states() -> None:
+    health = TenantPolicy(attributes=("hipaa-baa",))
+    for law in HOME:
+        decision = allowed_set(CATALOGUE, (law,), health, DataClass.AUDIO, Operation.PROCESS)
+        assert decision.allowed == (HOME["us"] if law == "us" else ())
+
+
 def test_two_laws_that_share_no_region_refuse_the_caller() -> None:
     decision = allowed_set(
         CATALOGUE, ("eea", "in"), TenantPolicy(), DataClass.AUDIO, Operation.PROCESS
@@ -37,11 +83,11 @@ def test_two_laws_that_share_no_region_refuse_the_caller() -> None:
 
 def test_the_eea_has_thirty_countries_and_norway_is_one() -> None:
     assert len(CATALOGUE.jurisdiction("eea").countries) == 30
-    for country, law in {"NO": "eea", "DE": "eea", "IN": "in", "AE": "ae"}.items():
+    for country, law in {"NO": "eea", "DE": "eea", "GB": "uk", "IN": "in", "US": "us"}.items():
         assert CATALOGUE.jurisdiction_of(country) == law
 
 
-@pytest.mark.parametrize("country", ["GB", "CH", "US"])
+@pytest.mark.parametrize("country", ["CH", "HK", "PR"])
 def test_a_country_outside_every_jurisdiction_is_covered_by_none(country: str) -> None:
     assert CATALOGUE.jurisdiction_of(country) is None
 
