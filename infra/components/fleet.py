@@ -50,14 +50,14 @@ NodeRole: TypeAlias = EdgeRole | TurnRole | ControlPlaneRole
 
 @dataclass(frozen=True, slots=True)
 class ByCalls:
-    """Scale on the calls that each node reports; nodes with calls are kept by their own agent."""
+    """Scale on the calls that each node reports."""
 
     calls_per_node: int
 
 
 @dataclass(frozen=True, slots=True)
 class ByLoad:
-    """Scale on processor load, for nodes that count no calls."""
+    """Scale on processor load, for nodes whose work is not counted in calls."""
 
     percent: int
 
@@ -212,8 +212,8 @@ def _group(
         # A node that leaves the launch hook works already.
         health_check_grace_period=0,
         default_instance_warmup=60,
-        # Only an agent that counts calls takes the protection off again.
-        protect_from_scale_in=isinstance(args.scaling, ByCalls),
+        # Where a fleet scales, the agent of a node that is idle takes the protection off it.
+        protect_from_scale_in=args.scaling is not None,
         max_instance_lifetime=LIFETIME_SECONDS,
         instance_maintenance_policy=aws.autoscaling.GroupInstanceMaintenancePolicyArgs(
             min_healthy_percentage=least, max_healthy_percentage=most

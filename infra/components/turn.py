@@ -10,7 +10,7 @@ from pulumi import ResourceOptions
 
 from infra.cloud_init.document import Bundle, TurnRole
 from infra.components.firewall import WORLD, Firewall, FirewallArgs, Opening, node_outward
-from infra.components.fleet import ByLoad, Fleet, FleetArgs
+from infra.components.fleet import DRAIN_SECONDS, ByLoad, Fleet, FleetArgs
 from infra.components.ingress import Check, Door
 from infra.components.place import Place
 from infra.documents import names
@@ -21,14 +21,13 @@ TURN_PORT = 3478
 TURNS_PORT = 5349
 RELAY_PORTS = (49_152, 65_535)
 LOAD_PERCENT = 50
-LEAVING_SECONDS = 3600
-"""The balancer keeps the flows of a relay that leaves as long as the longest call; the hook that
-follows has nothing left to wait for."""
-DRAIN_SECONDS = 60
 
 
 def turn_doors() -> tuple[Door, ...]:
-    """UDP for most, TLS for those whose network lets nothing but TLS out."""
+    """UDP for most, TLS for those whose network lets nothing but TLS out.
+
+    The balancer keeps the flows of a relay that leaves for as long as the relay waits for them.
+    """
     check = Check(port=TURN_PORT)
     return (
         Door(
@@ -38,7 +37,7 @@ def turn_doors() -> tuple[Door, ...]:
             target_port=TURN_PORT,
             sources=WORLD,
             check=check,
-            leaving_seconds=LEAVING_SECONDS,
+            leaving_seconds=DRAIN_SECONDS,
         ),
         # The balancer's own address inside: so the relay's plain TCP port is open to it alone.
         Door(
@@ -48,7 +47,7 @@ def turn_doors() -> tuple[Door, ...]:
             target_port=TURN_PORT,
             sources=WORLD,
             check=check,
-            leaving_seconds=LEAVING_SECONDS,
+            leaving_seconds=DRAIN_SECONDS,
             keeps_address=False,
         ),
     )
@@ -114,7 +113,6 @@ class Turn(pulumi.ComponentResource):
                 security_group=firewall.group_id,
                 targets=args.targets,
                 scaling=ByLoad(LOAD_PERCENT),
-                drain_seconds=DRAIN_SECONDS,
             ),
             child,
         )

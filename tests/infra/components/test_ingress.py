@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pulumi import ResourceOptions
 
+from infra.components.fleet import DRAIN_SECONDS
 from infra.components.ingress import Door, Ingress, IngressArgs, sip_doors, sip_records
 from infra.components.turn import turn_doors
 from infra.rules.model import Graph
@@ -114,9 +115,11 @@ def test_cancel_finds_the_node_that_rings(tmp_path: Path) -> None:
 
 def test_a_relay_that_leaves_keeps_its_flows_for_the_longest_call(tmp_path: Path) -> None:
     graph = ingress(tmp_path)
-    assert properties(graph, TARGETS, "turn")["deregistrationDelay"] == 3600
-    # Every second of it passes before the node's own drain begins.
-    assert properties(graph, TARGETS, "sip")["deregistrationDelay"] == 120
+    assert properties(graph, TARGETS, "turn")["deregistrationDelay"] == DRAIN_SECONDS == 3600
+
+
+def test_a_node_that_leaves_is_not_held_up_by_its_telephone_flows(tmp_path: Path) -> None:
+    assert properties(ingress(tmp_path), TARGETS, "sip")["deregistrationDelay"] == 120
 
 
 def test_balancer_is_protected_as_carriers_know_its_addresses(tmp_path: Path) -> None:
