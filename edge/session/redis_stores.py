@@ -15,7 +15,7 @@ from edge.session.errors import StoreBroken, StoreBusy, TenantRefused
 from edge.session.redis_connections import connections, tls_context
 from edge.session.redis_login import IamLogin, PasswordFileLogin, aws_session
 from edge.session.redis_settings import RedisSettings
-from edge.session.redis_store import RedisStore
+from edge.session.redis_store import STEP_SECONDS, RedisStore
 from edge.session.store import SessionStore
 
 ASKED_TENANTS = 3
@@ -55,7 +55,9 @@ class RedisStores:
             if tenant not in self._settings.users:
                 raise TenantRefused("the settings have no user of the store for this tenant")
             pool = connections(self._settings, self._context, self._login(tenant), self._now)
-            store = self._stores[tenant] = RedisStore(Redis.from_pool(pool), tenant)
+            store = self._stores[tenant] = RedisStore(
+                Redis.from_pool(pool), tenant, seconds=STEP_SECONDS
+            )
         return store
 
     async def answers(self) -> bool:
