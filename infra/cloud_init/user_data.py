@@ -79,8 +79,10 @@ def user_data(document: NodeDocument, architecture: Architecture) -> str:
     role = _ROLES[document.role.role]
     units = [role.unit, "install-inland.service", "inland-prepare.service"]
     units += ["inland-agent.service", "drain-inland.path"]
+    # Nobody logs in to a machine; and Debian's own unit of a package is not ours.
+    foreign = [f"{package}.service" for package in role.packages if package == "coturn"]
     config: dict[str, Any] = {
-        "bootcmd": [["cloud-init-per", "once", "coturn", "systemctl", "mask", "coturn.service"]],
+        "bootcmd": [["systemctl", "mask", "--now", "ssh.service", "ssh.socket", *foreign]],
         "package_update": True,
         "package_upgrade": False,
         "packages": list(role.packages),
@@ -96,8 +98,6 @@ def user_data(document: NodeDocument, architecture: Architecture) -> str:
             ["systemctl", "start", "--no-block", *units],
         ],
     }
-    if role.unit != "inland-turn.service":
-        del config["bootcmd"]
     if not role.packages:
         del config["package_update"], config["packages"]
     text = "#cloud-config\n" + yaml.dump(config, Dumper=_Plain, sort_keys=False, width=2**16)

@@ -1,0 +1,193 @@
+"""What stands around a machine of a region, as far as it is not the machine: AWS, store, control.
+
+AWS is moto and what moto lacks: the instance metadata, the lifecycle actions of EC2 Auto Scaling,
+and a check of what S3's requests are signed with. The store is a redis-server with TLS, the control
+plane Inland's own. A rehearsal: nothing here shows that AWS would answer the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from moto.server import ThreadedMotoServer
+
+from infra.documents.store import access_string
+from tests.edge.transport.sip.net.certificates import Authority
+from tests.fakes.imds import FakeImds, Machine
+from tests.inland.fleet.cloud import Operator
+from tests.system.namespaces import Namespace
+
+METADATA = "169.254.169.254"
+GATEWAY = "10.20.0.1"
+STORE = "store.example.org"
+STORE_PORT = 6379
+CONTROL_PORT = 7000
+NODE_SECRET = "a-node-secret-of-the-rehearsal"
+OPERATOR_KEY = "an-operator-key-of-the-rehearsal"
+
+
+class CloudEnd(FakeImds):
+    """The metadata, and every request to AWS, at the address of the metadata."""
+
+    def __init__(self, machine: Machine, api: str) -> None:
+        super().__init__(machine, api=api, host=METADATA, port=80)
+        self.actions: list[dict[str, str]] = []
+        """Requests to EC2 Auto Scaling, oldest first."""
+        self.fetched: list[tuple[str, int]] = []
+        """Objects that were asked of S3, with the status of the answer."""
+        self.forged: list[str] = []
+        """Requests to S3 whose signature is not that of the machine's credentials."""
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        signed_for = request.headers.get("Authorization", "")
+        if "/autoscaling/aws4_request" in signed_for:
+            return self._group(dict(parse_qsl(await request.text())))
+        if "/s3/aws4_request" not in signed_for:
+            return await super()._forward(request)
+        if not self._is_signed(request):
+            self.forged.append(request.path)
+            return web.Response(status=403)
+        answer = await super()._forward(request)
+        self.fetched.append((request.path, answer.status))
+        return answer
+
+    def _group(self, asked: dict[str, str]) -> web.Response:
+        self.actions.append(asked)
+        action = asked["Action"]
+        body = f"<{action}Response><{action}Result/></{action}Response>"
+        return web.Response(text=body, content_type="text/xml")
+
+    def _is_signed(self, request: web.Request) -> bool:
+        """Compute the signature again with botocore (AWS Signature Version 4)."""
+        machine = self.machine
+        credentials = Credentials(machine.access_key, machine.secret_key, machine.session_token)
+        auth = S3SigV4Auth(credentials, "s3", machine.region)
+        given = dict(
+            part.strip().split("=", 1)
+            for part in request.headers["Authorization"].partition(" ")[2].split(",")
+        )
+        signed = given["SignedHeaders"].split(";")
+        if not {"host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"} <= {*signed}:
+            return False
+        again = AWSRequest(
+            request.method,
+            f"http://{request.host}{request.raw_path}",
+            headers={name: request.headers[name] for name in signed},
+        )
+        again.context["timestamp"] = request.headers["x-amz-date"]
+        text = auth.string_to_sign(again, auth.canonical_request(again))
+        return bool(given["Signature"] == auth.signature(text, again))
+
+
+class RegionCloud:
+    """Everything around the machine. The calls of a test run in the cloud's namespace."""
+
+    def __init__(self, network: Namespace, end: CloudEnd, operator: Operator) -> None:
+        self.network = network
+        self.end = end
+        self.operator = operator
+
+    @property
+    def lifecycle(self) -> list[tuple[str, str]]:
+        """Hook and result of every lifecycle action that was completed."""
+        return [
+            (action["LifecycleHookName"], action["LifecycleActionResult"])
+            for action in [*self.end.actions]
+            if action["Action"] == "CompleteLifecycleAction"
+        ]
+
+
+@contextmanager
+def region_cloud(network: Namespace, machine: Machine) -> Iterator[RegionCloud]:
+    """Stand up what :class:`RegionCloud` describes, in ``network``."""
+    with ExitStack() as closing:
+        moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+        network.call(moto.start)
+        closing.callback(moto.stop)
+        host, port = moto.get_host_and_port()
+        end = CloudEnd(machine, f"http://{host}:{port}")
+        closing.enter_context(_serving(network, end))
+        yield RegionCloud(network, end, Operator(f"http://{host}:{port}"))
+
+
+@contextmanager
+def _serving(network: Namespace, end: CloudEnd) -> Iterator[None]:
+    """Serve ``end`` from a thread with a loop of its own."""
+    started = threading.Event()
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with end:
+            loops.append((asyncio.get_running_loop(), stop))
+            started.set()
+            await stop.wait()
+
+    thread = network.thread(lambda: asyncio.run(serve()))
+    assert started.wait(30), "the fake cloud does not start"
+    try:
+        yield
+    finally:
+        loop, stop = loops[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+
+
+@contextmanager
+def running(command: list[str], ready: str, log: Path) -> Iterator[None]:
+    """A program, from its word ``ready`` until it is ended."""
+    with log.open("w+") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, text=True
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                output.write(line)
+                if ready in line:
+                    break
+            else:
+                raise AssertionError(f"{command}: {log.read_text()}")
+            yield
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def store(network: Namespace, folder: Path, authority: Authority, *tenants: str) -> list[str]:
+    """The command of a store with TLS, whose tenants log in with whatever token they have."""
+    files = authority.issue(STORE)
+    config = folder / "redis.conf"
+    lines = [
+        *("port 0", f"tls-port {STORE_PORT}", f"bind {GATEWAY}", "save ''", f"dir {folder}"),
+        *(f"tls-cert-file {files.certificate}", f"tls-key-file {files.key}"),
+        *("tls-auth-clients no", "user default off"),
+        *(f"user inland-{tenant} nopass {access_string(tenant)}" for tenant in tenants),
+    ]
+    config.write_text("\n".join(lines) + "\n")
+    return network.command("redis-server", str(config))
+
+
+def control_plane(network: Namespace, folder: Path, tenants: Path) -> list[str]:
+    """The command of a control plane that knows the region's nodes."""
+    digest = hashlib.sha256(NODE_SECRET.encode()).hexdigest()
+    operator = hashlib.sha256(OPERATOR_KEY.encode()).hexdigest()
+    config = folder / "control-plane.yaml"
+    config.write_text(
+        f"host: {GATEWAY}\nport: {CONTROL_PORT}\ntenants: {tenants}\n"
+        f"key_file: {folder / 'signing.key'}\noperator_key: {operator}\n"
+        f"node_secrets: {{eu-central-1: [{digest}]}}\n"
+    )
+    return network.command(sys.executable, "-m", "inland", "control-plane", "--config", str(config))
