@@ -114,6 +114,23 @@ def target_alarm(door: str, balancer: pulumi.Input[str], targets: pulumi.Input[s
     )
 
 
+def replica_alarm(of: str, balancer: pulumi.Input[str], targets: pulumi.Input[str]) -> Alarm:
+    """A replica of the control plane that its load balancer does not reach."""
+    return Alarm(
+        name=f"{of}-away",
+        words="A replica of the control plane has not answered for ten minutes: nodes cannot beat "
+        "to it. The other replicas place callers meanwhile. See its console output.",
+        namespace="AWS/ApplicationELB",
+        metric="HealthyHostCount",
+        dimensions={"LoadBalancer": balancer, "TargetGroup": targets},
+        statistic="Maximum",
+        comparison="LessThanThreshold",
+        threshold=1,
+        minutes=10,
+        silence="breaching",
+    )
+
+
 def store_alarms(member: str) -> list[Alarm]:
     """Of one machine of the store, ``<replication group>-001`` say."""
     dimensions = {"CacheClusterId": member}

@@ -21,6 +21,8 @@ class BudgetArgs:
     place: Place
     monthly_usd: int
     alarm_email: str | None
+    regions: tuple[str, ...] = ()
+    """Counted together; by default the place's own."""
 
 
 class Budget(pulumi.ComponentResource):
@@ -45,7 +47,9 @@ class Budget(pulumi.ComponentResource):
             limit_amount=str(args.monthly_usd),
             limit_unit="USD",
             cost_filters=[
-                aws.budgets.BudgetCostFilterArgs(name="Region", values=[args.place.region])
+                aws.budgets.BudgetCostFilterArgs(
+                    name="Region", values=list(args.regions or (args.place.region,))
+                )
             ],
             notifications=[
                 aws.budgets.BudgetNotificationArgs(

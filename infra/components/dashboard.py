@@ -27,36 +27,39 @@ class Shown:
     """What a stack has to show. ``edges`` and ``groups`` are names of Auto Scaling groups."""
 
     region: str
-    edges: Sequence[str]
     groups: Sequence[str]
-    targets: Sequence[tuple[str, pulumi.Input[str], pulumi.Input[str]]]
+    edges: Sequence[str] = ()
+    targets: Sequence[tuple[str, pulumi.Input[str], pulumi.Input[str]]] = ()
     """Per door: its name, and how CloudWatch calls the balancer and the target group."""
-    members: Sequence[str]
+    members: Sequence[str] = ()
     """Machines of the store."""
 
 
 def dashboard_body(shown: Shown) -> pulumi.Output[str]:
     """Calls, media, answers, nodes, network, doors and store, three graphs a row."""
-    graphs = [
-        _graph(shown, "Calls per node", _inland(shown, ACTIVE_METRIC), "Average"),
-        _graph(shown, "Late media ticks a minute", _inland(shown, LATE_METRIC), "Maximum"),
-        _graph(shown, "Seconds to the agent's answer", _inland(shown, RESPONSE_METRIC), "Average"),
-        _graph(shown, "Nodes in service", _groups(shown, "GroupInServiceInstances"), "Average"),
-        _graph(shown, "Bytes received a minute", _machines(shown, "NetworkIn"), "Sum"),
-        _graph(shown, "Bytes sent a minute", _machines(shown, "NetworkOut"), "Sum"),
-        _graph(shown, "Processor, percent", _machines(shown, "CPUUtilization"), "Average"),
-        _graph(
-            shown,
-            "Store: memory, percent",
-            _store(shown, "DatabaseMemoryUsagePercentage"),
-            "Maximum",
-        ),
-        _graph(
-            shown, "Store: processor, percent", _store(shown, "EngineCPUUtilization"), "Average"
-        ),
-    ]
-    if shown.targets:
-        graphs.append(_graph(shown, "Healthy nodes behind the balancer", _doors(shown), "Minimum"))
+    inland = (
+        ("Calls per node", ACTIVE_METRIC, "Average"),
+        ("Late media ticks a minute", LATE_METRIC, "Maximum"),
+        ("Seconds to the agent's answer", RESPONSE_METRIC, "Average"),
+    )
+    machines = (
+        ("Bytes received a minute", "NetworkIn", "Sum"),
+        ("Bytes sent a minute", "NetworkOut", "Sum"),
+        ("Processor, percent", "CPUUtilization", "Average"),
+    )
+    store = (
+        ("Store: memory, percent", "DatabaseMemoryUsagePercentage", "Maximum"),
+        ("Store: processor, percent", "EngineCPUUtilization", "Average"),
+    )
+    graphs = [_graph(shown, title, _inland(shown, one), how) for title, one, how in inland]
+    graphs.append(
+        _graph(shown, "Nodes in service", _groups(shown, "GroupInServiceInstances"), "Average")
+    )
+    graphs += [_graph(shown, title, _machines(shown, one), how) for title, one, how in machines]
+    graphs += [_graph(shown, title, _store(shown, one), how) for title, one, how in store]
+    graphs.append(_graph(shown, "Healthy nodes behind the balancer", _doors(shown), "Minimum"))
+    # A stack without calls, store or balancer shows no empty graph of them.
+    graphs = [graph for graph in graphs if graph["metrics"]]
     across = COLUMNS // WIDTH
     widgets = [
         {

@@ -54,6 +54,9 @@ class NetworkArgs:
     key_arn: pulumi.Input[str]
     boundary: pulumi.Input[str]
     logs_days: int
+    endpoints: bool = True
+    """Interface endpoints, so that what nodes ask of AWS does not leave the VPC. They cost by the
+    hour; without them it goes by TLS over the internet gateway."""
 
 
 class Network(pulumi.ComponentResource):
@@ -88,7 +91,8 @@ class Network(pulumi.ComponentResource):
         self.public_ids: list[pulumi.Output[str]] = [subnet.id for subnet in self.public]
         self.data_ids: list[pulumi.Output[str]] = [subnet.id for subnet in self.data]
         self._s3_endpoint(self._route())
-        self._interfaces()
+        if args.endpoints:
+            self._interfaces()
         self._flow_log()
         self.register_outputs({"vpcId": self.vpc_id})
 

@@ -73,7 +73,6 @@ def _region(replicas: Replicas, zones: int, placed: float, prices: Prices) -> It
         f"{out:.3g} GB of answers, if all calls were placed here",
         here.confirmed("data_out_gb"),
     )
-    yield parts.endpoints(zones, logs, here)
     yield parts.logs(logs, LOGS_DAYS, here)
     yield parts.keys(1, 0, everywhere)
     yield parts.secrets(replicas.replicas + 1, everywhere)

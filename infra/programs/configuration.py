@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
+
+
+def project_folder() -> Path:
+    """Where ``Pulumi.yaml`` is."""
+    return Path(pulumi.get_root_directory())
 
 
 def whole_configuration() -> dict[str, str]:

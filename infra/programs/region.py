@@ -10,7 +10,7 @@ from pulumi import ResourceOptions
 from infra.components.place import Place
 from infra.components.provider import provider_of
 from infra.components.runtime import RegionalRuntime, RegionalRuntimeArgs
-from infra.programs.configuration import whole_configuration
+from infra.programs.configuration import project_folder, whole_configuration
 from infra.settings.check import check_stack
 from infra.settings.load import from_config, load_stack, stack_of
 from infra.settings.names import parse_stack_name
@@ -30,11 +30,6 @@ def main() -> None:
     provider = provider_of(args.place)
     made = RegionalRuntime("inland", args, ResourceOptions(providers=[provider]))
     _export(args, made)
-
-
-def project_folder() -> Path:
-    """Where ``Pulumi.yaml`` is."""
-    return Path(pulumi.get_root_directory())
 
 
 def checked(name: str, configuration: dict[str, str], folder: Path) -> RegionalRuntimeArgs:

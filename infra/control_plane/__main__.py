@@ -1,0 +1,3 @@
+from infra.programs.control_plane import main
+
+main()
