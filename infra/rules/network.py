@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.rules import allowed_types as types
-from infra.rules.iam import Request, Unreadable, decide, seen, statements
+from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
 from infra.rules.model import UNKNOWN, Graph, Resource, Scope, Value
 from infra.rules.outsiders import STRANGER
 from infra.rules.values import entries, holds, maps, true
@@ -168,18 +168,23 @@ def endpoint_policy(resource: Resource, graph: Graph, scope: Scope) -> Iterator[
     except Unreadable as error:
         yield f"policy {error}"
         return
-    insider = f"arn:aws:iam::{scope.account_id}:role/any"
     for action in ("s3:PutObject", "s3:GetObject"):
-        context = {
-            "aws:ResourceAccount": STRANGER,
-            "s3:ResourceAccount": STRANGER,
-            "aws:PrincipalAccount": scope.account_id,
-            "aws:PrincipalArn": insider,
-            "aws:SecureTransport": "true",
-        }
-        request = Request(action, "arn:aws:s3:::any-bucket/probe", insider, context=context)
-        if decide(found, request) == "allow":
+        if any(_reaches(found, action, scope.account_id, region) for region in scope.regions):
             yield f"policy lets {action} reach buckets of other accounts"
+
+
+def _reaches(found: list[Statement], action: str, account_id: str, region: str) -> bool:
+    insider = f"arn:aws:iam::{account_id}:role/any"
+    context = {
+        "aws:PrincipalAccount": account_id,
+        "aws:PrincipalArn": insider,
+        "aws:RequestedRegion": region,
+        "aws:ResourceAccount": STRANGER,
+        "aws:SecureTransport": "true",
+        "s3:ResourceAccount": STRANGER,
+    }
+    request = Request(action, "arn:aws:s3:::any-bucket/probe", insider, context=context)
+    return decide(found, request) == "allow"
 
 
 def no_access_logs(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
