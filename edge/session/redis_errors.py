@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,7 +48,11 @@ async def within(seconds: float) -> AsyncIterator[None]:
 
 
 def _error_of(error: Exception) -> SessionError:
-    if isinstance(error, _REFUSED):
+    # What went wrong while connecting is wrapped, in more than one way.
+    behind = (error, error.__cause__, error.__context__)
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in behind):
+        return StoreBroken("the session store's certificate is not valid, or is of another name")
+    if any(isinstance(each, _REFUSED) for each in behind):
         return StoreBroken("the session store does not let this tenant's user in")
     if isinstance(error, redis.MovedError | redis.AskError | redis.ClusterCrossSlotError):
         return StoreBroken("the session store is a cluster: switch its cluster mode off")

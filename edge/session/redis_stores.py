@@ -60,16 +60,18 @@ class RedisStores:
             )
         return store
 
-    async def answers(self) -> bool:
+    async def problem(self) -> str | None:
+        problem = ""
         for tenant in islice(self._settings.users, ASKED_TENANTS):
             try:
                 await self._of(tenant).ping()
-            except StoreBusy:
-                return False
-            except StoreBroken:
-                continue
-            return True
-        return False
+            except StoreBusy as busy:
+                return str(busy)
+            except StoreBroken as broken:
+                problem = str(broken)
+            else:
+                return None
+        return problem
 
     async def sweep(self, now: float) -> int:
         return 0  # the server deletes a session when its time comes

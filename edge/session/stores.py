@@ -14,8 +14,11 @@ class SessionStores(Protocol):
         """The store of that tenant's sessions. Raises ``TenantRefused`` when there is none."""
         ...
 
-    async def answers(self) -> bool:
-        """Whether the database is there and lets this node in. Takes a few seconds at most."""
+    async def problem(self) -> str | None:
+        """Why no session could be opened now, in constant words; None when nothing is wrong.
+
+        Takes a few seconds at most.
+        """
         ...
 
     async def sweep(self, now: float) -> int:
@@ -36,8 +39,8 @@ class OneStore:
     def of(self, tenant: str) -> SessionStore:
         return self._store
 
-    async def answers(self) -> bool:
-        return True  # a file that was opened stays open
+    async def problem(self) -> str | None:
+        return None  # a file that was opened stays open
 
     async def sweep(self, now: float) -> int:
         return await self._store.sweep(now)

@@ -29,12 +29,13 @@ class StoreWatch:
 
     async def ask(self) -> None:
         """Ask once."""
-        answers = await self._stores.answers()
+        problem = await self._stores.problem()
+        answers = problem is None
         if answers == self.answers:
             return
         self.answers = answers
         if answers:
             log.info("session store answers")
         else:
-            log.warning("session store does not answer")
+            log.warning("session store does not answer", extra={"reason": problem})
         self.on_change()

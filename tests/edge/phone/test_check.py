@@ -50,12 +50,12 @@ def test_settings_that_fit_have_no_problem() -> None:
             "sip.numbers[0].agent: there is no agent file for 'nobody'",
         ),
         (
-            {"numbers": [number(), number("+12025550123")]},
-            "sip.numbers[1].country: no law of the catalogue covers US",
+            {"numbers": [number(), number("+17875550123")]},
+            "sip.numbers[1].country: no law of the catalogue covers PR",
         ),
         (
-            {"registrations": [EXTENSION | {"country": "US", "password_env": "SET"}]},
-            "sip.registrations[0].country: no law of the catalogue covers US",
+            {"registrations": [EXTENSION | {"country": "CH", "password_env": "SET"}]},
+            "sip.registrations[0].country: no law of the catalogue covers CH",
         ),
         (
             {"registrations": [EXTENSION]},

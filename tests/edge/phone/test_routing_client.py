@@ -203,7 +203,7 @@ async def test_a_real_control_plane_understands_the_question(tmp_path: Any) -> N
             [base], node="eu-central-1-a", secret=node_secret("eu-central-1")
         ) as client:
             placed = await client.ask(WANTED)
-            nowhere = await client.ask(WANTED.model_copy(update={"dialled_country": "US"}))
+            nowhere = await client.ask(WANTED.model_copy(update={"dialled_country": "CH"}))
     assert isinstance(placed, RouteResponse)
     assert [each.sip for each in placed.candidates] == ["sip:eu-west-1.example.org"]
     assert nowhere == Unrouted("no_region_allowed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
@@ -70,6 +71,21 @@ class RedisServer:
         return redis.Redis(
             unix_socket_path=str(self.socket), username=ADMIN, password=ADMIN, protocol=2
         )
+
+    def connections(self, tenant: str) -> list[dict[str, str]]:
+        """Those of the tenant's user."""
+        with self.admin() as admin:
+            return [one for one in admin.client_list() if one["user"] == f"inland-{tenant}"]
+
+    async def disconnect(self, tenant: str) -> None:
+        """Close the tenant's connections; returns when this process can have noticed."""
+        with self.admin() as admin:
+            for one in self.connections(tenant):
+                admin.client_kill_filter(_id=one["id"])
+        while self.connections(tenant):
+            pass
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def settings(self, *tenants: str, url: str | None = None, **more: object) -> RedisSettings:
         """What a node of ``tenants`` (all) is told."""
