@@ -18,6 +18,7 @@ from pulumi_policy import (
 )
 
 from infra.policy.adapter import alone, whole
+from infra.policy.configuration import RESOURCE_POLICY, STACK_POLICY
 from infra.policy.marks import keep_marks
 from infra.programs.configuration import whole_configuration
 from infra.rules.model import Scope
@@ -85,13 +86,13 @@ def serve() -> None:
         NAME,
         [
             ResourceValidationPolicy(
-                "residency-resource",
+                RESOURCE_POLICY,
                 "A resource keeps its data in the stack's region.",
                 one_resource,
                 config_schema=SCHEMA,
             ),
             StackValidationPolicy(
-                "residency-stack",
+                STACK_POLICY,
                 "A stack keeps its data in its region.",
                 every_resource,
                 config_schema=SCHEMA,

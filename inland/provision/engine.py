@@ -167,7 +167,7 @@ def _last_words(text: str, lines: int = 12) -> str:
 @contextmanager
 def _policy(scope: Scope) -> Iterator[tuple[list[str], list[str]]]:
     """The policy pack and its configuration for one run, in a file that is gone afterwards."""
-    from infra.policy.settings import pack_config
+    from infra.policy.configuration import pack_config
 
     with tempfile.TemporaryDirectory(prefix="inland-policy-") as folder:
         path = Path(folder) / "policy.json"

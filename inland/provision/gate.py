@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from infra.graph.capture import ProgramError, capture
-from infra.rules.registry import check
 from infra.rules.model import Graph, Scope, Violation
+from infra.rules.registry import check
 from infra.settings.control_plane import ControlPlaneStack
 from infra.settings.load import load_control_plane_stack, load_region_stack
 from infra.settings.project import check_project

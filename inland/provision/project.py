@@ -6,12 +6,12 @@ import shutil
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from inland.provision.errors import ProjectMissing
 
 Kind = Literal["region", "control-plane"]
-CONTROL_PLANE = "control-plane"
+CONTROL_PLANE: Final = "control-plane"
 
 
 @dataclass(frozen=True, slots=True)
