@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import ResourceOptions
+from pulumi import CustomTimeouts, ResourceOptions
 from pulumi_aws.acm.outputs import CertificateDomainValidationOption
+
+PATIENCE = "20m"
+"""ACM takes minutes. If it takes longer the zone is not the one that the world asks for the domain,
+and waiting does not help."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +70,7 @@ class BalancerCertificate(pulumi.ComponentResource):
             f"{name}-valid",
             certificate_arn=wanted.arn,
             validation_record_fqdns=[proof.fqdn for proof in proofs],
-            opts=child,
+            opts=ResourceOptions(parent=self, custom_timeouts=CustomTimeouts(create=PATIENCE)),
         )
         self.valid_arn: pulumi.Output[str] = valid.certificate_arn
         self.register_outputs({})
@@ -121,7 +125,7 @@ class Certificate(pulumi.ComponentResource):
             f"{name}-valid",
             certificate_arn=wanted.arn,
             validation_record_fqdns=[proof.fqdn],
-            opts=child,
+            opts=ResourceOptions(parent=self, custom_timeouts=CustomTimeouts(create=PATIENCE)),
         )
         self.arn: pulumi.Output[str] = wanted.arn
         self.valid_arn: pulumi.Output[str] = valid.certificate_arn

@@ -34,7 +34,7 @@ from infra.settings.region import Range
 LAUNCH_HOOK = "inland-launch"
 DRAIN_HOOK = "inland-drain"
 LAUNCH_SECONDS = 900
-"""From a machine's start until it must be able to work: installing is most of it."""
+"""From a machine's start until its agent must have spoken: installing is most of it."""
 DRAIN_SECONDS = 3600
 """How long a node that is to end lets its calls go on: as long as the longest call."""
 DRAIN_MARGIN_SECONDS = 300
@@ -104,8 +104,9 @@ class Fleet(pulumi.ComponentResource):
     """The group, its launch template and the role of its machines.
 
     A node is started, waits in ``inland-launch`` until its agent says that it can work, and is
-    given up after 15 minutes. A node that is to end waits in ``inland-drain`` until its agent says
-    that it is empty. Both hooks are made with the group: a later one would miss its first nodes.
+    given up when nothing was heard of its agent for 15 minutes. A node that is to end waits in
+    ``inland-drain`` until its agent says that it is empty. Both hooks are made with the group: a
+    later one would miss its first nodes.
     """
 
     def __init__(self, name: str, args: FleetArgs, opts: ResourceOptions | None = None) -> None:

@@ -11,7 +11,7 @@ from infra.components.place import Place
 from infra.components.provider import provider_of
 from infra.components.runtime import RegionalRuntime, RegionalRuntimeArgs
 from infra.programs.configuration import project_folder, whole_configuration
-from infra.settings.check import check_stack
+from infra.settings.check import CLOUD, check_stack
 from infra.settings.load import from_config, load_stack, stack_of
 from infra.settings.names import parse_stack_name
 from infra.settings.offered import load_offered
@@ -53,7 +53,9 @@ def checked(name: str, configuration: dict[str, str], folder: Path) -> RegionalR
         stack=stack,
         zone_ids=offered.regions[place.region].zones,
         account_regions=tuple(
-            region.id for region in catalogue.regions if region.jurisdiction == stack.jurisdiction
+            region.id
+            for region in catalogue.regions
+            if region.cloud == CLOUD and region.jurisdiction == stack.jurisdiction
         ),
     )
 

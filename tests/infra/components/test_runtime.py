@@ -117,6 +117,17 @@ def test_user_data_names_secrets_and_holds_none() -> None:
         assert not re.search(r"(?i)BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}", text)
 
 
+def test_one_provider_makes_everything_and_knows_one_account() -> None:
+    graph = shipped()
+    (provider,) = graph.of("pulumi:providers:aws")
+    assert provider.properties["region"] == "eu-central-1"
+    assert provider.properties["allowedAccountIds"] == '["111122223333"]'
+    made = [found for found in graph.resources.values() if found.type.startswith("aws:")]
+    assert made
+    assert {found.provider for found in made} == {provider.urn}
+    assert [found.urn for found in made if "region" in found.properties] == []
+
+
 # Who reaches a node
 
 
