@@ -75,18 +75,7 @@ class RegionalRuntime(pulumi.ComponentResource):
             "guardrails", GuardrailsArgs(place=place, regions=args.account_regions), self._child
         )
         self.keys = Keys("keys", KeysArgs(place=place, tenants=self.tenants), self._child)
-        self.network = Network(
-            "network",
-            NetworkArgs(
-                place=place,
-                cidr=stack.vpc_cidr,
-                zone_ids=args.zone_ids,
-                key_arn=self.keys.region_arn,
-                boundary=self.guardrails.boundary,
-                logs_days=stack.retention.logs_days,
-            ),
-            self._child,
-        )
+        self.network = self._network()
         key = self.keys.region_arn
         self.recordings = Recordings(
             "recordings",
@@ -135,6 +124,21 @@ class RegionalRuntime(pulumi.ComponentResource):
     def fleets(self) -> list[Fleet]:
         """Every fleet, those that take calls first."""
         return [*self.edges.values(), *([] if self.turn is None else [self.turn.fleet])]
+
+    def _network(self) -> Network:
+        stack = self._args.stack
+        return Network(
+            "network",
+            NetworkArgs(
+                place=self._args.place,
+                cidr=stack.vpc_cidr,
+                zone_ids=self._args.zone_ids,
+                key_arn=self.keys.region_arn,
+                boundary=self.guardrails.boundary,
+                logs_days=stack.retention.logs_days,
+            ),
+            self._child,
+        )
 
     def _firewall(self, plan: EdgePlan) -> Firewall:
         stack = self._args.stack
