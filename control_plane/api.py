@@ -161,11 +161,12 @@ class Api:
     async def state(self, request: web.Request) -> web.Response:
         """Nodes and regions, for the operator and for tenants' servers."""
         key = _key(request)
-        if not self._secrets.is_operator(key):
+        operator = self._secrets.is_operator(key)
+        if not operator:
             grant = self.gate.admit(key, request.headers.get("Origin"), self._address(request))
             if grant.publishable is not None:
                 raise UnknownKey("this resource takes a secret key or the operator's")
-        return _json(self.plane.state().model_dump_json(exclude_none=True))
+        return _json(self.plane.state(operator=operator).model_dump_json(exclude_none=True))
 
     async def jwks(self, request: web.Request) -> web.Response:
         """The keys that verify route tokens (RFC 7517)."""

@@ -122,8 +122,9 @@ class ControlPlane:
             raise _none_available(ruling, placement)
         return self._answer(tenant, wanted, location, ruling, placement)
 
-    def state(self) -> State:
-        """What this replica knows of nodes and regions."""
+    def state(self, *, operator: bool) -> State:
+        """What this replica knows of nodes and regions. Only an ``operator`` learns which tenants
+        have nodes of their own: to another tenant they are a list of customers."""
         now = self._clock.monotonic()
         views = {region: self.directory.nodes(region) for region in self.directory.regions()}
         return State(
@@ -134,7 +135,11 @@ class ControlPlane:
                 _region_status(region.id, region.jurisdiction, views.get(region.id, ()))
                 for region in self.catalogue.regions
             ),
-            nodes=tuple(_node_status(view, now) for region in views for view in views[region]),
+            nodes=tuple(
+                _node_status(view, now, operator=operator)
+                for region in views
+                for view in views[region]
+            ),
         )
 
     def _serves(self, tenant: Tenant, region: str, node: str) -> bool:
@@ -233,7 +238,7 @@ def _verdicts(ruling: Ruling) -> tuple[RegionVerdict, ...]:
     )
 
 
-def _node_status(view: NodeView, now: float) -> NodeStatus:
+def _node_status(view: NodeView, now: float, *, operator: bool) -> NodeStatus:
     return NodeStatus(
         region=view.region,
         node=view.node,
@@ -247,7 +252,7 @@ def _node_status(view: NodeView, now: float) -> NodeStatus:
         version=view.version,
         age=round(now - view.heard_at, 3),
         sip=view.sip,
-        tenants=view.tenants,
+        tenants=view.tenants if operator else None,
     )
 
 

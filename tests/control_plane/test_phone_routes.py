@@ -107,7 +107,7 @@ async def test_no_live_region_is_a_503_that_says_which_regions_may_have_the_call
 async def test_a_number_under_no_law_is_refused_with_every_region_s_reason(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as client:
         status, body = await post_phone_route(
-            client, GERMAN | {"dialled_country": "US", "caller_country": "DE"}
+            client, GERMAN | {"dialled_country": "CH", "caller_country": "DE"}
         )
     assert (status, body["code"]) == (403, "no_region_allowed")
     assert {verdict["region"] for verdict in body["regions"]} == set(REGIONS)

@@ -123,9 +123,9 @@ def test_an_origin_with_a_pattern_or_path_is_refused() -> None:
     ("old", "new", "words"),
     [
         ("eu-central-1", "eu-centrl-1", "eu-centrl-1"),
-        ('default_country: "DE"', 'default_country: "US"', "default_country"),
+        ('default_country: "DE"', 'default_country: "CH"', "default_country"),
         ("jurisdictions: [eea]", "jurisdictions: [eu]", "unknown jurisdiction 'eu'"),
-        ('desk: {country: "DE"', 'desk: {country: "US"', "agent desk"),
+        ('desk: {country: "DE"', 'desk: {country: "CH"', "agent desk"),
     ],
 )
 def test_a_tenant_that_the_catalogue_does_not_know_how_to_serve_is_named(
@@ -179,3 +179,13 @@ def test_the_demo_tenants_load_and_their_printed_keys_work() -> None:
     assert list(found.values()) == ["demo-clinic", "demo-clinic", "demo-bank", "demo-bank"]
     assert tenants.knows_origin("http://127.0.0.1:8080")
     assert not tenants.knows_origin("https://evil.example")
+
+
+def test_a_tenant_is_pooled_unless_it_is_said_to_have_nodes_of_its_own(tmp_path: Path) -> None:
+    (pooled,) = load(tmp_path, GOOD).all
+    assert pooled.isolation == "pooled"
+    text = GOOD.replace("name: Acme", "name: Acme\n    isolation: dedicated")
+    (dedicated,) = load(tmp_path, text).all
+    assert dedicated.isolation == "dedicated"
+    with pytest.raises(ConfigError, match="isolation"):
+        load(tmp_path, text.replace("dedicated", "shared"))

@@ -44,7 +44,12 @@ def replica(status: int = 204) -> Iterator[tuple[str, queue.Queue[tuple[str, Hea
         thread.join()
 
 
-def beater(*control_planes: str, load: NodeLoad, sip: str | None = None) -> Beater:
+def beater(
+    *control_planes: str,
+    load: NodeLoad,
+    sip: str | None = None,
+    tenants: tuple[str, ...] | None = None,
+) -> Beater:
     return Beater(
         node="eu-central-1-a",
         region="eu-central-1",
@@ -55,6 +60,7 @@ def beater(*control_planes: str, load: NodeLoad, sip: str | None = None) -> Beat
         control_planes=control_planes,
         load=lambda: load,
         sip=sip,
+        tenants=tenants,
     )
 
 
@@ -97,6 +103,17 @@ def test_node_beats_its_address_for_phone_calls_and_no_key_when_it_has_none() ->
             beating.stop()
         assert beat.sip == address
         assert ("sip" in beat.model_fields_set) == (address is not None)
+
+
+def test_node_beats_the_only_tenants_it_serves_and_no_key_when_it_serves_all() -> None:
+    for tenants in (("clinic", "bank"), None):
+        with replica() as (base, heard):
+            beating = beater(base, load=NodeLoad(1, 0, False), tenants=tenants)
+            beating.start()
+            _, beat = heard.get(timeout=10)
+            beating.stop()
+        assert beat.tenants == tenants
+        assert ("tenants" in beat.model_fields_set) == (tenants is not None)
 
 
 def test_last_beat_tells_that_the_node_drains() -> None:

@@ -4,7 +4,7 @@
  * From the control plane and the edge (docs/protocol.md): `bad_request`, `unknown_key`,
  * `origin_not_allowed`, `no_region_allowed`, `unknown_agent`, `location_unknown`, `rate_limited`,
  * `no_region_available`, `bad_sdp`, `bad_token`, `token_expired`, `token_used`, `wrong_region`,
- * `wrong_policy`, `unknown_session`, `no_common_codec`, `full`, `draining`, …
+ * `wrong_tenant`, `wrong_policy`, `unknown_session`, `no_common_codec`, `full`, `draining`, …
  *
  * From this side: `control_plane_unreachable`, `edge_unreachable` (nobody answered), `bad_answer`
  * (the answer is not what the protocol says), `connect_timeout` (no media in time), `edge_lost`
@@ -24,6 +24,7 @@ const ELSEWHERE = new Set([
   "connect_timeout",
   "wrong_policy",
   "wrong_region",
+  "wrong_tenant",
   "unknown_session",
   "rate_limited",
 ]);

@@ -84,7 +84,7 @@ def test_a_foreign_tenants_keys_are_refused_also_from_a_script(
 ) -> None:
     with server.admin() as admin:
         before = {key: admin.dump(key) for key in keys(admin)}
-        with pytest.raises(redis.ResponseError, match="permission|The user executing"):
+        with pytest.raises(redis.ResponseError, match=r"permission|The user executing"):
             bank.execute_command(*command)  # type: ignore[no-untyped-call]
         assert {key: admin.dump(key) for key in keys(admin)} == before
 

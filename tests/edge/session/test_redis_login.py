@@ -37,7 +37,7 @@ async def test_a_changed_password_counts_for_the_next_connection(server: RedisSe
     store = stores.of("clinic")
     fence = await store.create(session(), "a")
     with server.admin() as admin:
-        admin.acl_setuser("inland-clinic", passwords=["-clinic-password", "+another"])
+        admin.acl_setuser("inland-clinic", enabled=True, passwords=["-clinic-password", "+another"])
     await server.disconnect("clinic")
     (server.folder / "clinic.password").write_text("another\n")
     assert await stores.problem() is None

@@ -98,3 +98,13 @@ def test_any_text_is_refused(text: str) -> None:
     tokens = ResumeTokens(SECRET, ManualClock())
     assert refusal(tokens, text) == "bad_token"
     assert refusal(tokens, PREFIX + text) == "bad_token"
+
+
+def test_a_token_says_of_a_tenant_with_its_own_nodes_that_it_has_them_and_else_no_more() -> None:
+    """Nodes of the version before refuse what they do not know."""
+    tokens = ResumeTokens(SECRET, ManualClock())
+    given = (SESSION, "clinic", "reception", EU, (EU,), "1#0123456789ab", ("eea",), LIFETIME)
+    own, _ = tokens.issue(*given, dedicated=True)
+    shared, _ = tokens.issue(*given)
+    assert tokens.verify(own).dedicated
+    assert "dedicated" not in tokens.verify(shared).model_fields_set
