@@ -213,8 +213,8 @@ def _group(
         # A node that leaves the launch hook works already.
         health_check_grace_period=0,
         default_instance_warmup=60,
-        # Where a fleet scales, the agent of a node that is idle takes the protection off it.
-        protect_from_scale_in=args.scaling is not None,
+        # Only the agent of a node that counts calls takes the protection off when it is idle.
+        protect_from_scale_in=isinstance(args.scaling, ByCalls),
         max_instance_lifetime=LIFETIME_SECONDS,
         instance_maintenance_policy=aws.autoscaling.GroupInstanceMaintenancePolicyArgs(
             min_healthy_percentage=least, max_healthy_percentage=most

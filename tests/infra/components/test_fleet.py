@@ -203,9 +203,9 @@ def test_fleet_that_counts_calls_is_kept_at_sixty_percent(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("scaling", "protected"), [(ByCalls(60), True), (ByLoad(50), True), (None, False)]
+    ("scaling", "protected"), [(ByCalls(60), True), (ByLoad(50), False), (None, False)]
 )
-def test_nodes_of_a_fleet_that_scales_are_protected_until_they_are_idle(
+def test_only_nodes_whose_agent_lifts_the_protection_have_it(
     tmp_path: Path, scaling: Scaling | None, protected: bool
 ) -> None:
     assert group(fleet(tmp_path, scaling=scaling))["protectFromScaleIn"] is protected
