@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from botocore.config import Config
@@ -78,13 +80,15 @@ class Aws:
 @contextmanager
 def moto() -> Iterator[str]:
     """A server on a free port of loopback, empty at the start; yields its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
+    # Thousands of images for each region that is asked: nobody here starts from one of them.
+    with patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"):
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        try:
+            host, port = server.get_host_and_port()
+            yield f"http://{host}:{port}"
+        finally:
+            server.stop()
 
 
 def serve_domain(cloud: Cloud, account: str, domain: str, zone_id: str) -> None:

@@ -71,7 +71,7 @@ def put(
 
 
 def remembered(why: str, id_of: str, arn: str = "", *, tagged: bool = False) -> Kind:
-    """A type that only the double's state knows; ``arn`` has ``{region}``, ``{account}``, ``{id}``."""
+    """A type that only the double's state knows. ``arn`` is a template of region, account, id."""
 
     def create(aws: Aws, inputs: Values) -> Made:
         id_ = str(inputs[id_of])

@@ -7,7 +7,6 @@ from typing import Any, Final
 from tests.infra.rehearsal.cloud import Aws
 from tests.infra.rehearsal.kind import Kept, Kind, Made, Values, chosen, pascal, tag_list, yes
 
-
 MOST_SECONDS: Final = 3599
 """AWS takes 3,600 seconds as well, which moto 5.2 refuses as not "between 0-3600 inclusive"."""
 

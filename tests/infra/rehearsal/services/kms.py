@@ -7,7 +7,6 @@ from typing import Final
 from tests.infra.rehearsal.cloud import Aws
 from tests.infra.rehearsal.kind import Kept, Kind, Made, Values, chosen, tag_list
 
-
 _EMPTY: Final = '{"Version": "2012-10-17", "Statement": []}'
 
 
