@@ -23,7 +23,8 @@ from infra.policy.marks import keep_marks
 from infra.programs.configuration import whole_configuration
 from infra.rules.model import Scope
 from infra.rules.registry import check, check_resource
-from infra.settings.load import from_config
+from infra.settings.load import control_plane_from_config, from_config
+from infra.settings.problems import CONTROL_PLANE_PROJECT
 from infra.settings.scope import scope_of
 from regions.errors import ConfigError
 
@@ -51,7 +52,10 @@ def scope_from(config: Mapping[str, Any]) -> Scope:
         missing = ", ".join(sorted(set(SCHEMA.properties) - set(given)))
         raise ScopeUnknown(f"the policy's configuration lacks {missing}")
     try:
-        return scope_of(pulumi.get_stack(), from_config(whole_configuration()))
+        values = whole_configuration()
+        if pulumi.get_project() == CONTROL_PLANE_PROJECT:
+            return scope_of(pulumi.get_stack(), control_plane_from_config(values))
+        return scope_of(pulumi.get_stack(), from_config(values))
     except ConfigError as error:
         raise ScopeUnknown(str(error)) from error
 

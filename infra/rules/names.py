@@ -37,8 +37,8 @@ _GLOBAL_S3 = re.compile(
 """Endpoints of S3 that answer from Virginia, or from wherever the caller is."""
 _CONTROL_PLANE_URL = re.compile(rf"https://[a-z]\.{_REGION}\.(?!amazonaws\.)[a-z0-9.-]+")
 """A replica of the control plane: nodes of every region beat to it, and send no personal data."""
-_NODE_SECRET = re.compile(rf'"{_REGION}(?:\.[a-z0-9-]+)?\\?"\s*:\s*\\?"[0-9a-f]{{64}}')
-"""What a control plane knows of another region's stack: the SHA-256 of its nodes' secret."""
+_NODE_SECRET = re.compile(rf'"{_REGION}(?:\.[a-z0-9-]+)?\\?"\s*:\s*\[?\s*\\?"[0-9a-f]{{64}}')
+"""What a control plane knows of another region's stack: the SHA-256 of its nodes' secrets."""
 
 
 def zone_prefix(region: str) -> str:

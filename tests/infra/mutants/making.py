@@ -116,13 +116,13 @@ def allow(action: str | Sequence[str], resource: str = "*", **more: Any) -> dict
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-def provider_in(region: str) -> ResourceOptions:
+def provider_in(region: str, account: str = ACCOUNT) -> ResourceOptions:
     """A second provider, of another region of the same account."""
     tags = {"inland:stack": "eu-central-1", "inland:jurisdiction": "eea"}
     provider = aws.Provider(
         "second",
         region=region,
-        allowed_account_ids=[ACCOUNT],
+        allowed_account_ids=[account],
         default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
     )
     return ResourceOptions(provider=provider)

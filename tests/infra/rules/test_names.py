@@ -84,8 +84,10 @@ def test_nodes_may_be_told_where_control_planes_answer_and_nothing_else() -> Non
 
 
 def test_a_control_plane_may_know_the_digests_of_other_regions_secrets() -> None:
-    told = f'{{"node_secrets": {{"ap-south-1.clinic": "{"0" * 64}"}}, "at": "ap-south-1"}}'
-    assert foreign(without_neighbours(told), HERE) == ["ap-south-1"]
+    digest = "0" * 64
+    for secrets in (f'"{digest}"', f'["{digest}", "{digest}"]'):
+        told = f'{{"node_secrets": {{"ap-south-1.clinic": {secrets}}}, "at": "us-east-1"}}'
+        assert foreign(without_neighbours(told), HERE) == ["us-east-1"]
 
 
 def test_what_is_encoded_twice_is_opened_twice() -> None:
