@@ -15,6 +15,7 @@ from infra.cloud_init.document import (
     ACTIVE_METRIC,
     LATE_METRIC,
     METRIC_NAMESPACE,
+    REFUSALS_METRIC,
     RESPONSE_METRIC,
 )
 
@@ -41,6 +42,7 @@ def dashboard_body(shown: Shown) -> pulumi.Output[str]:
         ("Calls per node", ACTIVE_METRIC, "Average"),
         ("Late media ticks a minute", LATE_METRIC, "Maximum"),
         ("Seconds to the agent's answer", RESPONSE_METRIC, "Average"),
+        ("Calls turned away a minute", REFUSALS_METRIC, "Sum"),
     )
     machines = (
         ("Bytes received a minute", "NetworkIn", "Sum"),

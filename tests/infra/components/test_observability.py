@@ -143,6 +143,7 @@ def test_dashboard_shows_this_region_without_gaps_or_overlaps(tmp_path: Path) ->
         "ActiveCallsPerNode",
         "LateMediaTicks",
         "ResponseSeconds",
+        "Refusals",
         "GroupInServiceInstances",
         "NetworkIn",
         "NetworkOut",
