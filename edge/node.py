@@ -77,7 +77,8 @@ class Node:
         catalogue = load_catalogue(settings.catalogue)
         if all(region.id != settings.region for region in catalogue.regions):
             raise NodeError(
-                f"region {settings.region} is not in the catalogue "
+                f"region {settings.region}{catalogue.hint(settings.region)} "
+                "is not in the catalogue "
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
         secret = node_secret(settings)

@@ -18,6 +18,7 @@ from yarl import URL
 
 from edge.api import CALLS, MAX_BODY, create_app
 from edge.gate import Gate
+from edge.health import create_health_app
 from edge.internal import WorkerStatus
 from edge.jwks import KeyCache
 from edge.pool import WorkerPool
@@ -474,6 +475,45 @@ async def test_slow_body_is_given_up(node: Node, monkeypatch: pytest.MonkeyPatch
 
     response = await node.post(never())
     assert await problem(response) == (408, "too_slow")
+
+
+async def test_a_node_whose_store_is_away_says_so_and_takes_no_calls(pair: Node) -> None:
+    def report(index: int, *, store: bool) -> None:
+        slot = pair.gate.pool.slots[index]
+        slot.status = WorkerStatus(pid=1, media_port=1, active=0, capacity=2, store=store)
+
+    for first, second, answers in ((False, True, True), (False, False, False), (True, True, True)):
+        report(0, store=first)
+        report(1, store=second)
+        ready = await pair.client.get("/readyz")
+        assert (await ready.json())["checks"]["store"] is answers
+        assert ready.status == (200 if answers else 503)
+        assert pair.gate.load().draining is not answers
+
+
+async def test_with_a_health_port_callers_reach_no_word_about_the_node(tmp_path: Path) -> None:
+    async with serving(tmp_path, 1, health_port=0) as node:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert await problem(await node.client.get(path)) == (404, "bad_request")
+        assert (await node.post()).status == 201
+        async with TestClient(TestServer(create_health_app(node.gate))) as health:
+            for path in ("/healthz", "/readyz", "/metrics"):
+                assert (await health.get(path)).status == 200
+            assert (await health.post(CALLS)).status == 404
+            node.gate.draining = True
+            assert (await health.get("/readyz")).status == 503
+
+
+async def test_a_node_refuses_the_calls_of_tenants_that_it_does_not_serve(tmp_path: Path) -> None:
+    async with serving(tmp_path, 1, tenants=("bank",)) as node:
+        assert await problem(await node.post()) == (403, "wrong_tenant")
+        assert await problem(await node.resume(node.resume_token())) == (403, "wrong_tenant")
+        assert node.worker.orders == []
+    async with serving(tmp_path, 1) as node:
+        token = node.key.sign(ded=True)
+        refused = await node.post(Authorization=f"Bearer {token}")
+        assert await problem(refused) == (403, "wrong_tenant")
+        assert node.worker.orders == []
 
 
 async def test_metrics_of_the_workers_are_merged(pair: Node) -> None:
