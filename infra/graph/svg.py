@@ -132,13 +132,14 @@ def _arrow(arrow: Arrow, placed: Placed, left: float, top: float) -> str:
 
 
 def _box(box: Box, x: float, y: float, width: float) -> Iterator[str]:
-    border = 'stroke="#3d4450" stroke-width="2.4"' if box.holds else f'stroke="{LINE}"'
     told = [f"holds: {', '.join(box.holds)}"] if box.holds else []
     yield f"<g><title>{_text(chr(10).join([*told, *box.members]))}</title>"
     yield (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="5" '
-        f'fill="{_fill(box.service)}" {border}/>'
+        f'fill="{_fill(box.service)}" stroke="{LINE}"/>'
     )
+    if box.holds:
+        yield _inner(x, y, width, BOX_HEIGHT)
     middle = x + width / 2
     for text, dy, size, style in (
         (box.title, 17.0, TITLE_SIZE, 'font-weight="600" fill="#15191f"'),
@@ -159,23 +160,30 @@ def _legend(whole: Group, x: float, y: float) -> tuple[list[str], float]:
     """What the colours and borders in this picture mean, in one row; and how wide it is."""
     boxes = [shape for shape in walk(whole) if isinstance(shape, Box)]
     used = {box.service for box in boxes}
-    marks: list[tuple[str, str, str]] = [
-        (family.label, family.fill, f'stroke="{LINE}"')
-        for family in FAMILIES
-        if used & set(family.services)
-    ]
+    marks = [(f.label, f.fill, False) for f in FAMILIES if used & set(f.services)]
     if any(box.holds for box in boxes):
-        marks.append(("keeps data", "none", f'stroke="{GREY}" stroke-width="2.4"'))
+        marks.append(("keeps data", _OTHER, True))
     lines: list[str] = []
-    for label, fill, border in marks:
+    for label, fill, holds in marks:
         lines.append(
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="18" height="12" rx="3" fill="{fill}" {border}/>'
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="20" height="14" rx="3" '
+            f'fill="{fill}" stroke="{LINE}"/>'
         )
-        lines.append(_grey(label, x + 24, y + 10))
-        x += 24 + _wide(label, SUBTITLE_SIZE) + 18
+        if holds:
+            lines.append(_inner(x, y, 20, 14))
+        lines.append(_grey(label, x + 26, y + 11))
+        x += 26 + _wide(label, SUBTITLE_SIZE) + 18
     note = "an arrow goes from what is needed to what needs it"
-    lines.append(_grey(note, x, y + 10))
+    lines.append(_grey(note, x, y + 11))
     return lines, x + _wide(note, SUBTITLE_SIZE)
+
+
+def _inner(x: float, y: float, width: float, height: float) -> str:
+    """A second border, inside the fill: it is seen on any page."""
+    return (
+        f'<rect x="{x + 2.5:.1f}" y="{y + 2.5:.1f}" width="{width - 5:.1f}" '
+        f'height="{height - 5:.1f}" rx="3" fill="none" stroke="#3d4450" stroke-width="1.4"/>'
+    )
 
 
 def _grey(text: str, x: float, y: float) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 import boto3
 from botocore.config import Config
@@ -86,6 +87,7 @@ def moto() -> Iterator[str]:
         server.start()
         try:
             host, port = server.get_host_and_port()
+            urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
             yield f"http://{host}:{port}"
         finally:
             server.stop()
