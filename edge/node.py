@@ -36,6 +36,7 @@ from edge.speech.voice import VoiceError
 from edge.speech.voices.process import VoiceProcess
 from edge.tenancy import Tenancy
 from edge.transport.sip.net.errors import NetError, TlsFilesError
+from edge.turn import Relays, TurnSecretError, read_turn_secret
 from regions.catalogue import load_catalogue
 
 IDLE_CONNECTION_SECONDS = 15.0
@@ -100,6 +101,7 @@ class Node:
         pool = WorkerPool(settings, directory, directory / "voice.sock", clock=self._clock)
         tenancy = Tenancy.of(settings)
         gate = Gate(settings, catalogue, pool, keys, resume, self._clock, tenancy)
+        gate.relays = self._relays()
         gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(
             node=settings.node,
@@ -183,6 +185,16 @@ class Node:
                 await gate.phone.close()
             for task in background:
                 task.cancel()
+
+    def _relays(self) -> Relays | None:
+        """What callers are told of the relays. Raises :class:`NodeError`."""
+        turn = self.settings.turn
+        if turn is None:
+            return None
+        try:
+            return Relays(turn, read_turn_secret(turn.secret_file), self._clock)
+        except TurnSecretError as error:
+            raise NodeError(f"turn.secret_file: {error}") from error
 
     def _tls(self) -> ssl.SSLContext | None:
         """What HTTPS is served with. Raises :class:`NodeError`."""

@@ -62,6 +62,22 @@ class Region(Strict):
     """What a tenant may require of it: ``hipaa-baa``, ``dedicated``."""
 
 
+class Alias(Strict):
+    """What another cloud calls a place: no two of them number their regions alike."""
+
+    cloud: Words
+    names: tuple[Id, ...] = Field(min_length=1)
+    """As that cloud spells it, and as people misspell it."""
+    place: Words
+    region: Id | None = None
+    """The region of the catalogue that stands there, if one does."""
+
+    def explain(self, name: str) -> str:
+        """A sentence for whoever wrote ``name`` where a region of the catalogue was wanted."""
+        here = f"here it is {self.region}" if self.region else "the catalogue has no region there"
+        return f"{name} is {self.cloud}'s name for {self.place}: {here}"
+
+
 class Jurisdiction(Strict):
     """A body of law, and the countries whose callers it binds."""
 
@@ -118,6 +134,7 @@ class Catalogue(Strict):
     regions: tuple[Region, ...] = Field(min_length=1)
     jurisdictions: tuple[Jurisdiction, ...] = Field(min_length=1)
     rules: tuple[Rule, ...]
+    aliases: tuple[Alias, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -145,6 +162,15 @@ class Catalogue(Strict):
         """
         return self._by_country.get(country)
 
+    def alias(self, name: str) -> Alias | None:
+        """What another cloud means by ``name``, or None when the catalogue knows of nothing."""
+        return next((alias for alias in self.aliases if name in alias.names), None)
+
+    def hint(self, name: str) -> str:
+        """What to add to "no such region": empty, or the place that ``name`` means elsewhere."""
+        alias = self.alias(name)
+        return "" if alias is None else f" ({alias.explain(name)})"
+
     @cached_property
     def _regions(self) -> dict[str, Region]:
         return {region.id: region for region in self.regions}
@@ -168,6 +194,7 @@ class Catalogue(Strict):
         for what, ids in (
             ("region", [region.id for region in self.regions]),
             ("jurisdiction", [law.id for law in self.jurisdictions]),
+            ("alias", [name for alias in self.aliases for name in alias.names]),
         ):
             yield from (f"{what} {name!r} is listed twice" for name in _twice(ids))
         countries = [country for law in self.jurisdictions for country in law.countries]
@@ -191,6 +218,11 @@ class Catalogue(Strict):
                 yield f"rules[{number}] names unknown jurisdiction {name!r}"
             for name in sorted({*(rule.regions or ())} - {*self._regions}):
                 yield f"rules[{number}] allows unknown region {name!r}"
+        for alias in self.aliases:
+            if alias.region is not None and alias.region not in self._regions:
+                yield f"alias {alias.names[0]!r} names unknown region {alias.region!r}"
+            for name in sorted({*alias.names} & {*self._regions}):
+                yield f"alias {name!r} is a region of this catalogue"
 
 
 class Narrowing(Strict):

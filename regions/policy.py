@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from regions.geo import distance_km
 from regions.models import Catalogue, DataClass, Narrowing, Operation, Region, TenantPolicy
 
 
@@ -51,6 +52,25 @@ def allowed_set(
     )
     allowed = tuple(verdict.region for verdict in verdicts if verdict.allowed)
     return Decision(binding, data_class, operation, verdicts, allowed)
+
+
+def failover(catalogue: Catalogue, region_id: str) -> tuple[str, ...]:
+    """The regions that may take a region's own callers when it is lost, the nearest first.
+
+    Its own callers are those bound by the law of the place, whatever their tenant's contract takes
+    away. Empty: when it is lost, they are refused. Raises ``KeyError`` for an unknown region.
+    """
+    home = catalogue.region(region_id)
+    decision = allowed_set(
+        catalogue, (home.jurisdiction,), TenantPolicy(), DataClass.AUDIO, Operation.PROCESS
+    )
+    others = [catalogue.region(name) for name in decision.allowed if name != region_id]
+    others.sort(
+        key=lambda there: distance_km(
+            home.latitude, home.longitude, there.latitude, there.longitude
+        )
+    )
+    return tuple(there.id for there in others)
 
 
 def _verdict(

@@ -88,8 +88,8 @@ def _refusal_of_region(region: str, catalogue: Catalogue) -> str | None:
     known = next((found for found in catalogue.regions if found.id == region), None)
     if known is None:
         return (
-            f"{region} is not in the catalogue {catalogue.version}, so no law is known there: "
-            f"take one of {', '.join(ids)}, or add it to the catalogue"
+            f"{region} is not in the catalogue {catalogue.version}{catalogue.hint(region)}, "
+            f"so no law is known there: take one of {', '.join(ids)}, or add it to the catalogue"
         )
     if known.cloud != CLOUD:
         return f"{region} is a region of {known.cloud!r}: these stacks are made on AWS only"

@@ -85,7 +85,8 @@ TENANTS = st.builds(
     attributes=st.sampled_from(((), ("dedicated",))),
     classes=st.dictionaries(st.sampled_from(DataClass), NARROWINGS, max_size=2),
 )
-LAWS = st.lists(st.sampled_from(("eea", "in", "ae", "unheard-of")), max_size=2).map(tuple)
+KNOWN_LAWS = tuple(law.id for law in CATALOGUE.jurisdictions)
+LAWS = st.lists(st.sampled_from((*KNOWN_LAWS, "unheard-of")), max_size=2).map(tuple)
 
 
 @given(

@@ -46,7 +46,7 @@ def test_list_is_an_aligned_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert inland_regions("list") == 0
     header, *rows, _, policy = capsys.readouterr().out.splitlines()
     assert len(rows) == 24
-    for column in ("NAME", "COUNTRY", "JURISDICTION", "CLOUD"):
+    for column in ("NAME", "COUNTRY", "JURISDICTION", "CLOUD", "FAILOVER"):
         start = header.index(column)
         assert all(row[start - 1] == " " and row[start] != " " for row in rows)
     assert policy.startswith("catalogue 2026-11-21.")
@@ -57,6 +57,46 @@ def test_list_as_json_has_every_field(capsys: pytest.CaptureFixture[str]) -> Non
     listed = json.loads(capsys.readouterr().out)
     assert listed["regions"][0]["id"] == "eu-central-1"
     assert listed["regions"][0]["country"] == "DE"
+
+
+def test_list_says_where_a_lost_region_s_callers_go(capsys: pytest.CaptureFixture[str]) -> None:
+    inland_regions("list")
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "none in country" in rows["eu-west-2"]
+    assert "  ap-south-2  " in rows["ap-south-1"]
+    inland_regions("list", "--json")
+    listed = {found["id"]: found for found in json.loads(capsys.readouterr().out)["regions"]}
+    assert listed["eu-west-2"]["failover"] == []
+    assert listed["us-west-1"]["failover"] == ["us-west-2", "us-east-2", "us-east-1"]
+
+
+def test_show_says_whose_law_a_region_is_under(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("show", "ap-northeast-3") == 0
+    output = capsys.readouterr().out
+    for words in ("Osaka", "Japan (JP)", "Act No. 57 of 2003", "failover    ap-northeast-1"):
+        assert words in output
+    assert inland_regions("show", "sa-east-1", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["region"]["country"], shown["failover"]) == ("BR", [])
+    assert shown["callers"] == ["br"]
+
+
+def test_show_knows_what_another_cloud_means(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("show", "me-central1") == 2
+    assert "Google Cloud's name for Doha in Qatar" in capsys.readouterr().err
+
+
+def test_explain_puts_what_is_allowed_first_and_says_a_reason_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert inland_regions("explain", "--country", "JP") == 0
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert [line.split()[0] for line in table if " allowed " in line] == [
+        "ap-northeast-1",
+        "ap-northeast-3",
+    ]
+    assert table[1].startswith("ap-northeast-1")
+    assert sum("in the European Economic Area" in line for line in table) == 1
 
 
 def test_explain_gives_each_region_its_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from regions.catalogue import load_catalogue
 from regions.errors import ConfigError
 from regions.geo import country_names
 from regions.models import DataClass, Operation, TenantPolicy
-from regions.policy import allowed_set
+from regions.policy import allowed_set, failover
 
 CATALOGUE = load_catalogue()
 HOME = {
@@ -59,7 +59,7 @@ def test_a_country_without_a_region_is_refused_with_the_reason(
 ) -> None:
     decision = allowed_set(CATALOGUE, (law,), TenantPolicy(), data_class, operation)
     assert decision.allowed == ()
-    assert all("unavailable in" in verdict.reason for verdict in decision.verdicts)
+    assert all("unavailable to callers in" in verdict.reason for verdict in decision.verdicts)
 
 
 def test_every_rule_names_its_source() -> None:
@@ -72,6 +72,36 @@ def test_health_information_of_a_tenant_with_a_baa_stays_in_the_united_states() 
     for law in HOME:
         decision = allowed_set(CATALOGUE, (law,), health, DataClass.AUDIO, Operation.PROCESS)
         assert decision.allowed == (HOME["us"] if law == "us" else ())
+
+
+@pytest.mark.parametrize("law", HOME)
+def test_a_lost_region_s_callers_go_to_the_others_at_home_or_nowhere(law: str) -> None:
+    for region in HOME[law]:
+        others = failover(CATALOGUE, region)
+        assert sorted(others) == sorted({*HOME[law]} - {region})
+
+
+def test_six_countries_have_no_failover_of_their_own() -> None:
+    alone = {region.country for region in CATALOGUE.regions if not failover(CATALOGUE, region.id)}
+    assert alone == {"GB", "AE", "BH", "BR", "SG", "KR"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("asia-northeast1", "Google Cloud's name for Tokyo: here it is ap-northeast-1"),
+        ("asia-northeast-1", "Google Cloud's name for Tokyo: here it is ap-northeast-1"),
+        ("asia-south-1", "Google Cloud's name for Mumbai: here it is ap-south-1"),
+        ("me-central1", "Google Cloud's name for Doha in Qatar: the catalogue has no region there"),
+    ],
+)
+def test_another_cloud_s_name_is_known_for_what_it_is(name: str, words: str) -> None:
+    assert CATALOGUE.hint(name) == f" ({name} is {words})"
+
+
+def test_aws_s_own_name_is_no_alias() -> None:
+    assert CATALOGUE.region("me-central-1").country == "AE"
+    assert CATALOGUE.hint("me-central-1") == ""
 
 
 def test_two_laws_that_share_no_region_refuse_the_caller() -> None:

@@ -5,7 +5,16 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from regions.models import Catalogue, DataClass, Jurisdiction, Narrowing, Region, Rule, TenantPolicy
+from regions.models import (
+    Alias,
+    Catalogue,
+    DataClass,
+    Jurisdiction,
+    Narrowing,
+    Region,
+    Rule,
+    TenantPolicy,
+)
 from tests.regions.worlds import law, region, rule, world
 
 R = region("ra", "la")
@@ -66,6 +75,19 @@ def test_a_rule_of_or_for_an_unknown_jurisdiction_is_refused() -> None:
 def test_a_rule_that_says_nothing_of_where_is_refused() -> None:
     with pytest.raises(ValidationError, match="says nothing of where"):
         rule("la")
+
+
+@pytest.mark.parametrize(
+    ("aliases", "words"),
+    [
+        ((Alias(cloud="Other", names=("x1",), place="X", region="rx"),), "'x1' names unknown reg"),
+        ((Alias(cloud="Other", names=("ra",), place="X"),), "alias 'ra' is a region of this"),
+        ((Alias(cloud="Other", names=("x1", "x1"), place="X"),), "alias 'x1' is listed twice"),
+    ],
+)
+def test_an_alias_that_misleads_is_refused(aliases: tuple[Alias, ...], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Catalogue(version="1", regions=(R,), jurisdictions=(law("la"),), rules=(), aliases=aliases)
 
 
 def test_every_problem_is_named_at_once() -> None:

@@ -1,10 +1,11 @@
 """No tenant, order or gap in the rules lets data out of the intersection of the law."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regions.models import Catalogue, DataClass, Narrowing, Operation, TenantPolicy
-from regions.policy import Decision, allowed_set
+from regions.policy import Decision, allowed_set, failover
 from tests.regions.worlds import CLASSES, LAWS, OPERATIONS, region, rule, tenants, world, worlds
 
 laws = st.lists(st.sampled_from([*LAWS, "unheard-of"]), max_size=4)
@@ -133,6 +134,21 @@ def test_a_rule_with_an_empty_list_denies_with_its_reason() -> None:
     none = world(TWO.regions, (rule("la", regions=(), reason="audio is banned"),))
     assert audio(none, ("la",)).verdicts[0].reason == "in land la: audio is banned (a section)"
     assert audio(none, ("la",)).allowed == ()
+
+
+def test_failover_is_what_the_law_of_the_place_allows_and_nearest_first() -> None:
+    near, far, alone = (
+        region(name, law).model_copy(update={"longitude": at})
+        for name, law, at in (("near", "la", 10.0), ("far", "la", 90.0), ("alone", "lb", 1.0))
+    )
+    home = region("home", "la")
+    known = world(
+        (far, alone, home, near), (rule("la", inside=("la",)), rule("lb", inside=("lb",)))
+    )
+    assert failover(known, "home") == ("near", "far")
+    assert failover(known, "alone") == ()
+    with pytest.raises(KeyError):
+        failover(known, "moon")
 
 
 def test_the_tenant_keeps_regions_out_and_says_how() -> None:

@@ -1,4 +1,4 @@
-"""``inland regions list | explain``: the catalogue, and who may hold a caller's data."""
+"""``inland regions list | show | explain``: the catalogue, and who may hold a caller's data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from regions.models import Catalogue, TenantPolicy
     from regions.policy import Decision
 
+NO_FAILOVER = "none in country"
+
 
 def configure(actions: Actions) -> None:
     """Add the actions."""
     listing = actions.add_parser("list", help="every region of the catalogue")
     listing.set_defaults(action=_list)
+    show = actions.add_parser("show", help="one region: its law, its failover, who may call there")
+    show.add_argument("region", metavar="REGION", help="its id: eu-central-1, …")
+    show.set_defaults(action=_show)
     explain = actions.add_parser(
         "explain",
         help="which regions are allowed for a caller, and why",
@@ -43,7 +48,7 @@ def configure(actions: Actions) -> None:
     explain.add_argument("--tenant-file", type=Path, metavar="FILE", help="the tenants' file")
     explain.add_argument("--tenant", metavar="ID", help="narrow by this tenant's policy")
     explain.set_defaults(action=_explain)
-    for action in (listing, explain):
+    for action in (listing, show, explain):
         action.add_argument("--catalogue", type=Path, metavar="FILE", help="another catalogue")
         action.add_argument("--json", action="store_true", help="print JSON for programs")
 
@@ -51,10 +56,15 @@ def configure(actions: Actions) -> None:
 def _list(arguments: argparse.Namespace) -> int:
     from regions.catalogue import load_catalogue
     from regions.geo import country_name
+    from regions.policy import failover
 
     catalogue = load_catalogue(arguments.catalogue)
+    others = {region.id: failover(catalogue, region.id) for region in catalogue.regions}
     if arguments.json:
-        regions = [region.model_dump(mode="json") for region in catalogue.regions]
+        regions = [
+            region.model_dump(mode="json") | {"failover": others[region.id]}
+            for region in catalogue.regions
+        ]
         _print_json({"policy": catalogue.policy, "regions": regions})
         return 0
     rows = [
@@ -64,13 +74,66 @@ def _list(arguments: argparse.Namespace) -> int:
             country_name(region.country) or region.country,
             region.jurisdiction,
             region.cloud,
+            _nearest(others[region.id]),
             ", ".join(region.attributes) or "-",
         )
         for region in catalogue.regions
     ]
-    header = ("REGION", "NAME", "COUNTRY", "JURISDICTION", "CLOUD", "ATTRIBUTES")
+    header = ("REGION", "NAME", "COUNTRY", "JURISDICTION", "CLOUD", "FAILOVER", "ATTRIBUTES")
     print_table(header, rows)
     print(f"\ncatalogue {catalogue.policy}")
+    return 0
+
+
+def _nearest(failover: Sequence[str]) -> str:
+    if not failover:
+        return NO_FAILOVER
+    more = len(failover) - 1
+    return f"{failover[0]} +{more}" if more else failover[0]
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from regions.catalogue import load_catalogue
+    from regions.errors import ConfigError
+    from regions.geo import country_name
+    from regions.models import DataClass, Operation, TenantPolicy
+    from regions.policy import allowed_set, failover
+
+    catalogue = load_catalogue(arguments.catalogue)
+    wanted: str = arguments.region
+    region = next((known for known in catalogue.regions if known.id == wanted), None)
+    if region is None:
+        known = ", ".join(known.id for known in catalogue.regions)
+        raise ConfigError(
+            f"no region {wanted!r}{catalogue.hint(wanted)}; the catalogue has {known}"
+        )
+    law = catalogue.jurisdiction(region.jurisdiction)
+    others = failover(catalogue, region.id)
+    question = (TenantPolicy(), DataClass.AUDIO, Operation.PROCESS)
+    callers = [
+        found
+        for found in catalogue.jurisdictions
+        if region.id in allowed_set(catalogue, (found.id,), *question).allowed
+    ]
+    if arguments.json:
+        _print_json(
+            {
+                "policy": catalogue.policy,
+                "region": region.model_dump(mode="json"),
+                "law": law.model_dump(mode="json"),
+                "failover": others,
+                "callers": [found.id for found in callers],
+            }
+        )
+        return 0
+    country = country_name(region.country) or region.country
+    print(f"region      {region.id}, {region.name}, {region.cloud}")
+    print(f"stands in   {country} ({region.country})")
+    print(f"law         {law.name}, {law.source}, read {law.read_on}")
+    print(f"failover    {', '.join(others) or NO_FAILOVER}")
+    print(f"callers in  {', '.join(found.name for found in callers) or 'no jurisdiction'}")
+    print(f"attributes  {', '.join(region.attributes) or '-'}")
+    print(f"catalogue   {catalogue.policy}")
     return 0
 
 
@@ -123,10 +186,11 @@ def _print_decision(
     if tenant is not None:
         print(f"tenant      {tenant}")
     print(f"catalogue   {catalogue.policy}\n")
-    rows = [
-        (verdict.region, "allowed" if verdict.allowed else "refused", verdict.reason)
-        for verdict in decision.verdicts
-    ]
+    rows, before = [], ""
+    for verdict in sorted(decision.verdicts, key=lambda found: not found.allowed):
+        reason = "the same" if verdict.reason == before else verdict.reason
+        rows.append((verdict.region, "allowed" if verdict.allowed else "refused", reason))
+        before = verdict.reason
     print_table(("REGION", "VERDICT", "REASON"), rows)
     if not decision.allowed:
         print("\nNo region may take this caller: the call would be refused.")
