@@ -31,7 +31,8 @@ TAKEN_OVER_SECONDS = 1.0
 """What the other workers may take to hear that a session went on elsewhere."""
 OFFERS_PER_SECOND = 1.0
 OFFERS_BURST = 5
-"""Offers of one session: whoever holds one token cannot keep a node busy with it."""
+"""Offers of one session: whoever holds one token cannot keep a node busy with it. Questions for
+relays are counted the same way, on their own: an offer follows each."""
 MAX_SESSIONS = 16_384
 """Sessions whose offers are counted."""
 CALLS = "/v1/realtime/calls"
@@ -43,7 +44,7 @@ CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
-    "Access-Control-Expose-Headers": "Location, ETag, Retry-After",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After",
     "Access-Control-Max-Age": "3600",
 }
 """Callers' pages live anywhere; a token, never a cookie, lets them in."""
@@ -58,7 +59,7 @@ def create_app(gate: Gate) -> web.Application:
     signalling = Signalling(gate)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_refusals])
     for path in (CALLS, "/whip"):
-        app.router.add_route("OPTIONS", path, signalling.options)
+        app.router.add_route("OPTIONS", path, signalling.ice_servers)
         app.router.add_route("POST", path, signalling.open)
     app.router.add_route("PATCH", CALL, signalling.patch)
     app.router.add_route("DELETE", CALL, signalling.hang_up)
@@ -115,13 +116,29 @@ class Signalling:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._offers = Buckets(
-            gate.clock, per_second=OFFERS_PER_SECOND, burst=OFFERS_BURST, limit=MAX_SESSIONS
+        self._offers, self._questions = (
+            Buckets(
+                gate.clock, per_second=OFFERS_PER_SECOND, burst=OFFERS_BURST, limit=MAX_SESSIONS
+            )
+            for _ in range(2)
         )
 
     async def options(self, request: web.Request) -> web.Response:
         """CORS preflight, and what may be posted (RFC 9725, section 4.2)."""
         return web.Response(status=204, headers={"Accept-Post": SDP})
+
+    async def ice_servers(self, request: web.Request) -> web.Response:
+        """The same, and for whoever shows a token that opens a call, the relays (section 4.6).
+
+        The token is as good as before: only an offer uses it up.
+        """
+        response = await self.options(request)
+        if "Authorization" in request.headers:
+            caller = self._admit(_token(request))
+            if not self._questions.take(caller.session_id):
+                raise EdgeRefusal("rate_limited", "this session asks too often; wait a second")
+            self._tell_relays(response, caller)
+        return response
 
     async def open(self, request: web.Request) -> web.Response:
         """Open or resume a call. Strangers are sent away before their body is read."""
@@ -134,12 +151,19 @@ class Signalling:
         slot, opened = await self._open(caller, offer)
         if caller.resumed:
             await self._tell_others(slot, caller.session_id)
-        return web.Response(
+        response = web.Response(
             status=201,
             text=opened.answer,
             content_type=SDP,
             headers={"Location": f"{CALLS}/{opened.call_id}", "ETag": f'"{opened.call_id[-8:]}"'},
         )
+        self._tell_relays(response, caller)
+        return response
+
+    def _tell_relays(self, response: web.Response, caller: Admitted) -> None:
+        if self._gate.relays is not None:
+            for link in self._gate.relays.links(caller.session_id):
+                response.headers.add("Link", link)
 
     async def _open(self, caller: Admitted, offer: str) -> tuple[WorkerSlot, CallOpened]:
         """Ask the least loaded worker, and another one if it does not answer."""

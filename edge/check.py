@@ -12,6 +12,7 @@ from edge.session.keys import LocalKeyFile
 from edge.session.redis_settings import RedisSettings
 from edge.settings import NodeSettings
 from edge.transport.sip.net.errors import TlsFilesError
+from edge.turn import TurnSecretError, read_turn_secret
 
 
 def node_problems(settings: NodeSettings, now: datetime) -> tuple[str, ...]:
@@ -32,6 +33,11 @@ def _problems(settings: NodeSettings, now: datetime) -> Iterator[str]:
             yield f"key_file: {error}"
     if settings.store is not None:
         yield from _store(settings.store)
+    if settings.turn is not None:
+        try:
+            read_turn_secret(settings.turn.secret_file)
+        except TurnSecretError as error:
+            yield f"turn.secret_file: {error}"
 
 
 def _store(store: RedisSettings) -> Iterator[str]:

@@ -12,6 +12,7 @@ from edge.pool import WorkerPool
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
+from edge.turn import Relays
 from regions.models import Catalogue
 
 
@@ -28,6 +29,7 @@ class Gate:
     tenancy: Tenancy
     draining: bool = False
     phone: Switchboard | None = None
+    relays: Relays | None = None
 
     def load(self) -> NodeLoad:
         """What the control plane is told; a node that could not open a session takes no calls."""

@@ -15,6 +15,7 @@ from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
 from edge.section import HomePath, Section
 from edge.session.redis_settings import RedisSettings
 from edge.transport.sip.core.flow import is_numeric
+from edge.turn import TurnSettings
 from regions.strict_yaml import load_yaml
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -80,6 +81,8 @@ class NodeSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sip: PhoneSettings | None = None
     """Phone calls; without it the node takes none."""
+    turn: TurnSettings | None = None
+    """Relays for callers whose network lets no UDP through; without it they get none."""
 
     @field_validator("data", "key_file", "agents", "catalogue", "secret_file", "models")
     @classmethod
