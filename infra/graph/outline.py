@@ -136,6 +136,8 @@ class _Outliner:
 
     def group(self, node: _Node, way: tuple[str, ...], title: tuple[str, str]) -> Group:
         here = (*way, self._key())
+        if node.resource is not None:
+            self._ways[node.resource.urn] = here
         children: list[Shape] = []
         for inner in node.components:
             assert inner.resource is not None
@@ -176,22 +178,25 @@ class _Outliner:
 
     def _closed(self, node: _Node, way: tuple[str, ...]) -> Box:
         assert node.resource is not None
-        inside = list(_all(node))
         key = self._key()
+        inside = list(_all(node))
         for resource in inside:
             self._ways[resource.urn] = (*way, key)
-        kind = short_type(node.resource.type)
+        made = [resource for resource in inside if resource.custom]
         return Box(
             key,
             node.resource.name,
-            f"{kind}: {len(inside)}",
+            f"{short_type(node.resource.type)}: {len(made)}",
             "component",
-            _held(inside),
-            tuple(f"{short_type(r.type)} {r.name}" for r in inside),
+            _held(made),
+            tuple(f"{short_type(r.type)} {r.name}" for r in made),
         )
 
 
 def _all(node: _Node) -> Iterator[Resource]:
+    """A component and all that is inside it."""
+    if node.resource is not None:
+        yield node.resource
     yield from node.resources
     for inner in node.components:
         yield from _all(inner)
@@ -210,22 +215,12 @@ def _arrows(graph: Graph, ways: dict[str, tuple[str, ...]]) -> dict[str, set[tup
     pairs: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for urn, way in ways.items():
         resource = graph.resources[urn]
-        by_property = resource.dependencies
-        needed = (
-            resource.depends_on
-            if by_property is None
-            else {urn for urns in by_property.values() for urn in urns}
-        )
-        for other in needed:
-            if other in ways and ways[other] != way:
-                where, tail, head = _meeting(ways[other], way)
-                pairs[where].add((tail, head))
+        for other in resource.depends_on:
+            for level, (tail, head) in enumerate(zip(ways.get(other, ()), way, strict=False)):
+                if tail != head:
+                    pairs[way[level - 1]].add((tail, head))
+                    break
     return pairs
-
-
-def _meeting(tail: tuple[str, ...], head: tuple[str, ...]) -> tuple[str, str, str]:
-    level = next(i for i, (a, b) in enumerate(zip(tail, head, strict=False)) if a != b)
-    return tail[level - 1], tail[level], head[level]
 
 
 def _with_arrows(shape: Group, pairs: dict[str, set[tuple[str, str]]]) -> Group:

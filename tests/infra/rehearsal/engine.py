@@ -179,12 +179,8 @@ class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineSe
             raise Refused(f"unable to replace resource '{resource.urn}': it is protected")
         if self._preview:
             kept = old if old is not None and step in ("same", "update") else None
-            return _entry(
-                resource,
-                region,
-                inputs,
-                Made(kept.id if kept else "", kept.outputs if kept else {}),
-            )
+            made = Made(kept.id if kept else "", kept.outputs if kept else {})
+            return self._entry(resource, region, inputs, made)
         entry = self._apply(step, resource, inputs, old, region, kind)
         self._state.entries[resource.urn] = entry
         return entry
@@ -200,17 +196,37 @@ class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineSe
     ) -> Entry:
         aws = Aws(self._cloud, region)
         if old is not None and step == "same":
-            return _entry(resource, region, inputs, Made(old.id, old.outputs))
+            return self._entry(resource, region, inputs, Made(old.id, old.outputs))
         if old is not None and step == "update":
             if kind.update is None:
                 changed = ", ".join(self.run.changed[resource.urn])
                 raise Refused(f"{resource.urn}: the double cannot change {changed}")
             fresh = kind.update(aws, old.kept, inputs)
-            return _entry(resource, region, inputs, Made(old.id, {**old.outputs, **fresh}))
+            return self._entry(resource, region, inputs, Made(old.id, {**old.outputs, **fresh}))
         if old is not None:
             # Names are the program's own: the old one must go before the new one can be.
             kind.delete(Aws(self._cloud, old.region), old.kept)
-        return _entry(resource, region, inputs, kind.create(aws, inputs))
+        return self._entry(resource, region, inputs, kind.create(aws, inputs))
+
+    def _entry(
+        self, resource: Resource, region: str, inputs: Mapping[str, Any], made: Made
+    ) -> Entry:
+        """What a component around it needs, a resource needs too."""
+        needs: set[str] = set()
+        inner: Resource | None = resource
+        while inner is not None:
+            needs |= {*inner.depends_on, inner.parent} - {""}
+            inner = self._registered.get(inner.parent)
+        return Entry(
+            urn=resource.urn,
+            type=resource.type,
+            id=made.id,
+            region=region,
+            inputs=inputs,
+            outputs=made.outputs,
+            protect=resource.protect,
+            needs=tuple(sorted(needs)),
+        )
 
     def finish(self) -> None:
         """Delete what the program no longer has."""
@@ -270,17 +286,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield value
-
-
-def _entry(resource: Resource, region: str, inputs: Mapping[str, Any], made: Made) -> Entry:
-    needs = {*resource.depends_on, resource.parent} - {""}
-    return Entry(
-        urn=resource.urn,
-        type=resource.type,
-        id=made.id,
-        region=region,
-        inputs=inputs,
-        outputs=made.outputs,
-        protect=resource.protect,
-        needs=tuple(sorted(needs)),
-    )
