@@ -39,8 +39,8 @@ class Trade:
 
     service: str
     plan: Plan
-    protects: bool
-    """Its calls keep it from being scaled in."""
+    counted: bool
+    """Its calls are what its group scales on and what keeps it from being scaled in."""
 
 
 def trade_of(document: NodeDocument) -> Trade:
@@ -50,7 +50,7 @@ def trade_of(document: NodeDocument) -> Trade:
         case EdgeRole():
             return Trade("inland-edge.service", Plan(seconds, named=True, waits=False), True)
         case TurnRole():
-            return Trade("inland-turn.service", Plan(seconds, named=False, waits=True), True)
+            return Trade("inland-turn.service", Plan(seconds, named=False, waits=True), False)
         case ControlPlaneRole():
             plan = Plan(seconds, named=False, waits=False)
             return Trade("inland-control-plane.service", plan, False)
@@ -61,10 +61,8 @@ def view_of(document: NodeDocument, machine: Machine, http: aiohttp.ClientSessio
     match document.role:
         case TurnRole(relay_ports=ports):
             return RelayNode((machine.local_ipv4, TURN_PORT), ports)
-        case EdgeRole():
-            return HttpNode(http, document.health_port, measured=True)
-        case ControlPlaneRole():  # its metrics take the operator's key, which is not ours
-            return HttpNode(http, document.health_port, measured=False)
+        case EdgeRole() | ControlPlaneRole():
+            return HttpNode(http, document.health_port)
 
 
 def shipped_units(trade: Trade) -> Sequence[str]:
@@ -117,7 +115,6 @@ async def _work(document: NodeDocument, places: Places, aws: Aws, clock: Waiting
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(LifecycleLoop(around, lifecycle, name).run())
-            group.create_task(
-                Watch(around, lambda: lifecycle.serving, protects=trade.protects).run()
-            )
+            if trade.counted:
+                group.create_task(Watch(around, lambda: lifecycle.serving).run())
             group.create_task(shipper.run())

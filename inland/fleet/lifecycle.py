@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-LAUNCH_SECONDS = 1_200.0
-"""How long a machine may take until it is ready; then it gives itself up and another is started."""
+LAUNCH_SECONDS = 900.0
+"""How long a machine that is installed may take until it is ready; then it gives itself up and
+another is started."""
 BEAT_SECONDS = 60.0
 """Between two requests to wait longer; below any time limit that a hook may have."""
 GRACE_SECONDS = 120.0

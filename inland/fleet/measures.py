@@ -59,7 +59,7 @@ def metric_data(
     found: list[tuple[str, float, str]] = []
     if serving:
         found.append((ACTIVE_METRIC, now.active, "Count"))
-    if before is not None and now.counted:
+    if before is not None:
         grown = _grown(before, now)
         found.append((LATE_METRIC, grown[_LATE], "Count"))
         found.append((REFUSALS_METRIC, sum(grown[name] for name in _REFUSALS), "Count"))

@@ -36,19 +36,18 @@ class NodeView(Protocol):
 
 
 class HttpNode:
-    """An edge or a control plane, on its health port. ``measured``: it tells us its metrics."""
+    """An edge or a control plane, on its health port."""
 
-    def __init__(self, http: aiohttp.ClientSession, port: int, *, measured: bool) -> None:
+    def __init__(self, http: aiohttp.ClientSession, port: int) -> None:
         self._http = http
         self._base = f"http://127.0.0.1:{port}"
-        self._measured = measured
         self._timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
 
     async def ready(self) -> bool:
         return await self._get("/readyz") is not None
 
     async def reading(self) -> Reading | None:
-        body = await self._get("/metrics") if self._measured else None
+        body = await self._get("/metrics")
         try:
             return None if body is None else read_exposition(body.decode())
         except ValueError:

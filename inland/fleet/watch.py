@@ -19,17 +19,11 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """``serving`` says whether the machine is in service in its group.
+    """For nodes that take calls. ``serving``: whether the machine is in service in its group."""
 
-    ``protects``: its calls keep it from being scaled in.
-    """
-
-    def __init__(
-        self, around: Surroundings, serving: Callable[[], bool], *, protects: bool
-    ) -> None:
+    def __init__(self, around: Surroundings, serving: Callable[[], bool]) -> None:
         self._around = around
         self._serving = serving
-        self._protects = protects
         self._protection = Protection()
         self._failures = 0
         self._not_before = float("-inf")
@@ -46,8 +40,7 @@ class Watch:
         """Look once, and tell what is due."""
         reading = await self._around.node.reading()
         now = self._around.clock.monotonic()
-        if self._protects:
-            await self._protect(reading, now)
+        await self._protect(reading, now)
         if reading is not None and now >= self._publish_at:
             self._publish_at = now + PUBLISH_SECONDS
             await self._publish(reading)

@@ -6,6 +6,7 @@ Reference, 2026-11-21): what no waiting hook asked for is refused with Validatio
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from urllib.parse import parse_qsl
 
@@ -34,6 +35,8 @@ class FakeAutoScaling:
         """Operation (or path of another service) to the error codes that its next calls get."""
         self.instances: set[str] = set()
         """Every instance that an accepted call named."""
+        self.called = asyncio.Event()
+        """Set after each lifecycle call; whoever waits clears it."""
         self._api = api
         self._client: ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -58,7 +61,9 @@ class FakeAutoScaling:
         if self.refusals.get(name):
             return _refusal(self.refusals[name].pop(0), json_api=bool(target))
         if name in OURS:
-            return self._lifecycle(name, form)
+            answer = self._lifecycle(name, form)
+            self.called.set()
+            return answer
         if self._api is None or self._client is None:
             return _refusal("InvalidAction", json_api=bool(target))
         return await forward(request, self._api, self._client)

@@ -37,20 +37,19 @@ async def test_a_node_is_ready_and_measured_by_its_health_port() -> None:
     runner, url = await serve(app)
     try:
         async with ClientSession() as http:
-            node = HttpNode(http, int(url.rpartition(":")[2]), measured=True)
+            node = HttpNode(http, int(url.rpartition(":")[2]))
             assert not await node.ready()
             status = 200
             assert await node.ready()
             reading = await node.reading()
             assert reading is not None and reading.active == 5
-            assert await HttpNode(http, 9, measured=False).reading() is None
     finally:
         await runner.cleanup()
 
 
 async def test_a_node_that_is_away_is_not_ready_and_not_known() -> None:
     async with ClientSession() as http:
-        node = HttpNode(http, 9, measured=True)
+        node = HttpNode(http, 9)
         assert not await node.ready()
         assert await node.reading() is None
 

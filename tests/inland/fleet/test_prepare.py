@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -244,6 +245,26 @@ async def test_a_certificate_that_is_not_there_yet_is_waited_for(rehearsal: Rehe
     assert not rehearsal.places.edge.exists()
 
 
+async def test_a_key_of_another_certificate_is_refused(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = rehearsal.edge()
+    other = rehearsal.operator.certificate("other.example.org")
+    call = Aws.call
+
+    async def swap(self: Aws, service: str, operation: str, **request: object) -> dict[str, Any]:
+        answer = await call(self, service, operation, **request)
+        if operation == "export_certificate":
+            foreign = await call(self, service, operation, **request | {"CertificateArn": other})
+            answer["PrivateKey"] = foreign["PrivateKey"]
+        return answer
+
+    monkeypatch.setattr(Aws, "call", swap)
+    with pytest.raises(Unusable, match="not that of the certificate"):
+        await rehearsal.prepare(role)
+    assert not rehearsal.places.edge.exists()
+
+
 async def test_a_rehearsal_sends_the_edge_s_own_client_to_its_endpoint(
     rehearsal: Rehearsal,
 ) -> None:
@@ -292,6 +313,14 @@ async def test_a_replica_publishes_the_key_that_each_other_one_signs_with_and_no
         await runner.cleanup()
     published = read_settings(rehearsal.places.control_plane, {}, {}).published_keys
     assert [load_public_key(path) for path in published] == [current.public_key()]
+
+
+async def test_a_signing_key_that_is_none_is_refused_unquoted(rehearsal: Rehearsal) -> None:
+    rehearsal.operator.supply(CONTROL_PLANE.signing_key, "hunter2")
+    rehearsal.operator.supply(CONTROL_PLANE.operator_key, "9" * 64)
+    with pytest.raises(Unusable, match="signing key") as refused:
+        await rehearsal.prepare(CONTROL_PLANE)
+    assert "hunter2" not in str(refused.value)
 
 
 async def test_an_operator_s_key_in_place_of_its_digest_is_refused_unquoted(

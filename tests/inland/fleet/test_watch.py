@@ -24,7 +24,7 @@ async def test_a_node_is_protected_while_it_has_calls_and_freed_a_minute_later(
     stage: Stage,
 ) -> None:
     await serving(stage)
-    watch = Watch(stage.around, lambda: stage.lifecycle.serving, protects=True)
+    watch = Watch(stage.around, lambda: stage.lifecycle.serving)
     stage.node.live = 2
     await follow(stage, watch, 5)
     assert stage.api.protected == [True]
@@ -36,7 +36,7 @@ async def test_a_node_is_protected_while_it_has_calls_and_freed_a_minute_later(
 
 
 async def test_nothing_is_protected_before_the_machine_is_in_service(stage: Stage) -> None:
-    watch = Watch(stage.around, lambda: stage.lifecycle.serving, protects=True)
+    watch = Watch(stage.around, lambda: stage.lifecycle.serving)
     stage.node.live = 2
     await follow(stage, watch, 3)
     assert stage.api.protected == []
@@ -45,7 +45,7 @@ async def test_nothing_is_protected_before_the_machine_is_in_service(stage: Stag
 async def test_a_protection_that_was_refused_is_tried_again_later(stage: Stage) -> None:
     await serving(stage)
     stage.api.refusals[PROTECT] = ["ValidationError"] * 5
-    watch = Watch(stage.around, lambda: True, protects=True)
+    watch = Watch(stage.around, lambda: True)
     stage.node.live = 1
     await follow(stage, watch, 4)
     assert len(stage.api.refusals[PROTECT]) == 1, "1, 2, 4 seconds; then the pause is longer"
@@ -61,7 +61,7 @@ async def test_metrics_are_published_each_minute_for_the_group(stage: Stage) -> 
         return read_exposition(next(texts))
 
     stage.node.reading = reading  # type: ignore[method-assign,assignment]
-    watch = Watch(stage.around, lambda: True, protects=False)
+    watch = Watch(stage.around, lambda: True)
     await follow(stage, watch, 7)
     at = datetime.fromtimestamp(stage.clock.wall(), UTC)
     found = stage.operator.client("cloudwatch").get_metric_statistics(
@@ -100,7 +100,7 @@ async def test_growth_that_could_not_be_told_is_told_a_minute_later(
         return read_exposition(texts.pop(0))
 
     stage.node.reading = reading  # type: ignore[method-assign,assignment]
-    watch = Watch(stage.around, lambda: True, protects=False)
+    watch = Watch(stage.around, lambda: True)
     for _ in range(3):
         await watch.step()
         stage.clock.advance(60)
