@@ -174,6 +174,7 @@ async def _open_rooms(
         ticker=ticker,
         clock=clock,
         advertised=settings.advertised_host,
+        relays=settings.turn is not None,
     )
     await endpoint.start()
     closing.push_async_callback(endpoint.close)

@@ -26,6 +26,9 @@ class WebRtcEndpoint:
     ``advertised`` is the address that clients are told, when it is not the bound ``host`` (a
     public address in front of a private one; required when ``host`` is a wildcard). Both are IP
     addresses, else ``ValueError``. Several endpoints may live in one process; they share nothing.
+
+    With ``relays``, clients that come through one are told ``host`` as well: a relay beside us may
+    send to our own network only. Nobody else learns that address, where it is not ``advertised``.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class WebRtcEndpoint:
         ticker: Ticker,
         clock: Clock,
         advertised: str | None = None,
+        relays: bool = False,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         if ipaddress.ip_address(advertised or host).is_unspecified:
@@ -45,6 +49,9 @@ class WebRtcEndpoint:
         self._ticker = ticker
         self._clock = clock
         self._advertised = advertised or host
+        hidden = relays and host != self._advertised
+        known = hidden and not ipaddress.ip_address(host).is_unspecified
+        self._inside = host if known else None
         self._timeout = connect_timeout
         self._mux = UdpMux()
         self._certificate: RTCCertificate | None = None
@@ -95,6 +102,7 @@ class WebRtcEndpoint:
             ticker=self._ticker,
             clock=self._clock,
             timeout=self._timeout,
+            inside=self._inside if offer.relayed else None,
             on_closed=lambda: self._legs.discard(leg),
         )
         self._legs.add(leg)

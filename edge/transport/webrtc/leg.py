@@ -38,6 +38,7 @@ class WebRtcLeg:
         ticker: Ticker,
         clock: Clock,
         timeout: float = CONNECT_TIMEOUT,
+        inside: str | None = None,
         on_closed: Callable[[], None],
     ) -> None:
         self.playout = Playout(offer.codec.playout_rate)
@@ -49,6 +50,7 @@ class WebRtcLeg:
         self._offer = offer
         self._ticker = ticker
         self._timeout = timeout
+        self._inside = inside
         self._on_closed = on_closed
         self._setup: sdp.Setup = "passive" if offer.transport.setup == "active" else "active"
         self._direction = sdp_text.answer_direction(offer.direction)
@@ -79,7 +81,7 @@ class WebRtcLeg:
 
     async def answer(self) -> str:
         """Our SDP."""
-        local = await self._peer.local(self._setup, self._media.sender.ssrc)
+        local = await self._peer.local(self._setup, self._media.sender.ssrc, self._inside)
         return sdp_text.answer(self._offer, local, direction=self._direction)
 
     async def connected(self) -> None:

@@ -142,8 +142,8 @@ class Peer:
         """Whether media can flow."""
         return self._connected and not self._ended and not self._closing
 
-    async def local(self, setup: Setup, ssrc: int) -> Local:
-        """What our side of the SDP says."""
+    async def local(self, setup: Setup, ssrc: int, inside: str | None = None) -> Local:
+        """What our side of the SDP says; see ``Local`` for ``inside``."""
         await self._connection.gather_candidates()
         prints = self._dtls.getLocalParameters().fingerprints
         sha256 = next(one for one in prints if one.algorithm == "sha-256")
@@ -156,6 +156,7 @@ class Peer:
             fingerprint=Fingerprint(sha256.algorithm, sha256.value),
             setup=setup,
             ssrc=ssrc,
+            inside=inside,
         )
 
     async def add_candidate(self, host: str, port: int) -> None:

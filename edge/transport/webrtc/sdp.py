@@ -1,9 +1,9 @@
 """SDP as WebRTC uses it (RFC 8866, RFC 9429): what we take from an offer or an answer.
 
 Read with limits, line by line. Of an offer only the ``mid`` tokens, media types, protocol names and
-formats return in our answer, and those are checked against their grammar. Its candidates are not
-used: the far end's addresses are learned from its checks, while a name that does not resolve would
-cost a second.
+formats return in our answer, and those are checked against their grammar. The addresses of its
+candidates are not used: they are learned from the far end's checks, while a name that does not
+resolve would cost a second.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MEDIA = re.compile(
 )
 _RTPMAP = re.compile(r"(\d{1,3}) ([A-Za-z0-9\-_.]{1,40})/(\d{1,6})(?:/(\d))?")
 _FINGERPRINT = re.compile(r"(\S{1,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){19,63})")
-_CANDIDATE = re.compile(r"\S{1,32} 1 udp \d{1,10} (\S{1,255}) (\d{1,5}) typ \S+(?: .*)?", re.I)
+_CANDIDATE = re.compile(r"\S{1,32} 1 udp \d{1,10} (\S{1,255}) (\d{1,5}) typ (\S+)(?: .*)?", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class Description:
     data: int | None
     data_section: DataSection | None
     bundled: bool
+    relayed: bool
+    """Whether the far end has a relay (RFC 8656) to come through."""
 
 
 @dataclass(slots=True)
@@ -229,6 +231,7 @@ def _describe(text: str, *, setups: tuple[Setup, ...]) -> Description:
         data=data,
         data_section=None if data is None else _data_section(sections[data].attributes),
         bundled=bundled,
+        relayed=any(_is_relayed(section.attributes) for section in sections),
     )
 
 
@@ -310,6 +313,11 @@ def _candidate(attributes: _Attributes) -> tuple[str, int] | None:
         if found := _CANDIDATE.fullmatch(line):
             return found[1], int(found[2])
     return None
+
+
+def _is_relayed(attributes: _Attributes) -> bool:
+    found = (_CANDIDATE.fullmatch(line) for line in attributes.own("candidate"))
+    return any(one is not None and one[3].lower() == "relay" for one in found)
 
 
 def _data_section(attributes: _Attributes) -> DataSection:

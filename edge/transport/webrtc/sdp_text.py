@@ -29,6 +29,8 @@ class Local:
     fingerprint: Fingerprint
     setup: Setup
     ssrc: int
+    inside: str | None = None
+    """Another address of ours with the same port, for relays of our own network."""
 
 
 def answer(offer: Description, local: Local, *, direction: Direction) -> str:
@@ -101,6 +103,8 @@ def _reachable(local: Local) -> list[str]:
     lines = [f"c=IN {version} {local.host}"]
     if local.host not in ("0.0.0.0", "::"):
         lines += [f"a=candidate:1 1 udp 2130706431 {local.host} {local.port} typ host"]
+    if local.inside is not None:
+        lines += [f"a=candidate:2 1 udp 2130706175 {local.inside} {local.port} typ host"]
     return [
         *lines,
         "a=end-of-candidates",

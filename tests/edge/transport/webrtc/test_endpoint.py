@@ -58,6 +58,38 @@ async def test_the_advertised_address_is_what_callers_are_told(ticker: Ticker) -
     assert endpoint.legs == 0
 
 
+RELAYED = "a=candidate:2 1 UDP 41885695 203.0.113.8 50000 typ relay raddr 0.0.0.0 rport 0"
+
+
+@pytest.mark.parametrize(
+    ("host", "relays", "candidate", "told"),
+    [
+        (LOOPBACK, True, RELAYED, True),
+        (LOOPBACK, True, RELAYED.replace("typ relay", "typ srflx"), False),
+        (LOOPBACK, False, RELAYED, False),
+        ("0.0.0.0", True, RELAYED, False),
+    ],
+    ids=["relayed", "direct", "no relays here", "no address of its own"],
+)
+async def test_only_a_caller_behind_a_relay_is_told_the_address_inside(
+    ticker: Ticker, host: str, relays: bool, candidate: str, told: bool
+) -> None:
+    clock = SystemClock()
+    endpoint = WebRtcEndpoint(
+        host=host, port=0, ticker=ticker, clock=clock, advertised="203.0.113.9", relays=relays
+    )
+    await endpoint.start()
+    caller = CallerPeer(ticker=ticker, clock=clock, host=LOOPBACK)
+    offer = (await caller.offer()).replace("a=end-of-candidates", candidate, 1)
+    _, answer = await endpoint.answer(offer)
+    lines = [line for line in answer.split("\r\n") if line.startswith("a=candidate")]
+    public = f"a=candidate:1 1 udp 2130706431 203.0.113.9 {endpoint.port} typ host"
+    inside = f"a=candidate:2 1 udp 2130706175 {LOOPBACK} {endpoint.port} typ host"
+    assert lines == [public, *([inside] if told else [])] * 2
+    await caller.close()
+    await endpoint.close()
+
+
 async def test_a_refused_offer_leaves_nothing(endpoint: WebRtcEndpoint) -> None:
     before = asyncio.all_tasks()
     for bad in ("", "v=0\r\n", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"):
