@@ -35,6 +35,9 @@ def keep_marks() -> None:
 
 
 def _secret(value: Any) -> bool:
+    """Whether there is a secret in it. A provider marks properties that are not set as well."""
     if isinstance(value, Mapping):
-        return value.get(SPECIAL_SIG_KEY) == SPECIAL_SECRET_SIG or any(map(_secret, value.values()))
+        if value.get(SPECIAL_SIG_KEY) == SPECIAL_SECRET_SIG:
+            return value.get("value") not in (None, "", [], {})
+        return any(map(_secret, value.values()))
     return isinstance(value, list) and any(map(_secret, value))

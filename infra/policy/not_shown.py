@@ -3,7 +3,8 @@
 Read in the engine's source (`pkg/resource/deploy/step_generator.go`, `step_executor.go`) and in
 `pulumi_policy` 1.21: `Analyze` gets the inputs of each resource that a program registers, and
 `AnalyzeStack`, after the last step, the outputs of all that were registered, the stack among them.
-Each entry is shown by a test that drives the real pack.
+Each entry is shown by a test that drives the real pack. Rules that need the whole stack run after
+the last step: in a preview before anything is made, in an update only once it is.
 """
 
 from __future__ import annotations
@@ -17,9 +18,3 @@ NOT_SHOWN: Final[Mapping[str, str]] = {
     "no-stack-reference": "a StackReference is read and not made: it is never sent either",
 }
 """Rule to the reason why the pack cannot apply it."""
-
-SEEN_LATE: Final = (
-    "rules that need the whole stack run after the last step: in a preview before anything is "
-    "made, in `pulumi up` after its own preview has passed them"
-)
-"""Why `pulumi up --skip-preview` is not for these stacks."""

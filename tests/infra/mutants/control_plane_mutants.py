@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from tests.infra.mutants.making import adding, allow, also, doing, provider_in, set_
-from tests.infra.mutants.region_mutants import Mutant
+from tests.infra.mutants.mutant import Mutant
 
 BUCKET: Final = "aws:s3/bucket:Bucket"
 OTHERS_ACCOUNT: Final = "123456789012"

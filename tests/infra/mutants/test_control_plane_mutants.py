@@ -19,7 +19,7 @@ from infra.rules.registry import check
 from infra.settings.load import load_control_plane_stack
 from infra.settings.scope import scope_of
 from tests.infra.mutants.control_plane_mutants import CONTROL_PLANE_MUTANTS
-from tests.infra.mutants.region_mutants import Mutant
+from tests.infra.mutants.mutant import Mutant
 from tests.infra.policy.analyzer import Pack, running_pack
 
 FOLDER = Path(infra.__file__).parent / "control_plane"

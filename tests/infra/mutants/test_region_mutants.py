@@ -14,7 +14,8 @@ from infra.rules.model import Graph, Scope
 from infra.rules.registry import RULES, check
 from tests.infra.components.shipped import FULL, REGION
 from tests.infra.mutants.making import ACCOUNT
-from tests.infra.mutants.region_mutants import REGION_MUTANTS, Mutant
+from tests.infra.mutants.mutant import Mutant
+from tests.infra.mutants.region_mutants import REGION_MUTANTS
 from tests.infra.policy.analyzer import Pack, running_pack
 
 SCOPE = Scope("region", frozenset({FULL}), ACCOUNT)

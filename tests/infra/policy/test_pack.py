@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,14 @@ from tests.infra.rules.small_stacks import (
     ACCOUNT,
     CONTROL_PLANE_SCOPE,
     SCOPE,
+    named,
     small_control_plane,
     small_region,
+    spoil,
+    swap,
 )
-from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE, Spoil
+from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE
+from tests.infra.rules.spoiling import CACHE, Spoil
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
 SETTINGS = {
@@ -65,16 +70,16 @@ def test_a_stack_that_keeps_every_rule_passes_the_pack(
 
 
 @pytest.mark.parametrize(
-    ("scope", "rule", "spoil"),
-    [(SCOPE, rule, spoil) for rule, _, spoil in SPOILED]
-    + [(CONTROL_PLANE_SCOPE, rule, spoil) for rule, _, spoil in SPOILED_CONTROL_PLANE],
+    ("scope", "rule", "broken"),
+    [(SCOPE, rule, broken) for rule, _, broken in SPOILED]
+    + [(CONTROL_PLANE_SCOPE, rule, broken) for rule, _, broken in SPOILED_CONTROL_PLANE],
     ids=[f"{rule}: {way}" for rule, way, _ in (*SPOILED, *SPOILED_CONTROL_PLANE)],
 )
 def test_the_pack_refuses_what_the_gate_refuses(
-    pack: Pack, scope: Scope, rule: str, spoil: Spoil
+    pack: Pack, scope: Scope, rule: str, broken: Spoil
 ) -> None:
     pack.configure(scope)
-    graph = spoil(small_region() if scope is SCOPE else small_control_plane())
+    graph = broken(small_region() if scope is SCOPE else small_control_plane())
     if rule in NOT_SHOWN:
         assert rule not in pack.judge(graph), f"{rule} is shown after all"
     else:
@@ -84,9 +89,9 @@ def test_the_pack_refuses_what_the_gate_refuses(
 def test_the_pack_says_no_more_than_the_gate(pack: Pack) -> None:
     """Except of a default provider, which the engine makes and the gate never meets."""
     pack.configure(SCOPE)
-    for rule, way, spoil in SPOILED:
+    for rule, way, broken in SPOILED:
         if rule != "explicit-provider":
-            graph = spoil(small_region())
+            graph = broken(small_region())
             gate = {found.rule for found in check(graph, SCOPE)}
             assert pack.judge(graph) <= gate, f"{rule}: {way}"
 
@@ -94,8 +99,17 @@ def test_the_pack_says_no_more_than_the_gate(pack: Pack) -> None:
 def test_a_resource_is_refused_before_it_is_made_where_it_shows_by_itself(pack: Pack) -> None:
     pack.configure(SCOPE)
     for rule in ("foreign-region-name", "role-actions", "world-open-port", "key-policy"):
-        spoil = next(spoil for name, _, spoil in SPOILED if name == rule)
-        assert rule in {name for name, _ in pack.resource_rules(spoil(small_region()))}
+        broken = next(broken for name, _, broken in SPOILED if name == rule)
+        assert rule in {name for name, _ in pack.resource_rules(broken(small_region()))}
+
+
+def test_a_secret_property_that_is_not_set_is_no_secret(pack: Pack) -> None:
+    """pulumi-aws marks ``authToken`` of every replication group, given or not."""
+    pack.configure(SCOPE)
+    for value, said in ((None, set()), ("x", {"no-secret-value"})):
+        graph = spoil(small_region(), CACHE, authToken=value)
+        marked = replace(named(graph, CACHE), secrets=frozenset({"authToken"}))
+        assert pack.judge(swap(graph, marked)) == said
 
 
 def test_what_the_engine_does_not_show_is_a_rule_of_the_gate() -> None:
@@ -105,8 +119,8 @@ def test_what_the_engine_does_not_show_is_a_rule_of_the_gate() -> None:
 def test_without_configuration_the_stacks_own_settings_say_what_it_may_be(pack: Pack) -> None:
     pack.configure(None)
     assert pack.judge(small_region()) == set()
-    spoil = next(spoil for rule, _, spoil in SPOILED if rule == "foreign-account")
-    assert "foreign-account" in pack.judge(spoil(small_region()))
+    broken = next(broken for rule, _, broken in SPOILED if rule == "foreign-account")
+    assert "foreign-account" in pack.judge(broken(small_region()))
 
 
 def test_a_stack_of_which_nobody_says_what_it_may_be_is_refused() -> None:

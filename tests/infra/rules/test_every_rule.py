@@ -12,7 +12,8 @@ from tests.infra.rules.small_stacks import (
     small_control_plane,
     small_region,
 )
-from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE, Spoil
+from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE
+from tests.infra.rules.spoiling import Spoil
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""How to break a rule on a small stack: one property, one resource, one statement."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from infra.rules.model import Graph, Invoke
+from tests.infra.rules.small_stacks import (
+    FENCE,
+    KEY_POLICY,
+    PROVIDER,
+    RECORDINGS,
+    allow,
+    bucket_policy,
+    document,
+    minus,
+    named,
+    plus,
+    spoil,
+    swap,
+)
+
+Spoil = Callable[[Graph], Graph]
+BUCKET: Final = "aws:s3/bucket:Bucket"
+CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
+GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
+KEY: Final = "aws:kms/key:Key"
+LOGS: Final = "aws:cloudwatch/logGroup:LogGroup"
+POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
+PROVIDERS: Final = "pulumi:providers:aws"
+ROLE: Final = "aws:iam/role:Role"
+ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
+SECRET: Final = "aws:secretsmanager/secret:Secret"
+TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
+
+
+def set_(type_: str, name: str | None = None, /, **properties: Any) -> Spoil:
+    return lambda graph: spoil(graph, type_, name, **properties)
+
+
+def add(type_: str, /, **properties: Any) -> Spoil:
+    return lambda graph: plus(graph, type_, properties)
+
+
+def drop(type_: str, name: str | None = None) -> Spoil:
+    return lambda graph: minus(graph, type_, name)
+
+
+def having(type_: str, name: str | None = None, /, **options: Any) -> Spoil:
+    return lambda graph: swap(graph, replace(named(graph, type_, name), **options))
+
+
+def reference(graph: Graph) -> Graph:
+    return plus(graph, "pulumi:pulumi:StackReference", {"name": "organization/x/y"}, read=True)
+
+
+def secretly(type_: str, name: str) -> Spoil:
+    return lambda graph: having(type_, secrets=frozenset({name}))(
+        spoil(graph, type_, **{name: "x"})
+    )
+
+
+def asked(token: str, provider: str | None = PROVIDER, /, **arguments: Any) -> Spoil:
+    return lambda graph: replace(graph, invokes=(Invoke(token, arguments, provider),))
+
+
+def without(sid: str) -> Spoil:
+    left = [one for one in bucket_policy(RECORDINGS) if one["Sid"] != sid]
+    return set_(POLICY, "recordings", policy=document(*left))
+
+
+def worded(old: str, new: str) -> Spoil:
+    policy = document(*bucket_policy(RECORDINGS)).replace(old, new)
+    return set_(POLICY, "recordings", policy=policy)
+
+
+def may(*statements: dict[str, Any]) -> Spoil:
+    return set_(ROLE_POLICY, policy=document(*statements, FENCE))
+
+
+def trusts(principal: Any, **more: Any) -> Spoil:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+    return set_(ROLE, assumeRolePolicy=document(statement))
+
+
+def key_also(principal: Any, **more: Any) -> Spoil:
+    own = json.loads(KEY_POLICY)["Statement"]
+    return set_(KEY, policy=document(*own, allow("kms:Decrypt", Principal=principal, **more)))
+
+
+def opens(protocol: str, low: int | None, high: int | None, source: str = "0.0.0.0/0") -> Spoil:
+    kind = "ipv6CidrBlocks" if ":" in source else "cidrBlocks"
+    rule = {"protocol": protocol, "fromPort": low, "toPort": high, kind: [source]}
+    return set_(GROUP, ingress=[rule])
+
+
+def disk(**ebs: Any) -> Spoil:
+    def spoiled(graph: Graph) -> Graph:
+        device = named(graph, TEMPLATE).properties["blockDeviceMappings"][0]
+        changed = {**device, "ebs": {**device["ebs"], **ebs}}
+        return spoil(graph, TEMPLATE, blockDeviceMappings=[changed])
+
+    return spoiled
+
+
+def user_data(text: str, *, squeezed: bool = False) -> Spoil:
+    data = gzip.compress(text.encode(), mtime=0) if squeezed else text.encode()
+    return set_(TEMPLATE, userData=base64.b64encode(data).decode())
+
+
+def routed(**route: Any) -> Spoil:
+    return set_("aws:ec2/routeTable:RouteTable", routes=[{"cidrBlock": "0.0.0.0/0", **route}])
