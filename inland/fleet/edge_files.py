@@ -19,6 +19,8 @@ MAX_DRAIN_SECONDS = 3_600
 SIGNALLING_PORT = 443
 SIP_PORT = 5060
 SIPS_PORT = 5061
+TURN_PORT = 3478
+TURNS_PORT = 5349
 OF_THE_NODE = frozenset({"listen", "advertised_host", "public_uri", "tls", "media_ports"})
 """Keys of a phone section that only the node knows: a site's ``phone.yaml`` has none of them."""
 
@@ -105,6 +107,13 @@ def edge_settings(
         "control_planes": list(role.control_planes),
         "drain_seconds": min(document.lifecycle.drain_seconds, MAX_DRAIN_SECONDS),
     }
+    if role.turn_secret is not None:
+        relays = f"turn.{document.domain}"
+        settings["turn"] = {
+            # TLS is what is left where a network lets no UDP out.
+            "urls": [f"turn:{relays}:{TURN_PORT}", f"turns:{relays}:{TURNS_PORT}?transport=tcp"],
+            "secret_file": str(places.turn_secret),
+        }
     if phone is not None:
         settings["sip"] = phone.model_dump(mode="json", exclude_unset=True) | {
             "listen": [

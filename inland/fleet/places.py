@@ -42,6 +42,10 @@ class Places:
         return self.run / "node-secret"
 
     @property
+    def turn_secret(self) -> Path:
+        return self.run / "turn-secret"
+
+    @property
     def region_key(self) -> Path:
         return self.run / "region.key"
 

@@ -99,10 +99,20 @@ class Preparation:
                 variables = await self.supplies.variables(role.phone_secret, wanted)
         settings = edge_files.edge_settings(self.document, role, machine, self.places, phone)
         chain, key = await self.supplies.certificate(role.certificate, secrets.token_hex(32))
+        wanted_secrets = {
+            self.places.node_secret: role.node_secret,
+            self.places.region_key: role.region_key,
+            self.places.turn_secret: role.turn_secret,
+        }
         self._write(
             {
-                self.places.node_secret: (await self.supplies.secret(role.node_secret)).encode(),
-                self.places.region_key: (await self.supplies.secret(role.region_key)).encode(),
+                path: (await self.supplies.secret(name)).encode()
+                for path, name in wanted_secrets.items()
+                if name is not None
+            }
+        )
+        self._write(
+            {
                 self.places.certificate: chain,
                 self.places.certificate_key: key,
                 self.places.environment: edge_files.environment_file(variables | self._rehearsal()),
@@ -156,6 +166,7 @@ def check_edge(places: Places, region: str, environment: Mapping[str, str]) -> N
     from edge.session.errors import KeyFileError
     from edge.session.keys import LocalKeyFile
     from edge.settings import SecretError, load_settings, node_secret
+    from edge.turn import TurnSecretError, read_turn_secret
 
     try:
         settings = load_settings(places.edge)
@@ -163,10 +174,12 @@ def check_edge(places: Places, region: str, environment: Mapping[str, str]) -> N
         LocalKeyFile.open(settings.key_path, region)
         if settings.sip is not None:
             read_logins(settings.sip, environment)
+        if settings.turn is not None:
+            read_turn_secret(settings.turn.secret_file)
         if settings.tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    except (ConfigError, SecretError, KeyFileError, PasswordError) as error:
+    except (ConfigError, SecretError, KeyFileError, PasswordError, TurnSecretError) as error:
         raise Unusable(str(error)) from error
     except ssl.SSLError as error:
         raise Unusable(f"{places.certificate}: {error.reason}") from error

@@ -141,6 +141,20 @@ def test_a_stack_with_telephone_and_a_site_without_is_refused_in_words(tmp_path:
         read_phone(Places(run=tmp_path, site=tmp_path))
 
 
+def test_callers_are_sent_to_the_relays_of_a_stack_that_has_some(tmp_path: Path) -> None:
+    turn = loaded(tmp_path, turn_secret="inland/eu-central-1/turn").turn
+    assert turn is not None
+    assert turn.urls == (
+        "turn:turn.eu.voice.example.org:3478",
+        "turns:turn.eu.voice.example.org:5349?transport=tcp",
+    )
+    assert turn.secret_file == tmp_path / "run" / "turn-secret"
+
+
+def test_a_stack_without_relays_has_no_turn(tmp_path: Path) -> None:
+    assert loaded(tmp_path).turn is None
+
+
 def test_a_machine_without_a_public_address_takes_no_calls(tmp_path: Path) -> None:
     from dataclasses import replace
 

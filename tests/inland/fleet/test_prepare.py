@@ -19,6 +19,7 @@ from control_plane.settings import read_settings
 from control_plane.tokens import TokenSigner, load_public_key
 from edge.session.keys import LocalKeyFile, new_key_file
 from edge.settings import load_settings, node_secret
+from edge.turn import read_turn_secret
 from infra.cloud_init.document import ControlPlaneRole, EdgeRole, NodeDocument, TurnRole
 from inland.fleet.aws import Aws
 from inland.fleet.errors import Unusable
@@ -104,6 +105,27 @@ async def test_an_edge_s_settings_secrets_and_certificate_are_what_it_reads(
     assert settings.tls is not None
     assert b"ENCRYPTED" not in settings.tls.key.read_bytes()
     assert settings.tls.certificate.read_bytes().count(b"BEGIN CERTIFICATE") > 1
+
+
+async def test_an_edge_signs_with_the_secret_that_the_relays_have(rehearsal: Rehearsal) -> None:
+    secret = "turn-secret-turn-secret"
+    rehearsal.operator.supply(TURN.turn_secret, secret)
+    role = rehearsal.edge().model_copy(update={"turn_secret": TURN.turn_secret})
+    await rehearsal.prepare(role)
+    settings = load_settings(rehearsal.places.edge)
+    assert settings.turn is not None
+    assert read_turn_secret(settings.turn.secret_file) == secret
+    assert stat.S_IMODE(settings.turn.secret_file.stat().st_mode) == 0o600
+
+
+async def test_an_edge_does_not_start_with_a_secret_that_no_relay_takes(
+    rehearsal: Rehearsal,
+) -> None:
+    rehearsal.operator.supply(TURN.turn_secret, "hunter2 hunter2 hunter2")
+    role = rehearsal.edge().model_copy(update={"turn_secret": TURN.turn_secret})
+    with pytest.raises(Unusable, match="16 to 256") as refused:
+        await rehearsal.prepare(role)
+    assert "hunter2" not in str(refused.value)
 
 
 async def test_nothing_that_is_written_can_be_read_by_others(rehearsal: Rehearsal) -> None:
