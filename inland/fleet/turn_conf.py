@@ -11,8 +11,9 @@ from inland.fleet.errors import Unusable
 from inland.fleet.metadata import Machine
 
 PORT = 3478
-ALLOCATIONS_PER_USER = 4
-"""Credentials are made for one caller, who tries UDP, TCP and TLS at once and may reconnect."""
+ALLOCATIONS_PER_USER = 8
+"""A session has one name, whatever credentials it gets (edge.turn). Its browser opens one relay by
+UDP and one by TLS at each connection; one whose network went away is held for ten minutes."""
 NONCE_SECONDS = 600
 _SECRET = re.compile(r"[A-Za-z0-9_.~+/=-]{16,256}")
 

@@ -57,7 +57,9 @@ async def asked(node: Node, token: str | None, path: str = CALLS) -> Any:
 
 
 def test_the_password_is_the_user_name_signed_with_the_relays_secret() -> None:
-    ((_, username, credential), _) = read(Relays(settings(), SECRET, FakeClock(NOW)).links("s_1"))
+    ((_, username, credential), _) = read(
+        Relays(settings(), SECRET, FakeClock(wall=NOW)).links("s_1")
+    )
     expected = hmac.new(SECRET.encode(), username.encode(), hashlib.sha1).digest()
     assert base64.b64decode(credential) == expected
 
@@ -68,7 +70,7 @@ def test_the_password_is_what_openssl_makes_of_it() -> None:
 
 
 def test_credentials_end_after_their_time() -> None:
-    relays = Relays(settings(ttl_seconds=90), SECRET, FakeClock(NOW + 0.9))
+    relays = Relays(settings(ttl_seconds=90), SECRET, FakeClock(wall=NOW + 0.9))
     ((_, username, _), _) = read(relays.links("s_1"))
     assert username.partition(":")[0] == str(NOW + 90)
 
@@ -77,7 +79,7 @@ def test_a_user_name_tells_nothing_of_the_session_and_is_one_caller_s() -> None:
     def name(relays: Relays, session: str) -> str:
         return read(relays.links(session))[0][1].partition(":")[2]
 
-    clock = FakeClock(NOW)
+    clock = FakeClock(wall=NOW)
     relays, restarted = (Relays(settings(), SECRET, clock) for _ in range(2))
     first = name(relays, SESSION)
     clock.advance(5)

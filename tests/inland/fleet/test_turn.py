@@ -6,6 +6,7 @@ The coturn runs in a network namespace of its own with the addresses of the exam
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -17,9 +18,12 @@ from secrets import token_hex
 
 import pytest
 
+from edge.clock import Clock, SystemClock
+from edge.turn import Relays, TurnSettings
 from inland.fleet.errors import Unusable
 from inland.fleet.node_view import count_relays
 from inland.fleet.turn_conf import ALLOCATIONS_PER_USER, turnserver_conf
+from tests.fakes.clock import FakeClock
 from tests.inland.fleet.documents import MACHINE, TURN, document
 
 SECRET = "s3cret-s3cret-s3cret"
@@ -73,10 +77,13 @@ class Relay:
     def allocate(
         self, peer: str, *options: str, secret: str = SECRET, user: str | None = None
     ) -> tuple[int, str]:
+        """As :meth:`send`, by a user of that name whose password the tool itself makes."""
+        return self.send(peer, "-W", secret, "-u", user or token_hex(8), *options)
+
+    def send(self, peer: str, *options: str) -> tuple[int, str]:
         """Allocate and send three packets to ``peer``; the exit status and what was said."""
-        user = user or token_hex(8)
-        command = ["turnutils_uclient", "-L", CALLER, "-W", secret, "-u", user, "-n", "3"]
-        command += ["-m", "1", "-c", "-e", peer, "-r", "3490", *options, MACHINE.local_ipv4]
+        command = ["turnutils_uclient", "-L", CALLER, "-n", "3", "-m", "1", "-c", *options]
+        command += ["-e", peer, "-r", "3490", MACHINE.local_ipv4]
         done = subprocess.run(
             self.inside(*command), capture_output=True, text=True, timeout=60, check=False
         )
@@ -156,6 +163,38 @@ def test_a_caller_with_credentials_reaches_an_edge(relay: Relay, transport: tupl
 @coturn
 def test_a_caller_with_another_secret_is_refused(relay: Relay) -> None:
     status, said = relay.allocate(EDGE, secret="another-another-another")
+    assert status != 0 and "Cannot complete Allocation" in said
+
+
+def credentials(clock: Clock, secret: str = SECRET) -> tuple[str, str]:
+    """User name and password of a caller, as an edge tells them."""
+    turn = TurnSettings(urls=("turn:turn.example.org",), secret_file=Path("unread"))
+    (link,) = Relays(turn, secret, clock).links("s_1")
+    found = re.search(r'username="(.+?)"; credential="(.+?)"', link)
+    assert found is not None
+    return found[1], found[2]
+
+
+@coturn
+def test_credentials_of_an_edge_open_a_relay(relay: Relay) -> None:
+    user, password = credentials(SystemClock())
+    status, said = relay.send(EDGE, "-u", user, "-w", password)
+    assert status == 0, said
+    assert "Total lost packets 0 " in said
+
+
+@coturn
+@pytest.mark.parametrize("wrong", ["expired", "forged", "extended", "another secret"])
+def test_other_credentials_open_none(relay: Relay, wrong: str) -> None:
+    now = SystemClock().wall()
+    user, password = credentials(FakeClock(wall=now - (3_601 if wrong == "expired" else 0)))
+    if wrong == "forged":
+        password = password[::-1]
+    elif wrong == "extended":
+        user = f"{int(now) + 7_200}:{user.partition(':')[2]}"
+    elif wrong == "another secret":
+        user, password = credentials(SystemClock(), "another-another-another")
+    status, said = relay.send(EDGE, "-u", user, "-w", password)
     assert status != 0 and "Cannot complete Allocation" in said
 
 
