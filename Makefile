@@ -29,11 +29,12 @@ check: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## the media, phone and turn benches, as in docs/benchmarks.md
+bench: $(STAMP) ## the media, phone, turn and store benches, as in docs/benchmarks.md
 	$(BIN)/inland bench media
 	$(BIN)/inland bench sip
 	$(BIN)/inland bench sip --srtp
 	$(BIN)/inland bench turn
+	$(BIN)/inland bench store
 
 constraints: ## resolve again after a change of pyproject.toml (wants uv)
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group build \

@@ -15,6 +15,7 @@ examples:
   inland bench sip --calls 100        CPU of phone calls, and where it goes
   inland bench turn --turns 40        from the last audible caller frame to the first of the agent
   inland bench hearing --recordings F how often recorded people are understood, also by telephone
+  inland bench store --config FILE    how long the session store takes for a turn
 
 Everything runs on loopback and stops by itself; progress goes to standard error. Machines are
 noisy: read the ratios first. docs/benchmarks.md says how each figure is measured.
@@ -88,6 +89,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     hearing.add_argument("--json", action="store_true", help="print one JSON object")
     hearing.set_defaults(bench="hearing")
+    store = benches.add_parser("store", help="time that the session store takes for a turn")
+    store.add_argument(
+        "--config", type=Path, help="a node's settings, whose store is measured (default: a file)"
+    )
+    store.add_argument(
+        "--sessions", type=_whole(1, 1_000), default=50, help="sessions at once (default: 50)"
+    )
+    store.add_argument(
+        "--turns", type=_whole(1, 1_000), default=50, help="turns of each (default: 50)"
+    )
+    store.add_argument("--json", action="store_true", help="print one JSON object")
+    store.set_defaults(bench="store")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,6 +118,10 @@ def run(arguments: argparse.Namespace) -> int:
             from inland.bench.hearing import run_hearing
 
             return run_hearing(arguments)
+        if arguments.bench == "store":
+            from inland.bench.store import run_store
+
+            return run_store(arguments)
         from inland.bench.turn import run_turn
 
         return run_turn(arguments)
