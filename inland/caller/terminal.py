@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import assert_never
 
+from control_plane.contract import RegionVerdict
 from edge.events import JsonValue
 from inland.caller.errors import RefusedError
 from inland.caller.figures import figures
@@ -26,6 +27,7 @@ from inland.caller.records import (
     Tool,
     Wire,
 )
+from inland.caller.verdicts import grouped
 
 WIDTH = 100
 _TIME = 7
@@ -92,11 +94,11 @@ class Terminal:
                 assert_never(record)
 
     def refused(self, error: RefusedError) -> None:
-        """Print why nobody takes the call, region by region."""
+        """Print why nobody takes the call, and which regions each reason is about."""
         self._line(None, "refused", f"{error.detail} ({error.code})")
-        for verdict in error.verdicts:
-            label = "may serve" if verdict.allowed else "not"
-            self._line(None, label, f"{verdict.region}: {verdict.reason}", dim=not verdict.allowed)
+        for allowed, label in ((True, "may serve"), (False, "not")):
+            for names, reason in grouped(v for v in error.verdicts if v.allowed is allowed):
+                self._line(None, label, f"{names}: {reason}", dim=not allowed)
 
     # --- one record each ---------------------------------------------------------------------
 
@@ -104,9 +106,9 @@ class Terminal:
         for number, candidate in enumerate(record.candidates):
             where = f"{candidate['region']} · {candidate['node']}: {candidate['reason']}"
             self._line(record.t if number == 0 else None, "placed" if number == 0 else "or", where)
-        for verdict in record.regions:
-            if not verdict["allowed"]:
-                self._line(None, "refused", f"{verdict['region']}: {verdict['reason']}")
+        verdicts = (RegionVerdict.model_validate(verdict) for verdict in record.regions)
+        for names, reason in grouped(verdict for verdict in verdicts if not verdict.allowed):
+            self._line(None, "refused", f"{names}: {reason}")
         law = ", ".join(record.jurisdictions)
         self._line(None, "", f"law {law}, policy {record.policy}", dim=True)
 

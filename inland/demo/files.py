@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,8 +16,9 @@ from inland.demo.ports import HOST
 from regions.geo import country_name
 from regions.models import Catalogue
 
-COUNTRIES = ("DE", "FR", "IE", "PL", "IN", "AE", "US", "GB")
-"""Where the page offers to call from: three jurisdictions, and two countries nobody may serve."""
+COUNTRIES = ("DE", "FR", "IE", "PL", "IN", "AE", "US", "GB", "CN", "CH")
+"""Where the page offers to call from: the three jurisdictions that the demo runs, two whose own
+regions it does not run, one that the law closes, and one whose law the catalogue does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,10 @@ def _write(path: Path, values: Mapping[str, object]) -> None:
     path.write_text(yaml.safe_dump(dict(values), sort_keys=False))
 
 
-def page_config(control_plane: str, catalogue: Catalogue) -> dict[str, object]:
-    """What the page reads at ``./config.json``."""
+def page_config(
+    control_plane: str, catalogue: Catalogue, running: Collection[str]
+) -> dict[str, object]:
+    """What the page reads at ``./config.json``; ``running`` are the regions of this demo."""
     return {
         "controlPlane": control_plane,
         "drills": True,
@@ -120,10 +123,12 @@ def page_config(control_plane: str, catalogue: Catalogue) -> dict[str, object]:
                 "id": region.id,
                 "name": region.name,
                 "country": region.country,
+                "countryName": country_name(region.country),
                 # In a sentence it has an article; as a label it has none.
                 "jurisdiction": catalogue.jurisdiction(region.jurisdiction).name.removeprefix(
                     "the "
                 ),
+                "runs": region.id in running,
             }
             for region in catalogue.regions
         ],

@@ -222,9 +222,8 @@ async def _start_page(addresses: Addresses, closing: AsyncExitStack) -> None:
     catalogue = load_catalogue()
     control = f"http://{HOST}:{addresses.control}"
     edges = [f"http://{HOST}:{port}" for port in addresses.edges.values()]
-    await _listen(
-        create_page(page_config(control, catalogue), [control, *edges]), addresses.page, closing
-    )
+    config = page_config(control, catalogue, addresses.edges)
+    await _listen(create_page(config, [control, *edges]), addresses.page, closing)
 
 
 async def _listen(app: web.Application, port: int, closing: AsyncExitStack) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import wave
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +33,29 @@ CSP = (
     "connect-src 'self' http://127.0.0.1:*; base-uri 'none'; form-action 'none'"
 )
 
-REGIONS = [
+Verdicts = tuple[RegionVerdict, ...]
+REGIONS: list[dict[str, object]] = [
     {
         "id": "eu-central-1",
         "name": "Frankfurt",
         "country": "DE",
         "jurisdiction": "European Economic Area",
+        "runs": True,
     },
     {
         "id": "eu-west-1",
         "name": "Dublin",
         "country": "IE",
         "jurisdiction": "European Economic Area",
+        "runs": True,
     },
-    {"id": "ap-south-1", "name": "Mumbai", "country": "IN", "jurisdiction": "India"},
+    {
+        "id": "ap-south-1",
+        "name": "Mumbai",
+        "country": "IN",
+        "jurisdiction": "India",
+        "runs": True,
+    },
     {
         "id": "me-central-1",
         "name": "Dubai",
@@ -73,14 +82,26 @@ FROM_GERMANY = (
     RegionVerdict(
         region="ap-south-1",
         allowed=False,
-        reason="eea: India has no adequacy decision (GDPR Art. 45)",
+        reason="in India: calls from the EEA stay in the EEA (GDPR Chapter V)",
     ),
     RegionVerdict(
         region="me-central-1",
         allowed=False,
-        reason="eea: the United Arab Emirates have no adequacy decision (GDPR Art. 45)",
+        reason="in the United Arab Emirates: calls from the EEA stay in the EEA (GDPR Chapter V)",
     ),
 )
+WORLD = [
+    {
+        "id": f"us-west-{number}",
+        "name": f"Harbour {number}",
+        "country": "US",
+        "countryName": "United States",
+        "jurisdiction": "United States",
+        "runs": False,
+    }
+    for number in range(1, 21)
+]
+"""As many more as a full catalogue has: none of them runs."""
 NOWHERE = Problem(
     code="no_region_allowed",
     title="No region may serve this call",
@@ -88,11 +109,23 @@ NOWHERE = Problem(
     detail="No region is allowed by the law of us and the contract of clinic-eu.",
     regions=tuple(
         RegionVerdict(
-            region=region["id"], allowed=False, reason="contract: only callers from the EEA"
+            region=str(region["id"]), allowed=False, reason="contract: only callers from the EEA"
         )
         for region in REGIONS
     ),
 )
+
+
+def verdicts_of(*, country: str, regions: Sequence[Mapping[str, object]]) -> Verdicts:
+    """Refused all, for one reason."""
+    return tuple(
+        RegionVerdict(
+            region=str(region["id"]),
+            allowed=False,
+            reason=f"in the {region['jurisdiction']}: calls from {country} stay there (Article 1)",
+        )
+        for region in regions
+    )
 
 
 def config() -> Mapping[str, object]:
@@ -121,7 +154,6 @@ def config() -> Mapping[str, object]:
         ],
         "countries": [{"code": code, "name": name} for code, name in COUNTRIES.items()],
         "defaultCountry": "DE",
-        "regions": REGIONS,
     }
 
 
@@ -145,6 +177,7 @@ class Stage:
         self.control = ScriptedControlPlane()
         self.faults: list[str] = []
         self.url = ""
+        self.regions: Sequence[Mapping[str, object]] = REGIONS
         self._runner: web.AppRunner | None = None
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", self._listen)
@@ -162,7 +195,12 @@ class Stage:
 
         async def configuration(request: web.Request) -> web.Response:
             return web.json_response(
-                {**config(), "controlPlane": str(request.url.origin())}, dumps=json.dumps
+                {
+                    **config(),
+                    "controlPlane": str(request.url.origin()),
+                    "regions": self.regions,
+                },
+                dumps=json.dumps,
             )
 
         async def index(request: web.Request) -> web.FileResponse:
@@ -177,6 +215,12 @@ class Stage:
         app.router.add_static("/", WEB_DEMO)
         self._runner, self.url = await serve(app)
         await self.page.goto(self.url)
+        await self.page.wait_for_selector('body[data-phase="idle"]')
+
+    async def show_the_world(self) -> None:
+        """Open the page again, with a catalogue of 24 regions of which three run."""
+        self.regions = [*REGIONS, *WORLD]
+        await self.page.reload()
         await self.page.wait_for_selector('body[data-phase="idle"]')
 
     async def call(self) -> ScriptedCall:

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.web_demo.conftest import MakeStage
-from tests.web_demo.stage import NOWHERE, Stage
+from tests.web_demo.stage import NOWHERE, Stage, verdicts_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -47,10 +47,10 @@ CONTRAST = """() => {
   }
   return poor;
 }"""
-OVERFLOW = """["scroll", "turns", "regions", null]
+OVERFLOW = """["scroll", "turns", "regions", "other-regions", null]
   .map((id) => (id ? document.getElementById(id) : document.documentElement))
   .map((node) => node.scrollWidth - node.clientWidth)"""
-NONE = [0, 0, 0, 0]
+NONE = [0, 0, 0, 0, 0]
 
 
 @pytest.fixture
@@ -130,6 +130,26 @@ async def test_page_has_no_horizontal_scroll_at_360px(
     await expect(stage.page.get_by_role("alert")).to_be_visible()
     assert await stage.page.evaluate(OVERFLOW) == NONE
     await picture(stage, shots / f"phone-{scheme}-refused.png", full=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", ["desk", "phone"])
+async def test_two_dozen_regions_unfold_within_the_page_and_in_contrast(
+    chromium: Browser, make_stage: MakeStage, shots: Path, screen: str, scheme: str
+) -> None:
+    size = {"desk": DESK, "phone": PHONE}[screen]
+    stage = await make_stage(chromium, **size, color_scheme=scheme, reduced_motion="reduce")
+    await stage.show_the_world()
+    regions = verdicts_of(country="Elsewhere", regions=stage.regions)
+    stage.control.refuse(NOWHERE.model_copy(update={"regions": regions}))
+    await stage.page.click("#call")
+    await expect(stage.page.get_by_role("alert")).to_be_visible()
+    await stage.page.focus("#others summary")
+    await stage.page.keyboard.press("Enter")
+    await expect(stage.page.locator("#other-regions .region").last).to_be_visible()
+    assert await stage.page.evaluate(OVERFLOW) == NONE
+    assert await stage.page.evaluate(CONTRAST) == []
+    await picture(stage, shots / f"{screen}-{scheme}-world.png", full=True)
 
 
 async def test_call_is_made_and_ended_by_keyboard_alone(stage: Stage) -> None:

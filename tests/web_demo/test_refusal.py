@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, expect
 
-from control_plane.contract import Problem
+from control_plane.contract import Problem, RegionVerdict
 from tests.web_demo.conftest import MakeStage
-from tests.web_demo.stage import FROM_GERMANY, NOWHERE, Stage
+from tests.web_demo.stage import FROM_GERMANY, NOWHERE, REGIONS, WORLD, Stage, verdicts_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -21,8 +21,9 @@ async def test_refused_caller_reads_why(stage: Stage) -> None:
     rows = stage.page.locator(".region")
     await expect(rows).to_have_count(4)
     for index in range(4):
+        await expect(rows.nth(index)).to_be_visible()
         await expect(rows.nth(index).locator(".badge")).to_have_text("Refused")
-        await expect(rows.nth(index)).to_contain_text("only callers from the EEA")
+    await expect(rows.first).to_contain_text("only callers from the EEA")
     await expect(stage.page.locator("#call")).to_be_enabled()
 
 
@@ -35,7 +36,54 @@ async def test_verdicts_belong_to_the_country_they_were_given_for(stage: Stage) 
     await expect(mumbai).to_have_attribute("data-verdict", "open")
     await stage.page.select_option("#country", "DE")
     await expect(mumbai).to_have_attribute("data-verdict", "refused")
-    await expect(mumbai).to_contain_text("no adequacy decision")
+    await expect(mumbai).to_contain_text("calls from the EEA stay in the EEA")
+
+
+async def test_two_dozen_regions_stay_readable(stage: Stage) -> None:
+    await stage.show_the_world()
+    shown = stage.page.locator("#regions > .region")
+    others = stage.page.locator("#others summary")
+    await expect(shown).to_have_count(3)
+    await expect(others).to_have_text("and 21 others: not decided")
+    refused = verdicts_of(country="the EEA", regions=WORLD)
+    stage.control.offer(stage.edge, verdicts=(*FROM_GERMANY, *refused))
+    await stage.call()
+    names = await shown.locator(".region-name").all_inner_texts()
+    assert names == ["Frankfurt", "Dublin", "Mumbai"]
+    await expect(others).to_have_text("and 21 others: refused")
+    far = stage.page.locator("#other-regions > .region")
+    await expect(far.last).to_be_hidden()
+    await others.click()
+    await expect(far.last).to_be_visible()
+    await expect(far.last).to_contain_text("United States")
+
+
+async def test_a_reason_that_regions_share_is_said_once(stage: Stage) -> None:
+    await stage.show_the_world()
+    stage.control.refuse(
+        NOWHERE.model_copy(update={"regions": verdicts_of(country="Elsewhere", regions=WORLD)})
+    )
+    await stage.page.click("#call")
+    await expect(stage.page.get_by_role("alert")).to_be_visible()
+    await stage.page.click("#others summary")
+    reasons = stage.page.locator("#other-regions .region-why")
+    await expect(reasons).to_have_text(["calls from Elsewhere stay there (Article 1)"])
+
+
+async def test_a_region_that_may_serve_is_never_folded_away(stage: Stage) -> None:
+    await stage.show_the_world()
+    home = RegionVerdict(region="us-west-20", allowed=True, reason="at home; no node is known")
+    refused = verdicts_of(country="Elsewhere", regions=[*REGIONS, *WORLD[:-1]])
+    stage.control.refuse(
+        NOWHERE.model_copy(
+            update={"code": "no_region_available", "status": 503, "regions": (*refused, home)}
+        )
+    )
+    await stage.page.click("#call")
+    first = stage.page.locator("#regions > .region").first
+    await expect(first).to_have_attribute("data-region", "us-west-20")
+    await expect(first.locator(".badge")).to_have_text("Allowed")
+    await expect(stage.page.locator("#others summary")).to_have_text("and 20 others: refused")
 
 
 async def test_serving_region_stands_first_and_is_marked(stage: Stage) -> None:

@@ -1,8 +1,12 @@
 import { byId, el } from "./dom.js";
 
 /**
- * @typedef {{id: string, name: string, country: string, jurisdiction: string}} Region
+ * `runs` says that there is an edge to see; `countryName` is for countries that nobody calls from.
+ *
+ * @typedef {{id: string, name: string, country: string, countryName?: string,
+ *            jurisdiction: string, runs?: boolean}} Region
  * @typedef {{region: string, allowed: boolean, reason: string}} Verdict
+ * @typedef {{id: string, verdict: Verdict|null, badge: string[]}} Row
  */
 
 const BADGES = {
@@ -11,6 +15,9 @@ const BADGES = {
   refused: ["refused", "Refused"],
   open: ["open", "Not decided"],
 };
+
+/** Fewer rows than this are read sooner than unfolded. */
+const FOLD_FROM = 4;
 
 /** The list of regions with what placement said of each, and the badge of the one that serves. */
 export class Regions {
@@ -53,16 +60,38 @@ export class Regions {
       return { id, verdict, badge: badgeOf(id, verdict, serving) };
     });
     const order = Object.values(BADGES);
-    rows.sort((a, b) => order.indexOf(a.badge) - order.indexOf(b.badge));
-    byId("regions").replaceChildren(...rows.map((row) => this.#row(row)));
+    const rank = (/** @type {Row} */ row) => 2 * order.indexOf(row.badge) - this.#runs(row.id);
+    rows.sort((a, b) => rank(a) - rank(b));
+    const near = rows.filter(({ id, badge }) => this.#runs(id) || isOpenTo(badge));
+    const far = rows.filter((row) => !near.includes(row));
+    const folded = far.length >= FOLD_FROM;
+    byId("regions").replaceChildren(...this.#list(folded ? near : rows));
+    byId("other-regions").replaceChildren(...this.#list(folded ? far : []));
+    byId("others").hidden = !folded;
+    byId("others-lead").textContent = othersLead(far, near.length > 0);
     byId("territory-lead").textContent = lead(verdicts, callerFrom);
+  }
+
+  /** @param {string} id */
+  #runs(id) {
+    return this.#known.some((known) => known.id === id && known.runs) ? 1 : 0;
+  }
+
+  /** @param {Row[]} rows what rows of one verdict have in common is said once */
+  #list(rows) {
+    return rows.map((row, at) => {
+      const before = rows[at - 1];
+      const same = before?.badge === row.badge && ruleOf(before.verdict) === ruleOf(row.verdict);
+      return this.#row(row, same ? "" : ruleOf(row.verdict));
+    });
   }
 
   /** @param {string} id */
   #describe(id) {
     const region = this.#known.find((known) => known.id === id);
     if (!region) return { name: id, where: "" };
-    const country = this.#countryNames.get(region.country) ?? region.country;
+    const country =
+      this.#countryNames.get(region.country) ?? region.countryName ?? region.country;
     const law = region.jurisdiction;
     // A country whose law is its own needs no second mention.
     return { name: region.name, where: law === country ? country : `${country} · ${law}` };
@@ -73,8 +102,11 @@ export class Regions {
     return this.#describe(id).name;
   }
 
-  /** @param {{id: string, verdict: Verdict|null, badge: string[]}} row */
-  #row({ id, verdict, badge: [kind, label] }) {
+  /**
+   * @param {Row} row
+   * @param {string} why
+   */
+  #row({ id, badge: [kind, label] }, why) {
     const { name, where } = this.#describe(id);
     return el("li", { class: "region", "data-verdict": kind, "data-region": id }, [
       el("div", { class: "region-head" }, [
@@ -82,7 +114,7 @@ export class Regions {
         el("span", { class: `badge ${kind}`, text: label }),
       ]),
       el("p", { class: "region-where" }, [name === id ? null : el("code", { text: id }), where]),
-      verdict?.reason ? el("p", { class: "region-why", text: verdict.reason }) : null,
+      why ? el("p", { class: "region-why", text: why }) : null,
     ]);
   }
 
@@ -90,14 +122,16 @@ export class Regions {
    * The badge above the conversation: who serves, under which law.
    *
    * @param {{region: string, node: string}|null} session
+   * @param {boolean} [relayed] whether the voice goes through a relay there
    */
-  showServing(session) {
+  showServing(session, relayed = false) {
     const badge = byId("served");
     badge.hidden = session === null;
     if (session === null) return;
     const { name, where } = this.#describe(session.region);
     badge.title = `node ${session.node}`;
-    badge.replaceChildren(el("strong", { text: name }), el("span", { text: where }));
+    const way = relayed ? el("span", { class: "relayed", text: "through a relay" }) : "";
+    badge.replaceChildren(el("strong", { text: name }), el("span", { text: where }), way);
   }
 }
 
@@ -110,6 +144,33 @@ function badgeOf(id, verdict, serving) {
   if (id === serving) return BADGES.serving;
   if (!verdict) return BADGES.open;
   return verdict.allowed ? BADGES.allowed : BADGES.refused;
+}
+
+/**
+ * @param {string[]} badge
+ * @returns {boolean} whether the caller may be there
+ */
+function isOpenTo(badge) {
+  return badge === BADGES.serving || badge === BADGES.allowed;
+}
+
+/**
+ * A verdict's reason without the place, which stands in the row.
+ *
+ * @param {Verdict|null|undefined} verdict
+ */
+function ruleOf(verdict) {
+  return (verdict?.reason ?? "").replace(/^in [^:]+: /, "");
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {boolean} after others
+ */
+function othersLead(rows, after) {
+  const count = after ? `and ${rows.length} others` : `${rows.length} regions`;
+  const labels = new Set(rows.map(({ badge: [, label] }) => label.toLowerCase()));
+  return labels.size === 1 ? `${count}: ${[...labels][0]}` : count;
 }
 
 /**

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from control_plane.ruling import rule
 from control_plane.settings import read_settings
 from edge.dialog.agent import load_agents
 from edge.settings import load_settings
 from inland.demo.files import COUNTRIES, DemoFiles, page_config, write_files
 from regions.catalogue import load_catalogue
+from regions.models import TenantPolicy
 
 EDGES = {"eu-central-1": 7101, "ap-south-1": 7102}
 
@@ -56,12 +58,26 @@ def test_folders_of_regions_and_logs_are_their_owner_s(files: DemoFiles) -> None
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_page_offers_callers_of_every_fate() -> None:
+    catalogue = load_catalogue()
+    fates = {}
+    for country in COUNTRIES:
+        law = catalogue.jurisdiction_of(country)
+        ruling = rule(catalogue, () if law is None else (law,), TenantPolicy())
+        fates[country] = (law is not None, bool(ruling.allowed))
+    assert fates["DE"] == fates["US"] == fates["GB"] == (True, True)
+    assert fates["CN"] == (True, False)
+    assert fates["CH"] == (False, False)
+
+
 def test_page_is_told_of_every_region_and_of_countries_by_name() -> None:
     catalogue = load_catalogue()
-    config = page_config("http://127.0.0.1:7000", catalogue)
+    config = page_config("http://127.0.0.1:7000", catalogue, EDGES)
     regions = config["regions"]
     assert isinstance(regions, list)
     assert [region["id"] for region in regions] == [region.id for region in catalogue.regions]
+    assert all(region["countryName"] for region in regions)
+    assert [region["id"] for region in regions if region["runs"]] == list(EDGES)
     countries = config["countries"]
     assert isinstance(countries, list)
     assert [country["code"] for country in countries] == list(COUNTRIES)
