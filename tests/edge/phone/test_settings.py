@@ -105,9 +105,12 @@ def test_the_example_says_what_it_means() -> None:
 
 def test_the_manual_s_example_is_read_as_it_stands() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "edge.md").read_text()
-    node, phone_calls = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)[:2]
+    node, store, phone_calls = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)[:3]
     assert phone_calls.startswith("sip:\n")
-    assert [trunk.name for trunk in sip(node + phone_calls).trunks] == ["carrier-a", "pbx"]
+    whole = node + store + phone_calls
+    assert [trunk.name for trunk in sip(whole).trunks] == ["carrier-a", "pbx"]
+    kept = read(whole).store
+    assert kept is not None and sorted(kept.users) == ["bank", "clinic"]
 
 
 def test_settings_survive_the_way_to_a_worker() -> None:
