@@ -115,12 +115,7 @@ def _bucket(name: str, bucket: str, holds: str) -> list[Resource]:
             {"bucket": bucket, "rule": {"objectOwnership": "BucketOwnerEnforced"}},
             dependencies=about,
         ),
-        _resource(
-            "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-            name,
-            {"bucket": bucket, "rules": [{"status": "Enabled", "expiration": {"days": 30}}]},
-            dependencies=about,
-        ),
+        *([] if holds == "software" else [_lifecycle(bucket, about)]),
         _resource(
             "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
             name,
@@ -134,6 +129,16 @@ def _bucket(name: str, bucket: str, holds: str) -> list[Resource]:
             dependencies={**about, "policy": (ENDPOINT, KEY)},
         ),
     ]
+
+
+def _lifecycle(bucket: str, about: Mapping[str, tuple[str, ...]]) -> Resource:
+    rules = [{"status": "Enabled", "expiration": {"days": 30}}]
+    return _resource(
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "recordings",
+        {"bucket": bucket, "rules": rules},
+        dependencies=about,
+    )
 
 
 def _network() -> list[Resource]:
@@ -170,6 +175,11 @@ def _network() -> list[Resource]:
                 "policy": document(account_only),
             },
             dependencies={"policy": (vpc,)},
+        ),
+        _resource(
+            "aws:ec2/vpcEndpoint:VpcEndpoint",
+            "secrets",
+            {"serviceName": f"com.amazonaws.{REGION}.secretsmanager"},
         ),
         _resource(
             "aws:ec2/flowLog:FlowLog",
@@ -244,6 +254,11 @@ def _stores() -> list[Resource]:
             "aws:sns/topicSubscription:TopicSubscription",
             "mail",
             {"protocol": "email", "endpoint": "oncall@example.org"},
+        ),
+        _resource(
+            "aws:sns/topicSubscription:TopicSubscription",
+            "queue",
+            {"protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:alarms"},
         ),
     ]
 

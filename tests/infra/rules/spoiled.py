@@ -15,7 +15,6 @@ from tests.infra.rules.small_stacks import (
     REGION,
     SOFTWARE,
     allow,
-    bucket_policy,
     document,
 )
 from tests.infra.rules.spoiling import (
@@ -27,14 +26,17 @@ from tests.infra.rules.spoiling import (
     PROVIDERS,
     ROLE,
     ROLE_POLICY,
+    ROOT,
     SECRET,
     TEMPLATE,
     Spoil,
     add,
     asked,
+    attached,
     disk,
     drop,
     having,
+    having_and_set,
     key_also,
     may,
     opens,
@@ -46,6 +48,7 @@ from tests.infra.rules.spoiling import (
     user_data,
     without,
     worded,
+    words_also,
 )
 
 FOREIGN = "eu-west-1"
@@ -140,6 +143,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("no-key-copy", "replica", add("aws:kms/replicaKey:ReplicaKey")),
     ("no-secret-replica", "one", set_(SECRET, replicas=[{"region": REGION}])),
     ("no-snapshot", "cache", set_(CACHE, snapshotRetentionLimit=1)),
+    ("no-snapshot", "last", set_(CACHE, finalSnapshotIdentifier="last")),
     ("no-snapshot", "copy", add("aws:ebs/snapshotCopy:SnapshotCopy")),
     ("public-sharing", "snapshot", add("aws:ec2/amiLaunchPermission:AmiLaunchPermission")),
     ("public-sharing", "list", set_(BUCKET, acl="public-read")),
@@ -183,11 +187,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     (
         "policy-outsider",
         "bucket",
-        set_(
-            POLICY,
-            "software",
-            policy=document(*bucket_policy(SOFTWARE)[:1], allow("s3:*", Principal={"AWS": "*"})),
-        ),
+        words_also(allow("s3:GetObject", f"arn:aws:s3:::{SOFTWARE}/*", Principal={"AWS": "*"})),
     ),
     (
         "policy-outsider",
@@ -196,6 +196,8 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ),
     ("world-open-port", "SSH", opens("tcp", 22, 22)),
     ("world-open-port", "range", opens("tcp", 443, 444)),
+    ("world-open-port", "beside a neighbour", opens("tcp", 22, 22, "10.0.0.0/8", "0.0.0.0/0")),
+    ("world-open-port", "no ports", opens("tcp", 443, None)),
     ("world-open-port", "IPv6", opens("tcp", 6379, 6379, "::/0")),
     ("world-open-port", "half the world", opens("tcp", 22, 22, "128.0.0.0/1")),
     ("world-open-port", "clear SIP", opens("udp", 5000, 6000)),
@@ -232,6 +234,11 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("no-road-out", "peering", add("aws:ec2/vpcPeeringConnection:VpcPeeringConnection")),
     ("no-road-out", "transit", add("aws:ec2transitgateway/transitGateway:TransitGateway")),
     ("no-road-out", "route", routed(natGatewayId="nat-1")),
+    (
+        "no-road-out",
+        "route of its own",
+        add("aws:ec2/route:Route", vpcPeeringConnectionId="pcx-1"),
+    ),
     ("no-road-out", "endpoint", set_("aws:ec2/vpcEndpoint:VpcEndpoint", serviceRegion=FOREIGN)),
     ("endpoint-policy", "none", set_("aws:ec2/vpcEndpoint:VpcEndpoint", policy=None)),
     (
@@ -269,6 +276,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
         ),
     ),
     ("role-trust", "anybody", trusts("*")),
+    ("role-trust", "anybody but one", trusts({"AWS": ROOT}, NotPrincipal={"AWS": ROOT})),
     ("role-trust", "account", trusts({"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"})),
     ("role-trust", "service", trusts({"Service": "lambda.amazonaws.com"})),
     ("role-trust", "web identity", trusts({"Federated": "accounts.example.org"})),
@@ -284,6 +292,21 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
             policyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess",
         ),
     ),
+    (
+        "role-actions",
+        "worded by AWS, on the role",
+        set_(ROLE, managedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ),
+    (
+        "role-actions",
+        "of a policy from elsewhere",
+        add(
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            role="inland-edge",
+            policyArn=f"arn:aws:iam::{ACCOUNT}:policy/other",
+        ),
+    ),
+    ("role-actions", "of a policy of the stack", attached),
     ("role-boundary", "none", set_(ROLE, permissionsBoundary=None)),
     ("role-boundary", "another", set_(ROLE, permissionsBoundary=BOUNDARY + "-other")),
     (
@@ -292,6 +315,16 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
         set_("aws:iam/policy:Policy", policy=document(allow("s3:PutObject"))),
     ),
     ("role-fence", "none", set_(ROLE_POLICY, policy=document(allow("s3:PutObject")))),
+    (
+        "role-fence",
+        "another role's",
+        add(
+            ROLE,
+            name="inland-other",
+            permissionsBoundary=BOUNDARY,
+            assumeRolePolicy=document(allow("sts:AssumeRole", Principal={"AWS": ROOT})),
+        ),
+    ),
     (
         "role-fence",
         "with a gap",
@@ -304,11 +337,19 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("holds-tag", "wrong", set_(BUCKET, "software", tags={"inland:holds": "sessions"})),
     ("protected", "key", having(KEY, protect=False)),
     ("protected", "recordings", having(BUCKET, "recordings", protect=False)),
+    ("protected", "emptied", set_(BUCKET, "recordings", forceDestroy=True)),
+    ("log-retention", "kept", set_(LOGS, skipDestroy=True)),
     ("log-retention", "none", set_(LOGS, retentionInDays=None)),
     ("log-retention", "for ever", set_(LOGS, retentionInDays=0)),
     ("log-home", "bucket", set_("aws:ec2/flowLog:FlowLog", logDestinationType="s3")),
     ("log-home", "another group", having("aws:ec2/flowLog:FlowLog", dependencies={})),
     ("known-keys", "nested", set_(TEMPLATE, placement={"host_resource_group": "x"})),
+    ("known-keys", "in a list", set_(TEMPLATE, networkInterfaces=[{"ip_v6": 1}])),
+    (
+        "document-seen",
+        "inline",
+        having_and_set(ROLE, "inlinePolicies", [{"name": "x", "policy": UNKNOWN}]),
+    ),
     ("document-seen", "role", set_(ROLE_POLICY, policy=UNKNOWN)),
     ("document-seen", "bucket", set_(POLICY, policy=UNKNOWN)),
     (

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from infra.rules.model import Graph, Invoke
 from tests.infra.rules.small_stacks import (
+    ACCOUNT,
     FENCE,
     KEY_POLICY,
     PROVIDER,
     RECORDINGS,
+    SOFTWARE,
     allow,
     bucket_policy,
     document,
@@ -36,6 +38,7 @@ PROVIDERS: Final = "pulumi:providers:aws"
 ROLE: Final = "aws:iam/role:Role"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 SECRET: Final = "aws:secretsmanager/secret:Secret"
+ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 
 
@@ -53,6 +56,25 @@ def drop(type_: str, name: str | None = None) -> Spoil:
 
 def having(type_: str, name: str | None = None, /, **options: Any) -> Spoil:
     return lambda graph: swap(graph, replace(named(graph, type_, name), **options))
+
+
+def having_and_set(type_: str, name: str, value: Any) -> Spoil:
+    """A property that was computed from another resource of the stack."""
+    return lambda graph: having(type_, dependencies={name: (PROVIDER,)})(
+        spoil(graph, type_, **{name: value})
+    )
+
+
+def attached(graph: Graph) -> Graph:
+    """A policy of the stack that allows everything of a service, and the role that has it."""
+    name = "wide"
+    wide = plus(graph, "aws:iam/policy:Policy", {"name": name, "policy": document(allow("sqs:*"))})
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/{name}"
+    return plus(
+        wide,
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        {"role": "inland-edge", "policyArn": arn},
+    )
 
 
 def reference(graph: Graph) -> Graph:
@@ -79,6 +101,12 @@ def worded(old: str, new: str) -> Spoil:
     return set_(POLICY, "recordings", policy=policy)
 
 
+def words_also(statement: dict[str, Any]) -> Spoil:
+    """The software bucket's policy says one thing more."""
+    policy = document(*bucket_policy(SOFTWARE)[:1], statement)
+    return set_(POLICY, "software", policy=policy)
+
+
 def may(*statements: dict[str, Any]) -> Spoil:
     return set_(ROLE_POLICY, policy=document(*statements, FENCE))
 
@@ -93,9 +121,11 @@ def key_also(principal: Any, **more: Any) -> Spoil:
     return set_(KEY, policy=document(*own, allow("kms:Decrypt", Principal=principal, **more)))
 
 
-def opens(protocol: str, low: int | None, high: int | None, source: str = "0.0.0.0/0") -> Spoil:
-    kind = "ipv6CidrBlocks" if ":" in source else "cidrBlocks"
-    rule = {"protocol": protocol, "fromPort": low, "toPort": high, kind: [source]}
+def opens(protocol: str, low: int | None, high: int | None, *sources: str) -> Spoil:
+    """The security group's one rule is another; the world is its source unless others are said."""
+    blocks = sources or ("0.0.0.0/0",)
+    kind = "ipv6CidrBlocks" if ":" in blocks[0] else "cidrBlocks"
+    rule = {"protocol": protocol, "fromPort": low, "toPort": high, kind: list(blocks)}
     return set_(GROUP, ingress=[rule])
 
 

@@ -7,13 +7,19 @@ import pytest
 from infra.rules.model import Graph, Scope
 from infra.rules.registry import RULES, check
 from tests.infra.rules.small_stacks import (
+    ACCOUNT,
     CONTROL_PLANE_SCOPE,
+    REGION,
     SCOPE,
+    allow,
+    document,
+    plus,
     small_control_plane,
     small_region,
+    spoil,
 )
 from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE
-from tests.infra.rules.spoiling import Spoil
+from tests.infra.rules.spoiling import LOGS, Spoil, having
 
 
 @pytest.mark.parametrize(
@@ -26,21 +32,21 @@ def test_a_stack_that_keeps_every_rule_passes(graph: Graph, scope: Scope) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rule", "spoil"),
-    [(rule, spoil) for rule, _, spoil in SPOILED],
+    ("rule", "broken"),
+    [(rule, broken) for rule, _, broken in SPOILED],
     ids=[f"{rule}: {way}" for rule, way, _ in SPOILED],
 )
-def test_a_region_that_breaks_a_rule_is_refused_by_it(rule: str, spoil: Spoil) -> None:
-    assert rule in {found.rule for found in check(spoil(small_region()), SCOPE)}
+def test_a_region_that_breaks_a_rule_is_refused_by_it(rule: str, broken: Spoil) -> None:
+    assert rule in {found.rule for found in check(broken(small_region()), SCOPE)}
 
 
 @pytest.mark.parametrize(
-    ("rule", "spoil"),
-    [(rule, spoil) for rule, _, spoil in SPOILED_CONTROL_PLANE],
+    ("rule", "broken"),
+    [(rule, broken) for rule, _, broken in SPOILED_CONTROL_PLANE],
     ids=[f"{rule}: {way}" for rule, way, _ in SPOILED_CONTROL_PLANE],
 )
-def test_a_control_plane_that_breaks_a_rule_is_refused_by_it(rule: str, spoil: Spoil) -> None:
-    found = check(spoil(small_control_plane()), CONTROL_PLANE_SCOPE)
+def test_a_control_plane_that_breaks_a_rule_is_refused_by_it(rule: str, broken: Spoil) -> None:
+    found = check(broken(small_control_plane()), CONTROL_PLANE_SCOPE)
     assert rule in {violation.rule for violation in found}
 
 
@@ -49,8 +55,21 @@ def test_no_rule_goes_without_a_stack_that_breaks_it() -> None:
     assert broken == set(RULES)
 
 
+def test_a_key_of_the_stack_is_known_by_its_alias_where_dependencies_are_not() -> None:
+    alias = plus(small_region(), "aws:kms/alias:Alias", {"name": "alias/inland/data"})
+    for named, kept in (("alias/inland/data", True), ("alias/inland/other", False)):
+        text = f"arn:aws:kms:{REGION}:{ACCOUNT}:{named}"
+        spoiled = spoil(having(LOGS, dependencies={})(alias), LOGS, kmsKeyId=text)
+        assert ("own-key" not in {found.rule for found in check(spoiled, SCOPE)}) is kept
+
+
+def test_a_boundary_that_allows_nothing_that_could_leave_needs_no_fence() -> None:
+    policy = document(allow(["autoscaling:CompleteLifecycleAction"]))
+    assert check(spoil(small_region(), "aws:iam/policy:Policy", policy=policy), SCOPE) == ()
+
+
 def test_violations_are_sorted_and_said_once() -> None:
-    spoil = next(spoil for rule, _, spoil in SPOILED if rule == "foreign-region-name")
-    found = check(spoil(small_region()), SCOPE)
+    broken = next(broken for rule, _, broken in SPOILED if rule == "foreign-region-name")
+    found = check(broken(small_region()), SCOPE)
     assert list(found) == sorted(set(found))
     assert all(violation.message for violation in found)
