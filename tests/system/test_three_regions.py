@@ -86,13 +86,27 @@ async def test_german_caller_is_never_sent_outside_the_eea(callers: Exchange) ->
     await callers.hang_up(line)
 
 
-async def test_american_caller_is_refused_although_every_region_is_free(world: World) -> None:
-    status, records = await inland_call(world.control_plane, "--from", "US")
+@pytest.mark.parametrize("country", ["CN", "CH"])
+async def test_caller_whose_law_leaves_no_region_is_refused_although_every_one_is_free(
+    world: World, country: str
+) -> None:
+    status, records = await inland_call(world.control_plane, "--from", country)
     assert status == 3
     (refused,) = records
     assert refused["code"] == "no_region_allowed"
     assert refused["regions"] and not any(verdict["allowed"] for verdict in refused["regions"])
     assert all(len(verdict["reason"]) > 20 for verdict in refused["regions"])
+
+
+async def test_american_caller_waits_for_an_american_region_and_is_sent_to_no_other(
+    world: World,
+) -> None:
+    status, records = await inland_call(world.control_plane, "--from", "US")
+    assert status == 3
+    (refused,) = records
+    assert refused["code"] == "no_region_available"
+    allowed = {verdict["region"] for verdict in refused["regions"] if verdict["allowed"]}
+    assert allowed == {"us-east-1", "us-east-2", "us-west-1", "us-west-2"}
 
 
 async def test_tenant_of_one_data_centre_is_placed_there_or_not_at_all(callers: Exchange) -> None:
