@@ -122,11 +122,22 @@ def edge_settings(
                 f"tls://{machine.local_ipv4}:{SIPS_PORT}",
             ],
             "advertised_host": machine.public_ipv4,
-            "public_uri": f"sip:sip.{document.domain}",
+            "public_uri": _public_uri(document, role, machine),
             "tls": tls,
             "media_ports": list(shared.sip_ports),
         }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _public_uri(document: NodeDocument, role: EdgeRole, machine: Machine) -> str:
+    """Where other nodes send calls that belong here.
+
+    To the load balancer, whose targets are the shared nodes; a node of a tenant's own fleet is
+    behind none, or shared with nodes that would send the call back: it names itself.
+    """
+    if role.tenants is not None:
+        return f"sip:{host_name(document, machine)}"
+    return f"sip:sip.{document.domain}"
 
 
 def environment_file(variables: dict[str, str]) -> bytes:

@@ -101,6 +101,18 @@ def test_a_caller_books_in_their_own_region(regions: Path) -> None:
     assert {one["region"] for one in records if one["record"] == "connected"} == {"ap-south-1"}
 
 
+def test_a_tenant_with_a_fleet_of_its_own_is_served_by_that_alone(regions: Path) -> None:
+    done = inland(
+        *("call", "--control-plane", f"http://{CONTROL}:7000", "--from", "DE", "--json"),
+        *("--key", "sk_demo_bank_local_only", "--agent", "bank-callback"),
+        *("--say", "arrange a callback"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    nodes = {one["node"] for one in records if one["record"] == "connected"}
+    assert nodes == {"eu-central-1-demo-bank"}
+
+
 def test_a_node_reaches_its_store_and_the_control_plane(regions: Path) -> None:
     assert reaches("eu-central-1-node", EU_STORE, 6379)
     assert reaches("eu-central-1-node", CONTROL, 7000)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from control_plane.tenants import TenantsFile
 from edge.session.keys import new_key_file
 from infra.documents.names import store_user
 from infra.documents.store import access_string
@@ -27,6 +28,7 @@ from infra.local.plan import (
 )
 from inland.provision.local.authority import Authority
 from inland.provision.local.programs import Program
+from regions.strict_yaml import load_yaml
 
 CLINIC_PORT = 7190
 
@@ -128,7 +130,7 @@ class LocalFiles:
             {
                 "host": address,
                 "port": CONTROL_PORT,
-                "tenants": str(self._site.tenants),
+                "tenants": str(self._tenants()),
                 "key_file": "signing.key",
                 "node_secrets": hashes,
             },
@@ -139,6 +141,24 @@ class LocalFiles:
             _inland("control-plane", "--config", str(path)),
             self._log(f"control-plane-{name}"),
         )
+
+    def _tenants(self) -> Path:
+        """The site's tenants, those that a stack gives a fleet of its own marked as such."""
+        path = self._root / "tenants.yaml"
+        alone = {
+            tenant.id
+            for region in self._plan.regions
+            for tenant in region.settings.tenants
+            if tenant.edge is not None
+        }
+        found = load_yaml(self._site.tenants, TenantsFile).model_dump(
+            mode="json", exclude_unset=True
+        )
+        for tenant in found["tenants"]:
+            if tenant["id"] in alone:
+                tenant["isolation"] = "dedicated"
+        _yaml(path, found)
+        return path
 
     def _node(self, region: LocalRegion, node: LocalNode) -> Sequence[Program]:
         folder = self._folder(region.stack, node.name)

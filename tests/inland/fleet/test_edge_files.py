@@ -87,6 +87,14 @@ def test_a_shared_fleet_names_no_tenants(tmp_path: Path) -> None:
     assert loaded(tmp_path).tenants is None
 
 
+def test_calls_for_a_tenant_s_own_fleet_are_sent_to_one_of_its_nodes(tmp_path: Path) -> None:
+    users = {"clinic": EDGE.store.users["clinic"]}
+    store = EDGE.store.model_copy(update={"users": users})
+    sip = loaded(tmp_path, PHONE, tenants=("clinic",), store=store).sip
+    assert sip is not None
+    assert sip.public_uri == "sip:eu-central-1-i-0123456789abcdef0.eu.voice.example.org"
+
+
 def test_a_site_s_catalogue_is_used_when_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "catalogue.yaml").touch()
