@@ -20,6 +20,7 @@ from tests.fakes.clock import FakeClock
 CATALOGUE = load_catalogue()
 POLICY = CATALOGUE.policy
 REGIONS = tuple(region.id for region in CATALOGUE.regions)
+EEA = tuple(region.id for region in CATALOGUE.regions if region.jurisdiction == "eea")
 OPERATOR = "operator-secret"
 CLINIC = {"Authorization": "Bearer sk_demo_clinic_local_only"}
 BANK = {"Authorization": "Bearer sk_demo_bank_local_only"}

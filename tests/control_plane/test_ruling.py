@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from control_plane.ruling import CALL, rule
 from regions.models import DataClass, Narrowing, TenantPolicy
-from tests.control_plane.helpers import CATALOGUE
+from tests.control_plane.helpers import CATALOGUE, EEA
 
-EEA = tuple(region.id for region in CATALOGUE.regions if region.jurisdiction == "eea")
 BUT_IRELAND = tuple(region for region in EEA if region != "eu-west-1")
 
 

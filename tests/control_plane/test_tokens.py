@@ -23,6 +23,9 @@ from control_plane.tokens import (
     new_session_id,
     public_jwk,
 )
+from edge.admission import MAX_TOKEN
+from regions.models import DataClass
+from tests.control_plane.helpers import POLICY, REGIONS
 
 CLAIMS = RouteClaims(
     iss="inland",
@@ -47,6 +50,13 @@ def test_rfc_8037_a3_thumbprint_of_the_example_key() -> None:
     jwk = public_jwk(key)
     assert jwk["x"] == x
     assert jwk["kid"] == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_a_token_that_names_every_region_for_every_class_fits_what_an_edge_reads() -> None:
+    everywhere = {data_class.value: REGIONS for data_class in DataClass}
+    widest = CLAIMS.model_copy(update={"reg": everywhere, "pol": POLICY, "ten": "t" * 63})
+    token = TokenSigner(Ed25519PrivateKey.generate()).sign(widest)
+    assert len(token) <= MAX_TOKEN
 
 
 def test_a_token_verifies_with_the_published_key_of_its_kid_and_says_what_was_signed() -> None:
