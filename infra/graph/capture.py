@@ -7,13 +7,11 @@ registers becomes an ``infra.rules.model.Graph``; nothing is made anywhere.
 from __future__ import annotations
 
 import asyncio
-import gc
 import runpy
 import sys
 import sysconfig
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -88,15 +86,11 @@ def _run(
         )
     )
     set_all_config(dict(configured.values), list(configured.secrets))
-    failed: ProgramError | None = None
     try:
         with _importable(project):
             _until_done(program)
     except BaseException as error:
-        failed = ProgramError(_words(error))
-    if failed is not None:
-        _sweep()
-        raise failed
+        raise ProgramError(_words(error)) from None
     if monitor.errors:
         raise ProgramError("\n".join(monitor.errors))
     return monitor.graph()
@@ -107,13 +101,6 @@ def _until_done(program: Callable[[], None]) -> None:
     with asyncio.Runner() as runner:
         runner.get_loop().set_exception_handler(lambda loop, context: None)
         runner.run(run_in_stack(program))
-
-
-def _sweep() -> None:
-    """Drop the coroutines that a failed program never awaited, without Python's word on each."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-        gc.collect()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import threading
 from typing import Final
 
 from google.protobuf import empty_pb2, struct_pb2
+from pulumi import RunError
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 
 from infra.graph import wire
@@ -99,7 +100,7 @@ class Monitor:
     def _record(self, resource: Resource) -> None:
         with self._lock:
             if resource.urn in self._resources:
-                raise ValueError(f"Duplicate resource URN '{resource.urn}'; try giving it a name")
+                raise RunError(f"Duplicate resource URN '{resource.urn}'")
             self._resources[resource.urn] = resource
 
     def _place(self, resource: Resource) -> Place:

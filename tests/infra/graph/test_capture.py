@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import textwrap
 import threading
@@ -200,7 +201,9 @@ def test_a_failing_program_fails_in_its_own_words(
     with pytest.raises(ProgramError) as refused:
         capture(project, REGION)
     assert words in str(refused.value)
+    assert "monitor.py" not in str(refused.value)
     assert len(str(refused.value).splitlines()) <= 2
+    gc.collect()
     assert capfd.readouterr() == ("", "")
     assert capture(project, REGION, program=small).resources
 

@@ -7,7 +7,7 @@ and creates, leaves, updates, replaces or deletes, here by plain calls of boto3.
 - that AWS accepts what it is told: moto validates little, and not as AWS does;
 - that things are there when an answer says so: moto has no eventual consistency;
 - quotas, prices, capacity, or what a service refuses in one region and not in another;
-- what a policy permits: moto enforces none, whoever asks;
+- what a policy permits: moto asks next to none of them, whoever calls;
 - that a machine boots: its user data is kept and never run;
 - what Pulumi's own provider does between a program and AWS.
 

@@ -17,6 +17,8 @@ from moto.route53.models import HostedZoneIdentifier
 from moto.server import ThreadedMotoServer
 from moto.utilities.id_generator import moto_id_manager
 
+DOMAIN = "example.org"
+"""Above the domains of all shipped stacks."""
 OPERATOR = "arn:aws:iam::{account}:role/operator"
 
 
@@ -93,9 +95,11 @@ def moto() -> Iterator[str]:
             server.stop()
 
 
-def serve_domain(cloud: Cloud, account: str, domain: str, zone_id: str) -> None:
+def serve_zone(cloud: Cloud, account: str, zone_id: str) -> None:
     """The hosted zone that an operator has before any stack, under the id in the stack file."""
-    moto_id_manager.set_custom_id(HostedZoneIdentifier(account, f"{domain}.", None), zone_id)
     zones = cloud.client("route53", "us-east-1")
-    made = zones.create_hosted_zone(Name=f"{domain}.", CallerReference=zone_id)
+    if any(zone["Id"].endswith(zone_id) for zone in zones.list_hosted_zones()["HostedZones"]):
+        return
+    moto_id_manager.set_custom_id(HostedZoneIdentifier(account, f"{DOMAIN}.", None), zone_id)
+    made = zones.create_hosted_zone(Name=DOMAIN, CallerReference=zone_id)
     assert made["HostedZone"]["Id"] == f"/hostedzone/{zone_id}"

@@ -169,9 +169,9 @@ class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineSe
         if provider is None:
             raise Refused(f"{resource.urn}: default providers are disabled; give it one")
         region = str(resource.properties.get("region") or provider.properties["region"])
-        inputs = _inputs(resource, provider, kind)
         old = self._state.entries.get(resource.urn)
-        step, changed = _plan(resource, inputs, old, region, kind)
+        inputs = _inputs(resource, provider, kind, old)
+        step, changed = _plan(inputs, old, region, kind)
         self.run.steps[resource.urn] = step
         if step in ("update", "replace"):
             self.run.changed[resource.urn] = changed
@@ -248,21 +248,29 @@ def delete(cloud: Cloud, state: State, run: Run, urns: list[str], *, preview: bo
             del state.entries[entry.urn]
 
 
-def _inputs(resource: Resource, provider: Resource, kind: Kind) -> dict[str, Any]:
-    """The inputs as AWS's provider sends them: with its default tags."""
+def _inputs(
+    resource: Resource, provider: Resource, kind: Kind, old: Entry | None
+) -> dict[str, Any]:
+    """The inputs as AWS's provider sends them: with its default tags, and with the old values of
+    what the program says to leave as it is."""
     inputs = {key: value for key, value in resource.properties.items() if value is not None}
     default = json.loads(provider.properties.get("defaultTags", "{}")).get("tags", {})
     if kind.tagged and (default or inputs.get("tags")):
         inputs["tags"] = {**default, **(inputs.get("tags") or {})}
+    if old is not None:
+        for key in resource.ignore_changes:
+            inputs.pop(key, None)
+            if key in old.inputs:
+                inputs[key] = old.inputs[key]
     return inputs
 
 
 def _plan(
-    resource: Resource, inputs: Mapping[str, Any], old: Entry | None, region: str, kind: Kind
+    inputs: Mapping[str, Any], old: Entry | None, region: str, kind: Kind
 ) -> tuple[Step, tuple[str, ...]]:
     if old is None:
         return "create", ()
-    keys = {*inputs, *old.inputs} - set(resource.ignore_changes)
+    keys = {*inputs, *old.inputs}
     changed = tuple(
         sorted(k for k in keys if _unknown(inputs.get(k)) or inputs.get(k) != old.inputs.get(k))
     )
