@@ -16,6 +16,9 @@ Domain = Annotated[
 ]
 ZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")]
 """A hosted zone of Route 53."""
+MOST_CARRIERS = 28
+"""Each takes two rules of a node's security group, for UDP and TCP; four are for others, and a
+group has 60 (Amazon VPC User Guide, "Amazon VPC quotas", 2026-11-21)."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
 Isolation = Literal["pooled", "dedicated-fleet", "dedicated-account"]
@@ -88,7 +91,7 @@ class Store(Section):
 class Sip(Section):
     """Telephone calls: from which networks they come. TLS (5061) is open to the world."""
 
-    carriers: tuple[Cidr, ...] = Field(min_length=1, max_length=60)
+    carriers: tuple[Cidr, ...] = Field(min_length=1, max_length=MOST_CARRIERS)
 
 
 class Turn(Section):

@@ -12,6 +12,7 @@ from infra.cloud_init.user_data import MAX_BYTES
 from infra.components.edges import HEALTH_PORT
 from infra.rules.iam import Request, decide, statements
 from infra.rules.model import Graph, Resource
+from infra.settings.region import MOST_CARRIERS
 from tests.infra.components.harness import named
 from tests.infra.components.shipped import (
     BARE,
@@ -29,6 +30,8 @@ GROUP = "aws:autoscaling/group:Group"
 FIREWALL = "aws:ec2/securityGroup:SecurityGroup"
 KEY = "aws:kms/key:Key"
 WORLD = "0.0.0.0/0"
+RULES_PER_GROUP = 60
+"""Amazon VPC User Guide, "Amazon VPC quotas", 2026-11-21."""
 CARRIERS = ["192.0.2.0/28", "198.51.100.16/28"]
 
 
@@ -146,6 +149,18 @@ def test_only_carriers_reach_sip_in_the_clear(fleet: str) -> None:
     clear = [rule for rule in inward(shipped(), fleet) if rule["fromPort"] == 5060]
     assert {rule["protocol"] for rule in clear} == {"tcp", "udp"}
     assert all(rule["cidrBlocks"] == CARRIERS for rule in clear)
+
+
+def test_rules_of_the_most_carriers_fit_into_a_security_group() -> None:
+    carriers = [f"192.0.2.{number}/32" for number in range(MOST_CARRIERS)]
+    for group in made_with(FULL, {"sip": {"carriers": carriers}}).of(FIREWALL):
+        for way in ("ingress", "egress"):
+            sources = [
+                source
+                for rule in group.properties[way]
+                for source in (*(rule.get("cidrBlocks") or ()), *(rule.get("securityGroups") or ()))
+            ]
+            assert len(sources) <= RULES_PER_GROUP, f"{group.name} {way}"
 
 
 def test_health_is_asked_from_inside_only() -> None:
