@@ -127,7 +127,7 @@ def test_default_tags_reach_what_is_made(small: Small) -> None:
 def test_what_a_component_waits_for_outlives_what_is_in_it(small: Small) -> None:
     text = """
     first = aws.sns.Topic("z-first", name="first", opts=made())
-    box = pulumi.ComponentResource("test:box:Box", "box", None,
+    box = pulumi.ComponentResource("a:box:Box", "box", None,
         pulumi.ResourceOptions(providers={"aws": provider}, depends_on=[first]))
     aws.sns.Topic("inside", name="inside", opts=pulumi.ResourceOptions(parent=box))
     """
