@@ -23,7 +23,6 @@ Source: "Supported Regions and models for inference profiles", Amazon Bedrock us
 2026-11-21.
 """
 _ENDPOINT_HOLES: Final = ("s3UseAccelerate", "useFipsEndpoint", "s3UsEast1RegionalEndpoint")
-_OF_THE_ACCOUNT: Final = "serviceControlPolicy"
 
 
 def explicit_provider(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -126,12 +125,11 @@ def cross_region_inference(resource: Resource, graph: Graph, scope: Scope) -> It
 def foreign_output(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
     """What the stack tells others names its own regions only.
 
-    But for the policy of its account, which lists every region that the account is for: it takes
-    rights away and gives none.
+    But for a policy that only denies, such as that of the account, which lists every region that
+    the account is for: it takes rights away and gives none.
     """
-    outputs = {name: value for name, value in graph.outputs.items() if name != _OF_THE_ACCOUNT}
-    for path, text in strings(outputs):
-        for name in foreign(text, scope.regions):
+    for path, text in strings(graph.outputs):
+        for name in [] if _only_denies(text) else foreign(text, scope.regions):
             yield "", f"output {path} names {name}"
 
 

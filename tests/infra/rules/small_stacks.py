@@ -55,6 +55,16 @@ KEY_POLICY = document(
         Principal={"Service": "cloudwatch.amazonaws.com"},
         Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
+    allow(
+        "kms:Decrypt",
+        Principal={"AWS": "*"},
+        Condition={
+            "StringEquals": {
+                "kms:CallerAccount": ACCOUNT,
+                "kms:ViaService": f"ec2.{REGION}.amazonaws.com",
+            }
+        },
+    ),
 )
 
 
@@ -143,7 +153,8 @@ def _lifecycle(bucket: str, about: Mapping[str, tuple[str, ...]]) -> Resource:
 
 def _network() -> list[Resource]:
     vpc = urn("aws:ec2/vpc:Vpc", "vpc")
-    group = {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["0.0.0.0/0"]}
+    world = {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["0.0.0.0/0"]}
+    own = {"protocol": "tcp", "fromPort": 8080, "toPort": 8080, "cidrBlocks": ["10.16.0.0/16"]}
     account_only = allow(
         "s3:*", Principal="*", Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
     )
@@ -160,7 +171,7 @@ def _network() -> list[Resource]:
             "edge",
             {"vpcId": "vpc-1", "availabilityZoneId": "euc1-az1"},
         ),
-        _resource("aws:ec2/securityGroup:SecurityGroup", "edge", {"ingress": [group]}),
+        _resource("aws:ec2/securityGroup:SecurityGroup", "edge", {"ingress": [world, own]}),
         _resource(
             "aws:ec2/routeTable:RouteTable",
             "public",

@@ -108,6 +108,11 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("key-policy", "account's number", key_also({"AWS": OTHER_ACCOUNT})),
     ("key-policy", "anybody", key_also("*")),
     ("key-policy", "anybody in AWS", key_also({"AWS": "*"})),
+    (
+        "key-policy",
+        "anybody, by a service",
+        key_also("*", Condition={"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}),
+    ),
     ("key-policy", "service for anybody", key_also({"Service": "logs.amazonaws.com"})),
     (
         "key-policy",

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from infra.rules.model import Graph, Scope
-from infra.rules.registry import RULES, check
+from infra.rules.model import UNKNOWN, Graph, Scope
+from infra.rules.registry import RULES, check, check_resource
 from tests.infra.rules.small_stacks import (
     ACCOUNT,
     CONTROL_PLANE_SCOPE,
+    OTHER_ACCOUNT,
     REGION,
     SCOPE,
     allow,
+    deny,
     document,
+    named,
     plus,
     small_control_plane,
     small_region,
     spoil,
 )
 from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE
-from tests.infra.rules.spoiling import LOGS, Spoil, having
+from tests.infra.rules.spoiling import LOGS, Spoil, asked, having
 
 
 @pytest.mark.parametrize(
@@ -57,10 +63,44 @@ def test_no_rule_goes_without_a_stack_that_breaks_it() -> None:
 
 def test_a_key_of_the_stack_is_known_by_its_alias_where_dependencies_are_not() -> None:
     alias = plus(small_region(), "aws:kms/alias:Alias", {"name": "alias/inland/data"})
-    for named, kept in (("alias/inland/data", True), ("alias/inland/other", False)):
-        text = f"arn:aws:kms:{REGION}:{ACCOUNT}:{named}"
+    for name, kept in (("alias/inland/data", True), ("alias/inland/other", False)):
+        text = f"arn:aws:kms:{REGION}:{ACCOUNT}:{name}"
         spoiled = spoil(having(LOGS, dependencies={})(alias), LOGS, kmsKeyId=text)
         assert ("own-key" not in {found.rule for found in check(spoiled, SCOPE)}) is kept
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        (f"arn:aws:kms:{REGION}:{ACCOUNT}:key/x", True),
+        (f"arn:aws:kms:us-east-1:{ACCOUNT}:key/x", False),
+        (f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/x", False),
+        ("alias/aws/secretsmanager", False),
+        (UNKNOWN, True),
+        (None, False),
+    ],
+)
+def test_a_key_seen_alone_is_at_least_of_the_account_and_the_region(key: Any, kept: bool) -> None:
+    """As the pack meets a resource before it is made: nothing says where the key comes from."""
+    graph = having(LOGS, dependencies=None)(spoil(small_region(), LOGS, kmsKeyId=key))
+    rules = {found.rule for found in check_resource(named(graph, LOGS), graph, SCOPE)}
+    assert ("own-key" not in rules) is kept
+
+
+def test_a_question_to_the_stacks_own_region_is_fine() -> None:
+    token = "aws:index/getAvailabilityZones:getAvailabilityZones"
+    assert check(asked(token, region=REGION)(small_region()), SCOPE) == ()
+    assert check(asked(token)(small_region()), SCOPE) == ()
+
+
+def test_an_output_may_name_other_regions_only_in_a_policy_that_denies() -> None:
+    condition = {"StringNotEquals": {"aws:RequestedRegion": [REGION, "eu-west-1"]}}
+    for statement, kept in (
+        (deny("*", Condition=condition), True),
+        (allow("*", "eu-west-1"), False),
+    ):
+        outputs = {"serviceControlPolicy": document(statement)}
+        assert (check(replace(small_region(), outputs=outputs), SCOPE) == ()) is kept
 
 
 def test_a_boundary_that_allows_nothing_that_could_leave_needs_no_fence() -> None:
