@@ -12,6 +12,7 @@ SessionError
 ├── KeyFileError     the region's key file cannot be used; the text says why (no retry)
 ├── ResumeRefused    a resume token that counts for nothing (no retry)
 ├── TenantRefused    no store of this node holds that tenant's sessions (no retry)
+├── ReceiptRefused   a receipt that nobody signed, or that does not follow (no retry)
 ├── StoreBusy        the store had no time for this: do the same call again
 └── StoreBroken      the store failed: disk full, damaged file, newer schema (no retry)
 """
@@ -72,6 +73,10 @@ class ResumeRefused(SessionError):
 
 class TenantRefused(SessionError):
     """This node has no way to the sessions of that tenant."""
+
+
+class ReceiptRefused(SessionError):
+    """A receipt that proves nothing; the text says why."""
 
 
 class StoreBusy(SessionError):
