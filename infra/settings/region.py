@@ -12,8 +12,13 @@ from regions.models import Id, Strict
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]{7,15}/[0-9]{1,2}$")]
 Domain = Annotated[
-    str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=62
+    ),
 ]
+"""With ``*.`` before it, it is the first name of a certificate, and that has 64 characters at most
+(AWS Certificate Manager API reference, "RequestCertificate", 2026-11-21)."""
 ZoneId = Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{5,31}$")]
 """A hosted zone of Route 53."""
 MOST_CARRIERS = 28

@@ -100,3 +100,10 @@ def test_a_file_without_configuration_says_what_is_missing(tmp_path: Path) -> No
     path = tmp_path / "Pulumi.eu-central-1.yaml"
     path.write_text(yaml.safe_dump({"encryptionsalt": "x"}))
     assert "config: is missing: add it" in refusal(path)
+
+
+def test_a_domain_too_long_for_a_certificates_first_name_is_refused(tmp_path: Path) -> None:
+    label = "a" * 58
+    assert load_stack(write(tmp_path / "62", "eu-central-1", REGION | {"domain": f"{label}.org"}))
+    words = refusal(write(tmp_path / "63", "eu-central-1", REGION | {"domain": f"{label}b.org"}))
+    assert "domain" in words and "62" in words
