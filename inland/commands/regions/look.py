@@ -24,6 +24,9 @@ def configure(actions: Actions) -> None:
         "--format", choices=("svg", "mermaid"), help="default: by the file's name, else mermaid"
     )
     graph.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    graph.add_argument(
+        "--depth", type=int, metavar="N", help="close components below it; 1 fits on one screen"
+    )
     graph.set_defaults(action=_graph)
 
 
@@ -82,7 +85,8 @@ def _graph(arguments: argparse.Namespace) -> int:
         raise GateClosed(f"{project.stack}: {error}") from error
     named_svg = arguments.out is not None and arguments.out.suffix == ".svg"
     svg = arguments.format == "svg" or (arguments.format is None and named_svg)
-    text = draw_svg(graph) if svg else draw_mermaid(graph)
+    draw = draw_svg if svg else draw_mermaid
+    text = draw(graph, arguments.depth)
     if arguments.out is None:
         sys.stdout.write(text)
         return 0
