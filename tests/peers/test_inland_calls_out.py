@@ -207,7 +207,12 @@ async def test_an_order_can_be_taken_back_while_it_rings(orders: Customer, tmp_p
 
 @pytest.mark.parametrize(
     ("to", "law"),
-    [("+12125550100", "covers US"), ("+919800000000", "under in,"), ("+800", "plus")],
+    [
+        ("+17875550100", "covers PR"),
+        ("+12125550100", "under us,"),
+        ("+919800000000", "under in,"),
+        ("+800", "plus"),
+    ],
 )
 async def test_a_callee_whose_law_does_not_allow_this_region_is_not_called(
     orders: Customer, carrier: Kamailio, to: str, law: str

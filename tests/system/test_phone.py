@@ -20,6 +20,7 @@ pytestmark = pytest.mark.system
 
 EU, INDIA = "eu-central-1", "ap-south-1"
 AMERICAN = "+12125550100"
+PUERTO_RICAN = "+17875550100"
 
 
 @pytest.fixture
@@ -64,13 +65,17 @@ async def test_a_number_of_another_regions_law_is_sent_there(world: World, desk:
     await caller.hangs_up()
 
 
-async def test_a_caller_whom_no_region_may_serve_is_declined_with_the_reason(
-    world: World, desk: Telephone
+@pytest.mark.parametrize(
+    ("caller", "cause", "code"),
+    [(PUERTO_RICAN, 403, "no_region_allowed"), (AMERICAN, 503, "no_region_available")],
+)
+async def test_a_caller_whom_no_region_may_or_can_serve_is_declined_with_the_reason(
+    world: World, desk: Telephone, caller: str, cause: int, code: str
 ) -> None:
-    end = await refused(desk, dialled(world, "clinic-caller"), user=AMERICAN)
+    end = await refused(desk, dialled(world, "clinic-caller"), user=caller)
     assert end.status == 603
     assert end.headers is not None
-    assert 'X-Inland;cause=403;text="no_region_allowed"' in end.headers.all("reason")
+    assert f'X-Inland;cause={cause};text="{code}"' in end.headers.all("reason")
 
 
 async def test_a_number_nobody_has_is_not_found(world: World, desk: Telephone) -> None:
