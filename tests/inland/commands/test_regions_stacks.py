@@ -68,6 +68,13 @@ def test_an_unknown_stack_is_told_which_there_are(
     assert "there are ap-northeast-1, ap-south-1" in capsys.readouterr().err
 
 
+def test_a_graph_is_drawn_as_deep_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["regions", "graph", "ap-south-2", "--depth", "1"]) == 0
+    closed = capsys.readouterr().out
+    assert main(["regions", "graph", "ap-south-2"]) == 0
+    assert len(closed) < len(capsys.readouterr().out) / 2
+
+
 def test_a_graph_is_drawn_by_the_name_of_its_file(tmp_path: Path) -> None:
     assert main(["regions", "graph", "ap-south-2", "--out", str(tmp_path / "g.svg")]) == 0
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
