@@ -19,14 +19,14 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from tests.system.namespaces import Namespace
+from tests.system.machine.namespaces import Namespace
 
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "cloud-init"),
-    *("ca-certificates", "curl", "iproute2", "libopus0", "unattended-upgrades"),
+    *("ca-certificates", "curl", "iproute2", "libopus0", "unattended-upgrades", "coturn"),
 )
-"""What Debian's image for EC2 has of what matters here, and the one package that an edge asks
-cloud-init for: there is no mirror where the machine boots, so it has to be there."""
+"""What Debian's image for EC2 has of what matters here, and the packages that cloud-init is asked
+for: there is no mirror where the machine boots, so they have to be there."""
 MAKE_SECONDS = 300
 STOP_SECONDS = 60
 LEVEL_OF_PID_1 = "1"
@@ -65,6 +65,8 @@ def lay_out(
     root.mkdir(parents=True)
     subprocess.run(["tar", "-xf", image, "-C", root], check=True, timeout=120)
     (root / "etc/apt/sources.list").write_text("")
+    # As if cloud-init were still to install it.
+    (root / "etc/systemd/system/multi-user.target.wants/coturn.service").unlink()
     config = root / "etc/cloud/cloud.cfg.d/99-seed.cfg"
     # The image has no package `locales`, EC2's has.
     config.write_text("datasource_list: [NoCloud]\nnetwork: {config: disabled}\nlocale: 'false'\n")
@@ -121,15 +123,32 @@ def booted(root: Path, network: Namespace, console: Path) -> Iterator[Machine]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        leader = None
         try:
-            yield Machine(root, _leader(process), console)
+            leader = _leader(process)
+            yield Machine(root, leader, console)
         finally:
-            process.terminate()  # nspawn asks the machine's systemd to shut down
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _shut_down(process, leader)
+
+
+def _shut_down(process: subprocess.Popen[bytes], leader: int | None) -> None:
+    """Let systemd stop every unit; its last step, to halt the machine, may hang in a container."""
+    process.terminate()
+    try:
+        if leader is not None:
+            until(lambda: process.poll() is not None or _is_alone(leader), STOP_SECONDS, "shutdown")
+    finally:
+        process.kill()  # the container's first process dies with it
+        process.wait()
+
+
+def _is_alone(leader: int) -> bool:
+    """Whether nothing is left but the program that halts the machine."""
+    try:
+        first = psutil.Process(leader)
+        return "systemd-shutdown" in first.cmdline()[0] and not first.children()
+    except (psutil.NoSuchProcess, IndexError):
+        return True
 
 
 def _leader(process: subprocess.Popen[bytes]) -> int:

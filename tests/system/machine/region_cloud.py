@@ -1,8 +1,8 @@
 """What stands around a machine of a region, as far as it is not the machine: AWS, store, control.
 
 AWS is moto and what moto lacks: the instance metadata, the lifecycle actions of EC2 Auto Scaling,
-and a check of what S3's requests are signed with. The store is a redis-server with TLS, the control
-plane Inland's own. A rehearsal: nothing here shows that AWS would answer the same.
+and a check of what requests to S3 are signed with. The store is a redis-server with TLS, the
+control plane Inland's own. A rehearsal: nothing here shows that AWS would answer the same.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.request import Request, urlopen
 
 from aiohttp import web
 from botocore.auth import S3SigV4Auth
@@ -25,9 +26,10 @@ from moto.server import ThreadedMotoServer
 
 from infra.documents.store import access_string
 from tests.edge.transport.sip.net.certificates import Authority
+from tests.fakes.autoscaling import FakeAutoScaling
 from tests.fakes.imds import FakeImds, Machine
 from tests.inland.fleet.cloud import Operator
-from tests.system.namespaces import Namespace
+from tests.system.machine.namespaces import Namespace
 
 METADATA = "169.254.169.254"
 GATEWAY = "10.20.0.1"
@@ -36,6 +38,7 @@ STORE_PORT = 6379
 CONTROL_PORT = 7000
 NODE_SECRET = "a-node-secret-of-the-rehearsal"
 OPERATOR_KEY = "an-operator-key-of-the-rehearsal"
+OPERATOR_SHA256 = hashlib.sha256(OPERATOR_KEY.encode()).hexdigest()
 
 
 class CloudEnd(FakeImds):
@@ -43,18 +46,13 @@ class CloudEnd(FakeImds):
 
     def __init__(self, machine: Machine, api: str) -> None:
         super().__init__(machine, api=api, host=METADATA, port=80)
-        self.actions: list[dict[str, str]] = []
-        """Requests to EC2 Auto Scaling, oldest first."""
         self.fetched: list[tuple[str, int]] = []
         """Objects that were asked of S3, with the status of the answer."""
         self.forged: list[str] = []
         """Requests to S3 whose signature is not that of the machine's credentials."""
 
-    async def _forward(self, request: web.Request) -> web.StreamResponse:
-        signed_for = request.headers.get("Authorization", "")
-        if "/autoscaling/aws4_request" in signed_for:
-            return self._group(dict(parse_qsl(await request.text())))
-        if "/s3/aws4_request" not in signed_for:
+    async def _forward(self, request: web.Request) -> web.Response:
+        if "/s3/aws4_request" not in request.headers.get("Authorization", ""):
             return await super()._forward(request)
         if not self._is_signed(request):
             self.forged.append(request.path)
@@ -62,12 +60,6 @@ class CloudEnd(FakeImds):
         answer = await super()._forward(request)
         self.fetched.append((request.path, answer.status))
         return answer
-
-    def _group(self, asked: dict[str, str]) -> web.Response:
-        self.actions.append(asked)
-        action = asked["Action"]
-        body = f"<{action}Response><{action}Result/></{action}Response>"
-        return web.Response(text=body, content_type="text/xml")
 
     def _is_signed(self, request: web.Request) -> bool:
         """Compute the signature again with botocore (AWS Signature Version 4)."""
@@ -91,58 +83,49 @@ class CloudEnd(FakeImds):
         return bool(given["Signature"] == auth.signature(text, again))
 
 
+@dataclass(frozen=True, slots=True)
 class RegionCloud:
-    """Everything around the machine. The calls of a test run in the cloud's namespace."""
+    """AWS around the machine: its own address, the group that it belongs to, who owns the account.
 
-    def __init__(self, network: Namespace, end: CloudEnd, operator: Operator) -> None:
-        self.network = network
-        self.end = end
-        self.operator = operator
+    Whatever asks it runs in the cloud's namespace.
+    """
 
-    @property
-    def lifecycle(self) -> list[tuple[str, str]]:
-        """Hook and result of every lifecycle action that was completed."""
-        return [
-            (action["LifecycleHookName"], action["LifecycleActionResult"])
-            for action in [*self.end.actions]
-            if action["Action"] == "CompleteLifecycleAction"
-        ]
+    network: Namespace
+    end: CloudEnd
+    group: FakeAutoScaling
+    operator: Operator
 
 
 @contextmanager
 def region_cloud(network: Namespace, machine: Machine) -> Iterator[RegionCloud]:
-    """Stand up what :class:`RegionCloud` describes, in ``network``."""
-    with ExitStack() as closing:
-        moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-        network.call(moto.start)
-        closing.callback(moto.stop)
-        host, port = moto.get_host_and_port()
-        end = CloudEnd(machine, f"http://{host}:{port}")
-        closing.enter_context(_serving(network, end))
-        yield RegionCloud(network, end, Operator(f"http://{host}:{port}"))
-
-
-@contextmanager
-def _serving(network: Namespace, end: CloudEnd) -> Iterator[None]:
-    """Serve ``end`` from a thread with a loop of its own."""
+    """Stand it up in ``network``: moto, in front of it the group, in front of that the metadata."""
+    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    network.call(moto.start)
+    host, port = moto.get_host_and_port()
+    api = f"http://{host}:{port}"
+    network.call(lambda: urlopen(Request(f"{api}/moto-api/reset", method="POST")).close())
     started = threading.Event()
-    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    stands: list[tuple[RegionCloud, asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with end:
-            loops.append((asyncio.get_running_loop(), stop))
-            started.set()
-            await stop.wait()
+        async with FakeAutoScaling(api=api) as group:
+            end = CloudEnd(machine, group.url)
+            async with end:
+                cloud = RegionCloud(network, end, group, Operator(api))
+                stands.append((cloud, asyncio.get_running_loop(), stop))
+                started.set()
+                await stop.wait()
 
     thread = network.thread(lambda: asyncio.run(serve()))
-    assert started.wait(30), "the fake cloud does not start"
     try:
-        yield
-    finally:
-        loop, stop = loops[0]
+        assert started.wait(30), "the fake cloud does not start"
+        cloud, loop, stop = stands[0]
+        yield cloud
         loop.call_soon_threadsafe(stop.set)
         thread.join(30)
+    finally:
+        moto.stop()
 
 
 @contextmanager
@@ -183,11 +166,10 @@ def store(network: Namespace, folder: Path, authority: Authority, *tenants: str)
 def control_plane(network: Namespace, folder: Path, tenants: Path) -> list[str]:
     """The command of a control plane that knows the region's nodes."""
     digest = hashlib.sha256(NODE_SECRET.encode()).hexdigest()
-    operator = hashlib.sha256(OPERATOR_KEY.encode()).hexdigest()
     config = folder / "control-plane.yaml"
     config.write_text(
         f"host: {GATEWAY}\nport: {CONTROL_PORT}\ntenants: {tenants}\n"
-        f"key_file: {folder / 'signing.key'}\noperator_key: {operator}\n"
+        f"key_file: {folder / 'signing.key'}\noperator_key: {OPERATOR_SHA256}\n"
         f"node_secrets: {{eu-central-1: [{digest}]}}\n"
     )
     return network.command(sys.executable, "-m", "inland", "control-plane", "--config", str(config))

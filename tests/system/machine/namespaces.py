@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def cable(
 
     The far one sends everything to ``gateway``. Neither leads anywhere else.
     """
-    stem = f"inland{os.getpid():x}"
+    stem = f"inland{secrets.token_hex(4)}"
     with ExitStack() as cleaning:
         ends = []
         for side in ("n", "f"):

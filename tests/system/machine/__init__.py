@@ -1,0 +1,1 @@
+"""Machines of a region, booted in containers, with a rehearsal of AWS around them."""

@@ -1,0 +1,194 @@
+"""Where a machine of a region boots: the wire, the cloud, the store, the control plane."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from edge.session.keys import new_key_file
+from infra.cloud_init.document import (
+    Bundle,
+    ControlPlaneRole,
+    EdgeRole,
+    Lifecycle,
+    NodeDocument,
+    StoreAddress,
+    TurnRole,
+    node_log_group,
+)
+from infra.cloud_init.user_data import Architecture, user_data
+from inland.demo import __file__ as demo_file
+from tests.edge.transport.sip.net.certificates import Authority
+from tests.fakes.imds import Machine as Metadata
+from tests.system.machine.debian import Machine, booted, lay_out
+from tests.system.machine.namespaces import Namespace, cable
+from tests.system.machine.region_cloud import (
+    CONTROL_PORT,
+    GATEWAY,
+    METADATA,
+    NODE_SECRET,
+    OPERATOR_SHA256,
+    STORE,
+    RegionCloud,
+    control_plane,
+    region_cloud,
+    running,
+    store,
+)
+
+REGION: Final = "eu-central-1"
+DOMAIN: Final = "eu.voice.example.org"
+INSTANCE: Final = "i-0123456789abcdef0"
+ADDRESS: Final = "10.20.0.10"
+PUBLIC: Final = "203.0.113.10"
+BUCKET: Final = "inland-software-123456789012-eu-central-1"
+TENANT: Final = "demo-bank"
+HEALTH_PORT: Final = 8080
+DRAIN_SECONDS: Final = 20
+LAUNCH, DRAIN = "inland-launch", "inland-drain"
+ARCHITECTURE: Final[Architecture] = "arm64" if os.uname().machine == "aarch64" else "amd64"
+DEMO: Final = Path(demo_file).parent
+TURN_SECRET: Final = "a-turn-secret-of-the-rehearsal"
+Role = EdgeRole | TurnRole | ControlPlaneRole
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A bundle as it was made."""
+
+    sha256: str
+    path: Path
+
+    @property
+    def key(self) -> str:
+        return f"software/{self.sha256}.tar"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One machine's surroundings; ``wire`` is the namespace that it is plugged into."""
+
+    cloud: RegionCloud
+    wire: Namespace
+    folder: Path
+    authority: Authority
+    image: Path
+    release: Packed
+    site: Packed
+
+    @property
+    def root(self) -> Path:
+        """The machine's disk."""
+        return self.folder / "root"
+
+    def upload(self, packed: Packed) -> None:
+        """As ``inland regions supply`` does."""
+        body = packed.path.read_bytes()
+        s3 = self.cloud.operator.client("s3")
+        self.cloud.network.call(lambda: s3.put_object(Bucket=BUCKET, Key=packed.key, Body=body))
+
+    def edge(self) -> EdgeRole:
+        operator = self.cloud.operator
+        return EdgeRole(
+            control_planes=(f"http://{GATEWAY}:{CONTROL_PORT}",),
+            store=StoreAddress(
+                host=STORE, cache="inland-eu-central-1", users={TENANT: f"inland-{TENANT}"}
+            ),
+            calls=10,
+            media_ports=(20_000, 20_199),
+            node_secret="inland/eu-central-1/node-secret",
+            region_key="inland/eu-central-1/region-key",
+            certificate=self.cloud.network.call(lambda: operator.certificate(DOMAIN)),
+        )
+
+    def document(self, role: Role) -> NodeDocument:
+        """What the stack would tell the machine; its zone and log group are made."""
+        operator = self.cloud.operator
+        group = node_log_group(REGION)
+        logs = operator.client("logs")
+        self.cloud.network.call(lambda: logs.create_log_group(logGroupName=group))
+        return NodeDocument(
+            stack=REGION,
+            region=REGION,
+            domain=DOMAIN,
+            zone_id=self.cloud.network.call(lambda: operator.zone(DOMAIN)),
+            bundle=Bundle(bucket=BUCKET, release=self.release.sha256, site=self.site.sha256),
+            lifecycle=Lifecycle(
+                group="inland-edge",
+                launch_hook=LAUNCH,
+                terminate_hook=DRAIN,
+                drain_seconds=DRAIN_SECONDS,
+            ),
+            health_port=HEALTH_PORT,
+            endpoint=f"http://{METADATA}",
+            role=role,
+        )
+
+    def lay_out(self, document: NodeDocument) -> None:
+        """The machine's disk before its first boot."""
+        lay_out(
+            self.image,
+            self.root,
+            user_data=user_data(document, ARCHITECTURE),
+            authority=self.authority.path,
+            hosts=[f"{GATEWAY} {STORE}"],
+        )
+
+    @contextmanager
+    def boot(self) -> Iterator[Machine]:
+        """Power on, and off at the end; the journal is shown when what happens meanwhile fails."""
+        with booted(self.root, self.wire, self.folder / "console.log") as machine:
+            try:
+                yield machine
+            except BaseException as error:
+                error.add_note(machine.run("journalctl", "--lines=400", check=False))
+                raise
+
+
+@contextmanager
+def stage(folder: Path, image: Path, release: Packed, site: Packed) -> Iterator[Stage]:
+    """Stand everything up; no bundle is in the bucket yet, every secret has its value."""
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = Authority(folder)
+    with ExitStack() as closing:
+        closing.callback(shutil.rmtree, folder / "root", ignore_errors=True)
+        near = (f"{GATEWAY}/24", f"{METADATA}/32")
+        network, wire = closing.enter_context(cable(near, (f"{ADDRESS}/24",), GATEWAY))
+        metadata = Metadata(
+            instance_id=INSTANCE, region=REGION, local_ipv4=ADDRESS, public_ipv4=PUBLIC
+        )
+        cloud = closing.enter_context(region_cloud(network, metadata))
+        keeping = store(network, folder, authority, TENANT)
+        closing.enter_context(running(keeping, "accept connections", folder / "store.log"))
+        deciding = control_plane(network, folder, DEMO / "tenants.yaml")
+        closing.enter_context(running(deciding, "ready on", folder / "control-plane.log"))
+        network.call(lambda: _supply(cloud))
+        yield Stage(cloud, wire, folder, authority, image, release, site)
+
+
+def _supply(cloud: RegionCloud) -> None:
+    values = {
+        "inland/eu-central-1/node-secret": NODE_SECRET,
+        "inland/eu-central-1/region-key": new_key_file(REGION),
+        "inland/eu-central-1/turn": TURN_SECRET,
+        "inland/control-plane/eu-central-1/a/signing-key": _signing_key(),
+        "inland/control-plane/operator-key": OPERATOR_SHA256,
+    }
+    for name, value in values.items():
+        cloud.operator.supply(name, value)
+    cloud.operator.client("s3").create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+
+
+def _signing_key() -> str:
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
