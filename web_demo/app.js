@@ -10,7 +10,7 @@ import { Regions } from "./ui/regions.js";
 import { Setup, loadConfig } from "./ui/setup.js";
 import { Sound } from "./ui/sound.js";
 import { cutOff, showSupport } from "./ui/support.js";
-import { causeOf, ending, wordsFor } from "./ui/words.js";
+import { causeOf, connectedIn, ending, wordsFor } from "./ui/words.js";
 
 const TEXT = /** @type {HTMLInputElement} */ (byId("text"));
 
@@ -102,7 +102,7 @@ class Page {
     const giveUp = (this.#placing = new AbortController());
     /** @type {MediaStream|null} */
     let stream = null;
-    const call = new InlandCall({ silenceMs: this.#config.silenceMs });
+    const call = new InlandCall(this.#config);
     try {
       if (withVoice) stream = await microphone();
       const placement = await this.#place(giveUp.signal);
@@ -189,11 +189,11 @@ class Page {
     if (!session) return;
     this.#enter("live");
     showActivity("listening");
-    this.#regions.showServing(session);
+    this.#regions.showServing(session, call.relayed);
     this.#regions.show(this.#setup.choice, this.#setup.countryName, session.region);
     showSupport(session.id);
     if (this.#conversation.isEmpty) this.#conversation.history(session.turns);
-    showStatus(`Connected in ${this.#regions.nameOf(session.region)}.`);
+    showStatus(connectedIn(this.#regions.nameOf(session.region), call.relayed));
   }
 
   /** @param {{cause: string, attempt: number, region: string}} attempt */

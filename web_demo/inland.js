@@ -17,10 +17,11 @@
 
 import { InlandError } from "./sdk/errors.js";
 import { Patience, Translator, sessionOf, typed } from "./sdk/events.js";
-import { Leg, hangUp } from "./sdk/leg.js";
-import { silence, whenLost } from "./sdk/microphone.js";
+import { CALLS, Leg, hangUp } from "./sdk/leg.js";
+import { Line, whenLost } from "./sdk/microphone.js";
 import { place } from "./sdk/placement.js";
-import { pause, resume } from "./sdk/resume.js";
+import { relaysOf } from "./sdk/relays.js";
+import { firstToTake, pause, resume } from "./sdk/resume.js";
 
 export { InlandError } from "./sdk/errors.js";
 export { microphone } from "./sdk/microphone.js";
@@ -36,10 +37,7 @@ export class InlandCall extends EventTarget {
   #phase = "new";
   #abort = new AbortController();
   #translator = new Translator();
-  /** @type {MediaStream|null} */
-  #stream = null;
-  /** @type {{track: MediaStreamTrack, close: () => void}|null} */
-  #silence = null;
+  #line = new Line(null);
   /** @type {Leg|null} */
   #leg = null;
   /** @type {Placement|null} */
@@ -51,14 +49,18 @@ export class InlandCall extends EventTarget {
   #resumeToken = "";
   #muted = false;
   #patience = new Patience();
+  /** Whether the next connection goes through a relay. */
+  #relay;
 
   /**
-   * @param {{silenceMs?: number, giveUpMs?: number}} [bounds] `silenceMs`: an edge without a sign
-   *   of life for so long is dead; `giveUpMs`: no new round of reconnecting after so long
+   * @param {{silenceMs?: number, giveUpMs?: number, iceTransportPolicy?: RTCIceTransportPolicy}}
+   *   [how] `silenceMs`: an edge without a sign of life for so long is dead; `giveUpMs`: no new
+   *   round of reconnecting after so long; `iceTransportPolicy`: `relay` for relays from the start
    */
-  constructor({ silenceMs = 3000, giveUpMs = 30_000 } = {}) {
+  constructor({ silenceMs = 3000, giveUpMs = 30_000, iceTransportPolicy = "all" } = {}) {
     super();
     this.#bounds = { silenceMs, giveUpMs };
+    this.#relay = iceTransportPolicy === "relay";
   }
 
   get phase() {
@@ -79,6 +81,11 @@ export class InlandCall extends EventTarget {
     return this.#candidate;
   }
 
+  /** Whether media goes through a relay, as where a network lets no UDP through. */
+  get relayed() {
+    return this.#leg?.relayed ?? false;
+  }
+
   /** What proves to an edge that this is the same caller. Empty before the first edge answered. */
   get resumeToken() {
     return this.#resumeToken;
@@ -97,22 +104,23 @@ export class InlandCall extends EventTarget {
     }
     this.#phase = "connecting";
     this.#placement = placement;
-    this.#stream = stream;
+    this.#line = new Line(stream);
     whenLost(stream, this.#abort.signal, (error) => this.#tell("error", { error }));
     this.#tell("state", { state: "connecting" });
-    /** @type {unknown} */
-    let failure = new InlandError("edge_unreachable", "The placement names no edge.");
-    for (const candidate of placement.candidates) {
-      try {
-        this.#adopt(await this.#connect(candidate, placement.token, true), candidate);
-        return;
-      } catch (error) {
-        failure = error;
-        if (!(error instanceof InlandError) || !error.elsewhere) break;
-      }
+    const call = (/** @type {Placement} */ { candidates, token }) =>
+      firstToTake(candidates, (candidate) => this.#connect(candidate, token, true));
+    try {
+      const { leg, candidate } = await call(placement).catch(async (error) => {
+        if (error?.code !== "media_blocked") throw error;
+        // The token is used up, by a call that no media reached.
+        this.#placement = await place({ ...placement.request, signal: this.#abort.signal });
+        return call(this.#placement);
+      });
+      this.#adopt(leg, candidate);
+    } catch (failure) {
+      this.#end("error", failure);
+      throw failure;
     }
-    this.#end("error", failure);
-    throw failure;
   }
 
   /**
@@ -121,7 +129,7 @@ export class InlandCall extends EventTarget {
    */
   mute(on) {
     this.#muted = on;
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !on;
+    this.#line.mute(on);
   }
 
   /**
@@ -196,14 +204,16 @@ export class InlandCall extends EventTarget {
    * @returns {Promise<Leg>}
    */
   async #connect(candidate, bearer, fresh) {
-    const leg = new Leg(this.#track(), {
+    const where = { url: new URL(CALLS, candidate.url).href, bearer, signal: this.#abort.signal };
+    const leg = new Leg(this.#line.track, this.#relay ? await relaysOf(where) : null, {
       onEvent: (event) => this.#received(event),
       onStream: (stream) => this.#tell("audio", { stream }),
       onGone: (why) => void this.reconnect(why),
     });
     try {
-      await leg.open({ url: candidate.url, bearer, signal: this.#abort.signal });
+      await leg.open(where);
     } catch (error) {
+      this.#relay ||= error instanceof InlandError && error.code === "media_blocked";
       if (fresh && leg.resource) void hangUp(leg.resource, bearer);
       throw error;
     }
@@ -223,7 +233,7 @@ export class InlandCall extends EventTarget {
     this.#leg = leg;
     this.#candidate = candidate;
     leg.watch(this.#bounds, (silentMs) => void this.reconnect("silent", { silentMs }));
-    this.#tell("session", { session: this.#session, candidate });
+    this.#tell("session", { session: this.#session, candidate, relayed: leg.relayed });
   }
 
   /** @param {Record<string, any>} event */
@@ -247,14 +257,6 @@ export class InlandCall extends EventTarget {
     for (const told of this.#translator.translate(event)) this.#tell(told.type, told.detail);
   }
 
-  /** @returns {MediaStreamTrack} */
-  #track() {
-    const [voice] = this.#stream?.getAudioTracks() ?? [];
-    if (voice) return voice;
-    this.#silence ??= silence();
-    return this.#silence.track;
-  }
-
   /** @param {Record<string, unknown>} event */
   #send(event) {
     if (!this.#leg?.send(event)) {
@@ -264,9 +266,8 @@ export class InlandCall extends EventTarget {
 
   #releaseResource() {
     if (!this.#leg || !this.#candidate) return;
-    const path = `/v1/realtime/calls/${this.#session?.callId}`;
-    const resource = this.#leg.resource ?? new URL(path, this.#candidate.url).href;
-    void hangUp(resource, this.#resumeToken || this.#placement?.token || "");
+    const known = new URL(`${CALLS}/${this.#session?.callId}`, this.#candidate.url).href;
+    void hangUp(this.#leg.resource ?? known, this.#resumeToken || this.#placement?.token || "");
   }
 
   #letGo() {
@@ -284,8 +285,7 @@ export class InlandCall extends EventTarget {
     for (const told of this.#translator.cut()) this.#tell(told.type, told.detail);
     this.#abort.abort();
     this.#letGo();
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#silence?.close();
+    this.#line.close();
     this.#tell("state", { state: "ended" });
     this.#tell("ended", { reason, error });
   }

@@ -37,7 +37,7 @@ CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type, if-match",
-    "Access-Control-Expose-Headers": "Location, ETag, Retry-After",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After",
 }
 
 
@@ -109,13 +109,8 @@ class ScriptedCall:
     async def answer(self) -> str:
         """The SDP answer. Browsers hide their addresses behind names that resolve nowhere here,
         so the candidates are dropped and the first check tells the address."""
-        lines = [
-            line
-            for line in self.offer.splitlines()
-            if not line.startswith(("a=candidate", "a=end-of-candidates"))
-        ]
-        offer = "\r\n".join(lines) + "\r\n"
-        await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        offer = RTCSessionDescription(without_candidates(self.offer), "offer")
+        await self._peer.setRemoteDescription(offer)
         self._peer.addTrack(self.voice)
         await self._peer.setLocalDescription(await self._peer.createAnswer())
         return str(self._peer.localDescription.sdp)
@@ -231,6 +226,14 @@ class ScriptedEdge:
         """The history that a resumed caller is told."""
         self.offers = 0
         """How many offers came, refused ones included."""
+        self.links: tuple[str, ...] = ()
+        """``Link`` headers that name its relays."""
+        self.blocked = False
+        """Answers as ever, and no media gets through."""
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+        """Tokens that asked for the relays."""
+        self.hung_up: asyncio.Queue[str] = asyncio.Queue()
+        """The token of each call that a client ended."""
         self._calls: dict[str, ScriptedCall] = {}
         self._taken: asyncio.Queue[ScriptedCall] = asyncio.Queue()
         self._group = asyncio.TaskGroup()
@@ -244,7 +247,7 @@ class ScriptedEdge:
         app.router.add_post(calls, self._post)
         app.router.add_delete(calls + "/{call}", self._delete)
         app.router.add_post(calls + "/{call}/drill", self._drill)
-        app.router.add_options("/{path:.*}", preflight)
+        app.router.add_options("/{path:.*}", self._options)
         self._runner, self.url = await serve(app)
         return self
 
@@ -296,11 +299,27 @@ class ScriptedEdge:
         call = ScriptedCall(f"c_{secrets.token_hex(4)}", bearer, await request.text())
         self._calls[call.id] = call
         answer = await call.answer()
-        self._tasks.append(self._group.create_task(self._live(call)))
+        if self.blocked:
+            answer = without_candidates(answer)
+        else:
+            self._tasks.append(self._group.create_task(self._live(call)))
         headers = {"Location": f"/v1/realtime/calls/{call.id}", "ETag": f'"{call.id}"', **CORS}
-        return web.Response(
+        response = web.Response(
             text=answer, status=201, content_type="application/sdp", headers=headers
         )
+        return self._tell_relays(response)
+
+    async def _options(self, request: web.Request) -> web.Response:
+        response = await preflight(request)
+        if "Authorization" not in request.headers:
+            return response
+        self.asked.put_nowait(request.headers["Authorization"].removeprefix("Bearer "))
+        return self._tell_relays(response)
+
+    def _tell_relays(self, response: web.Response) -> web.Response:
+        for link in self.links:
+            response.headers.add("Link", link)
+        return response
 
     async def _live(self, call: ScriptedCall) -> None:
         await call.opened()
@@ -334,6 +353,7 @@ class ScriptedEdge:
     async def _delete(self, request: web.Request) -> web.Response:
         call = self._calls[request.match_info["call"]]
         call.deleted.set()
+        self.hung_up.put_nowait(call.bearer)
         return web.Response(headers=CORS)
 
     async def _drill(self, request: web.Request) -> web.Response:
@@ -382,6 +402,11 @@ class ScriptedControlPlane:
         if isinstance(answer, Problem):
             return problem(answer)
         return web.json_response(text=answer.model_dump_json(), headers=CORS)
+
+
+def without_candidates(sdp: str) -> str:
+    dropped = ("a=candidate", "a=end-of-candidates")
+    return "".join(f"{line}\r\n" for line in sdp.splitlines() if not line.startswith(dropped))
 
 
 async def preflight(request: web.Request) -> web.Response:

@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 
 import { InlandError, problemOf, verdicts } from "../../web_demo/sdk/errors.js";
 import { Patience, Translator, sessionOf, typed } from "../../web_demo/sdk/events.js";
-import { inOrder, pause, pauseBefore, resume } from "../../web_demo/sdk/resume.js";
+import { iceServers } from "../../web_demo/sdk/relays.js";
+import { firstToTake, inOrder, pause, pauseBefore, resume } from "../../web_demo/sdk/resume.js";
 import { Watchdog } from "../../web_demo/sdk/watchdog.js";
 
 describe("watchdog", () => {
@@ -117,6 +118,56 @@ describe("resume", () => {
     stop.abort();
     await assert.rejects(waiting, { code: "aborted" });
     await assert.rejects(pause(3_600_000, stop.signal), { code: "aborted" });
+  });
+});
+
+describe("the first candidate that takes a call", () => {
+  const candidates = ["a", "b", "c"].map((node) => ({ region: node, node, url: node, reason: "" }));
+  const found = (answers) => {
+    const tried = [];
+    const attempt = async ({ node }) => {
+      tried.push(node);
+      if (answers[node] !== "leg") throw new InlandError(answers[node], answers[node]);
+      return "leg";
+    };
+    return { tried, done: firstToTake(candidates, attempt) };
+  };
+
+  test("is asked after those that cannot", async () => {
+    const { tried, done } = found({ a: "full", b: "connect_timeout", c: "leg" });
+    assert.equal((await done).candidate.node, "c");
+    assert.deepEqual(tried, ["a", "b", "c"]);
+  });
+
+  test("is not looked for when no other would do better, or the token is used up", async () => {
+    for (const code of ["bad_token", "media_blocked"]) {
+      const { tried, done } = found({ a: code, b: "leg" });
+      await assert.rejects(done, { code });
+      assert.deepEqual(tried, ["a"]);
+    }
+  });
+
+  test("does not exist in a placement without any", async () => {
+    await assert.rejects(firstToTake([], async () => "leg"), { code: "edge_unreachable" });
+  });
+});
+
+describe("relays", () => {
+  const told = 'rel="ice-server"; username="17:a"; credential="b+/="; credential-type="password"';
+
+  test("every relay of the header is taken, with its credentials", () => {
+    const link = `<turn:t.example.org:3478>; ${told}, <turns:t.example.org?transport=tcp>; ${told}`;
+    assert.deepEqual(iceServers(link), [
+      { urls: "turn:t.example.org:3478", username: "17:a", credential: "b+/=" },
+      { urls: "turns:t.example.org?transport=tcp", username: "17:a", credential: "b+/=" },
+    ]);
+  });
+
+  test("other links, relays without credentials and no header are no relays", () => {
+    const others = ['<https://example.org>; rel="help"', '<turn:a>; rel="ice-server"', `<stun:a>; ${told}`];
+    for (const link of [null, "", "nonsense", ...others, others.join(", ")]) {
+      assert.deepEqual(iceServers(link), [], String(link));
+    }
   });
 });
 

@@ -7,10 +7,11 @@
  * `wrong_tenant`, `wrong_policy`, `unknown_session`, `no_common_codec`, `full`, `draining`, …
  *
  * From this side: `control_plane_unreachable`, `edge_unreachable` (nobody answered), `bad_answer`
- * (the answer is not what the protocol says), `connect_timeout` (no media in time), `edge_lost`
- * (a live call went silent and could not be resumed), `microphone_denied`, `microphone_missing`,
- * `microphone_busy`, `microphone_insecure`, `microphone_lost`, `not_connected`, `text_too_long`,
- * `already_used`, `aborted`.
+ * (the answer is not what the protocol says), `connect_timeout` (no media in time), `media_blocked`
+ * (the same, and the next attempt goes through a relay), `edge_lost` (a live call went silent and
+ * could not be resumed), `microphone_denied`, `microphone_missing`, `microphone_busy`,
+ * `microphone_insecure`, `microphone_lost`, `not_connected`, `text_too_long`, `already_used`,
+ * `aborted`.
  *
  * @typedef {{region: string, allowed: boolean, reason: string}} RegionVerdict
  */
@@ -37,6 +38,7 @@ const LATER = new Set([
   "control_plane_unreachable",
   "bad_answer",
   "connect_timeout",
+  "media_blocked",
   "rate_limited",
   "no_region_available",
 ]);

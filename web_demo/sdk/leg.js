@@ -1,11 +1,17 @@
 import { InlandError, problemOf } from "./errors.js";
+import { iceServers } from "./relays.js";
 import { Watchdog } from "./watchdog.js";
 
 /** How long the edge may take to answer an offer, and then to open the channel. */
 const ANSWER_TIMEOUT_MS = 2500;
 const OPEN_TIMEOUT_MS = 4000;
-const CALLS = "/v1/realtime/calls";
+/** How long media may take to find a way, when there is a relay to go through instead. */
+const DIRECT_TIMEOUT_MS = 3000;
+/** How long a relay may take to take us. */
+const RELAY_TIMEOUT_MS = 4000;
 const WATCH_MS = 250;
+/** Where calls are opened on an edge. */
+export const CALLS = "/v1/realtime/calls";
 
 /** One media connection to one edge: a peer connection, its event channel, its resource. */
 export class Leg {
@@ -13,6 +19,8 @@ export class Leg {
   #channel;
   #handlers;
   #closed = false;
+  /** Whether the edge has relays. */
+  #relays = false;
   /** @type {Watchdog|null} */
   #watchdog = null;
   #timer = 0;
@@ -21,14 +29,19 @@ export class Leg {
 
   /**
    * @param {MediaStreamTrack} track what the caller says
+   * @param {RTCIceServer[]|null} relays go through one of these only; null for the direct way
    * @param {{onEvent: (event: Record<string, any>) => void,
    *          onStream: (stream: MediaStream) => void,
    *          onGone: (why: "failed"|"closed") => void}} handlers none is called after `close()`
    */
-  constructor(track, handlers) {
+  constructor(track, relays, handlers) {
     this.#handlers = handlers;
-    // No STUN: an edge has a public address, and learns ours from the first check that arrives.
-    this.#peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.#peer = new RTCPeerConnection({
+      // No STUN: an edge has a public address, and learns ours from the first check that arrives.
+      iceServers: relays ?? [],
+      iceTransportPolicy: relays ? "relay" : "all",
+      bundlePolicy: "max-bundle",
+    });
     this.#peer.addTransceiver(track, { direction: "sendrecv" });
     this.#peer.ontrack = ({ track: theirs, streams }) =>
       this.#handlers.onStream(streams[0] ?? new MediaStream([theirs]));
@@ -40,12 +53,17 @@ export class Leg {
     this.#channel.onclose = () => this.#gone("closed");
   }
 
+  /** Whether media goes through a relay. */
+  get relayed() {
+    return this.#peer.getConfiguration().iceTransportPolicy === "relay";
+  }
+
   /**
    * Offer, and wait for the edge's first event.
    *
    * @param {{url: string, bearer: string, signal: AbortSignal}} where
    * @returns {Promise<void>} when `session.created` has been handed to `onEvent`
-   * @throws {InlandError} after which the leg is closed
+   * @throws {InlandError} after which the leg is closed; `media_blocked` when a relay may help
    */
   async open({ url, bearer, signal }) {
     const { promise: created, resolve, reject } = Promise.withResolvers();
@@ -60,15 +78,22 @@ export class Leg {
       },
       onGone: () => reject(new InlandError("edge_unreachable", "The edge closed the connection.")),
     };
-    const late = setTimeout(
-      () => reject(new InlandError("connect_timeout", "The edge answered, but no media came.")),
-      ANSWER_TIMEOUT_MS + OPEN_TIMEOUT_MS,
-    );
+    const fail = (/** @type {string} */ code) =>
+      reject(new InlandError(code, "The edge answered, but no media came."));
+    const bound = ANSWER_TIMEOUT_MS + OPEN_TIMEOUT_MS + (this.relayed ? RELAY_TIMEOUT_MS : 0);
+    const late = setTimeout(() => fail("connect_timeout"), bound);
+    let blocked = 0;
     const stop = () => reject(new InlandError("aborted", "The call was given up."));
     signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
     try {
+      const taken = this.relayed ? this.#relayTakesUs() : null;
       await this.#peer.setLocalDescription(await this.#peer.createOffer());
+      await Promise.race([taken, created]);
       const answer = await this.#post(url, bearer, signal);
+      if (this.#relays && !this.relayed) {
+        blocked = setTimeout(() => this.#unreached && fail("media_blocked"), DIRECT_TIMEOUT_MS);
+      }
       await this.#peer.setRemoteDescription({ type: "answer", sdp: answer }).catch((cause) => {
         throw new InlandError("bad_answer", "The edge's answer is not usable SDP.", { cause });
       });
@@ -79,8 +104,29 @@ export class Leg {
       throw error;
     } finally {
       clearTimeout(late);
+      clearTimeout(blocked);
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** Whether ICE has found no way to the edge so far. */
+  get #unreached() {
+    return ["new", "checking", "failed"].includes(this.#peer.iceConnectionState);
+  }
+
+  /**
+   * An edge that reads in the offer that we come through a relay tells an address for relays.
+   *
+   * @returns {Promise<void>} when a relay has taken us, and the offer says so
+   * @throws {InlandError} `connect_timeout`
+   */
+  #relayTakesUs() {
+    return new Promise((resolve, reject) => {
+      this.#peer.onicecandidate = ({ candidate }) => {
+        if (candidate?.type === "relay") resolve();
+        if (!candidate) reject(new InlandError("connect_timeout", "No relay took the call."));
+      };
+    });
   }
 
   /**
@@ -92,7 +138,7 @@ export class Leg {
   async #post(url, bearer, signal) {
     let response;
     try {
-      response = await fetch(new URL(CALLS, url), {
+      response = await fetch(url, {
         method: "POST",
         headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/sdp" },
         body: this.#peer.localDescription?.sdp ?? "",
@@ -107,6 +153,7 @@ export class Leg {
     if (response.status !== 201) throw await problemOf(response, "The edge");
     const location = response.headers.get("Location");
     if (location) this.resource = new URL(location, url).href;
+    this.#relays = iceServers(response.headers.get("Link")).length > 0;
     return response.text();
   }
 

@@ -55,12 +55,42 @@ export function whenLost(stream, signal, tell) {
   }
 }
 
+/** What the caller says; silence from whoever has no microphone. */
+export class Line {
+  #stream;
+  /** @type {ReturnType<typeof silence>|null} */
+  #silence = null;
+
+  /** @param {MediaStream|null} stream */
+  constructor(stream) {
+    this.#stream = stream;
+  }
+
+  /** @returns {MediaStreamTrack} */
+  get track() {
+    const [voice] = this.#stream?.getAudioTracks() ?? [];
+    if (voice) return voice;
+    this.#silence ??= silence();
+    return this.#silence.track;
+  }
+
+  /** @param {boolean} on */
+  mute(on) {
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !on;
+  }
+
+  close() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#silence?.close();
+  }
+}
+
 /**
  * A voice for callers without a microphone: silence, so that the edge sees a live line.
  *
  * @returns {{track: MediaStreamTrack, close: () => void}}
  */
-export function silence() {
+function silence() {
   const context = new AudioContext();
   // A destination that nothing feeds produces no frames at all, and so no packets.
   const nothing = new ConstantSourceNode(context, { offset: 0 });

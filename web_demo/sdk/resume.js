@@ -32,6 +32,29 @@ export function inOrder(candidates, current, leaving) {
 }
 
 /**
+ * Call the first candidate that takes the call.
+ *
+ * @template Leg
+ * @param {Candidate[]} candidates
+ * @param {(candidate: Candidate) => Promise<Leg>} attempt
+ * @returns {Promise<{leg: Leg, candidate: Candidate}>}
+ * @throws {InlandError} the last candidate's reason
+ */
+export async function firstToTake(candidates, attempt) {
+  /** @type {unknown} */
+  let failure = new InlandError("edge_unreachable", "The placement names no edge.");
+  for (const candidate of candidates) {
+    try {
+      return { leg: await attempt(candidate), candidate };
+    } catch (error) {
+      failure = error;
+      if (!(error instanceof InlandError) || !error.elsewhere) break;
+    }
+  }
+  throw failure;
+}
+
+/**
  * @param {number} ms
  * @param {AbortSignal} signal
  * @returns {Promise<void>} after `ms`

@@ -2,7 +2,8 @@ import { byId, el } from "./dom.js";
 
 /**
  * @typedef {{id: string, name: string, agent: string, key: string, hint?: string[]}} Tenant
- * @typedef {{controlPlane: string, drills?: boolean, silenceMs?: number, tenants: Tenant[],
+ * @typedef {{controlPlane: string, drills?: boolean, silenceMs?: number,
+ *            iceTransportPolicy?: RTCIceTransportPolicy, tenants: Tenant[],
  *            countries: {code: string, name: string}[], defaultCountry: string,
  *            regions: import("./regions.js").Region[]}} Config
  */

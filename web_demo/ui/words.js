@@ -93,6 +93,15 @@ export function wordsFor({ code, message, retryAfter }) {
   return { title: known.title, body: (known.body ?? message) + wait };
 }
 
+/**
+ * @param {string} name of the region
+ * @param {boolean} relayed
+ */
+export function connectedIn(name, relayed) {
+  const detour = " Your network lets no sound through directly: it goes through a relay there.";
+  return `Connected in ${name}.${relayed ? detour : ""}`;
+}
+
 /** @param {string} reason */
 export function ending(reason) {
   return ENDINGS[reason] ?? "The call ended.";
