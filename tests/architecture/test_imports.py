@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("inland", "regions", "control_plane", "edge", "web_demo", "infra")
 ROOMS = ("transport", "speech", "dialog", "session")
 HALLWAY = {
+    "edge.ledger",
     "edge.events",
     "edge.grammar",
     "edge.leg",
