@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from control_plane.contract import Identifier, Url
+from edge.egress.probe import EgressProbe
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
 from edge.section import HomePath, Section
 from edge.session.redis_settings import RedisSettings
@@ -67,6 +68,8 @@ class NodeSettings(BaseModel):
     """The only tenants that this node serves; None: every tenant without nodes of its own."""
     agents: Path
     catalogue: Path | None = None
+    providers: Path | None = None
+    """The services that calls' data may go to; without it none but those of this machine."""
     control_planes: tuple[Url, ...] = Field(min_length=1, max_length=8)
     secret_file: Path | None = None
     recognizer: Literal["auto", "pocketsphinx", "sherpa"] = "auto"
@@ -78,13 +81,15 @@ class NodeSettings(BaseModel):
     max_call_seconds: float = Field(default=3600.0, ge=10.0, le=86_400.0)
     session_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 365)
     """How long a session's journal is kept."""
+    egress_probe: EgressProbe | None = None
+    """Addresses that nothing here may reach, tried at start; None: as ``--production`` says."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sip: PhoneSettings | None = None
     """Phone calls; without it the node takes none."""
     turn: TurnSettings | None = None
     """Relays for callers whose network lets no UDP through; without it they get none."""
 
-    @field_validator("data", "key_file", "agents", "catalogue", "secret_file", "models")
+    @field_validator("data", "key_file", "agents", "catalogue", "providers", "secret_file", "models")
     @classmethod
     def _home(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None

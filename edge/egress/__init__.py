@@ -1,0 +1,1 @@
+"""What leaves a node: the barrier around it, the probe for it, the tripwire inside it."""
