@@ -33,11 +33,14 @@ from edge.realtime import (
     session_created,
     session_object,
 )
+from edge.session.account import Books
 from edge.session.errors import SessionError, StaleOwner
 from edge.session.journal import Journal
+from edge.session.receipt import Account
 from edge.session.records import CallRecord, EndReason
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
+from edge.tally import LegTally
 
 ALIVE_SECONDS = 1.0
 """Period of ``inland.alive``: how a client tells a silent agent from a dead edge."""
@@ -83,6 +86,7 @@ class Call:
         *,
         leg: Leg,
         journal: Journal,
+        books: Books,
         conductor: Conductor,
         listener: Listener,
         speaker: Speaker,
@@ -94,6 +98,8 @@ class Call:
     ) -> None:
         self.identity = identity
         self._leg = leg
+        self._notary = books.notary
+        self._tally = LegTally(books.notary.ledger, books.host, leg)
         self._journal = PatientJournal(journal)
         self._listener = listener
         self._resume = resume
@@ -104,13 +110,13 @@ class Call:
         self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._started_at = clock.wall()
         self._answered_at: float | None = None
-        self._handovers = Handovers(leg, self._journal, leg.send)
+        self._handovers = Handovers(self._tally, self._journal, self._tally.send)
         self._conversation = Conversation(
             conductor=conductor,
             listener=listener,
             speaker=speaker,
             journal=self._journal,
-            publish=leg.send,
+            publish=self._tally.send,
             clock=clock,
             metrics=metrics,
             handovers=self._handovers,
@@ -121,6 +127,11 @@ class Call:
     def connected(self) -> bool:
         """Whether media has flowed."""
         return self._answered_at is not None
+
+    def account(self) -> Account:
+        """Where the call's data has been so far."""
+        self._tally.settle()
+        return self._notary.account(self._record("lost"))
 
     def end(self, reason: EndReason) -> None:
         """The call is to end, for this reason."""
@@ -146,7 +157,8 @@ class Call:
         if self._ended.done():
             return self._ended.result()
         self._answered_at = self._clock.wall()
-        self._leg.send(session_created(self._facts()))
+        self._tally.begin()
+        self._tally.send(session_created(self._facts()))
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._guard(self._converse())),
@@ -174,7 +186,7 @@ class Call:
             raise first_error(errors) from errors
 
     def _wire(self) -> None:
-        self._leg.on_audio = self._listener.feed
+        self._leg.on_audio = self._tally.counted(self._listener.feed)
         self._listener.band = lambda: self._leg.band
         self._leg.on_message = self._on_message
         self._leg.on_digit = self._conversation.floor.pressed
@@ -226,6 +238,7 @@ class Call:
         request = parse_client_event(message)
         match request:
             case Typed(text):
+                self._tally.typed(text)
                 self._conversation.floor.typed(text)
             case Pressed(key):
                 self._conversation.floor.pressed(key)
@@ -245,6 +258,7 @@ class Call:
         self._leg.send(event("inland.state", state="ended", step="", expects=""))
         self._leg.send(event("inland.call.ended", reason=reason))
         self._listener.close()
+        self._tally.settle()
         await self._last("call not recorded", lambda: self._journal.finish(self._record(reason)))
         await self._last("leg not closed", self._leg.close)
         self._metrics.ended(reason)

@@ -15,10 +15,12 @@ from edge.dialog.agent import AgentSpec
 from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.internal import Admitted
+from edge.ledger import Ledger, Place
 from edge.leg import Leg
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
+from edge.session.account import Books, Notary
 from edge.session.errors import (
     RegionRefused,
     SessionError,
@@ -28,6 +30,7 @@ from edge.session.errors import (
 )
 from edge.session.journal import History, Journal
 from edge.session.keys import KeyProvider
+from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
 from edge.settings import NodeSettings
@@ -39,6 +42,7 @@ from edge.speech.voice import Voice
 from edge.transport.sip.media.legs import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from regions.models import DataClass
+from regions.providers import Providers
 from regions.tag import ResidencyTag
 
 log = logging.getLogger(__name__)
@@ -60,7 +64,10 @@ class Rooms:
     stores: SessionStores
     keys: KeyProvider
     resume: ResumeTokens
+    receipts: ReceiptKey
+    store_place: Place
     connections: Pool
+    providers: Providers
     agents: Mapping[str, AgentSpec]
     metrics: WorkerMetrics
     environ: Mapping[str, str]
@@ -97,6 +104,7 @@ class CallBuilder:
                 agent=caller.agent,
                 owner=owner,
                 clock=rooms.clock,
+                books=self._books(caller),
             )
         except SessionExists as error:
             raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
@@ -120,10 +128,21 @@ class CallBuilder:
             region=rooms.settings.region,
             owner=owner,
             clock=rooms.clock,
+            books=self._books(caller),
         )
         if history.ended:
             raise EdgeRefusal("session_ended", "this conversation is over; place a new call")
         return journal, history
+
+    def _books(self, caller: Admitted) -> Books:
+        """What the call's receipt is made of, from the first time that its session is looked at."""
+        rooms = self._rooms
+        allowed = {DataClass(name): tuple(where) for name, where in caller.regions.items()}
+        return Books(
+            Notary(Ledger(rooms.clock), rooms.receipts, allowed),
+            host=Place("host", rooms.settings.node, rooms.settings.region),
+            store=rooms.store_place,
+        )
 
     def _tag(self, caller: Admitted) -> ResidencyTag:
         settings = self._rooms.settings
@@ -169,6 +188,7 @@ class CallBuilder:
             identity,
             leg=leg,
             journal=journal,
+            books=journal.books,
             conductor=conductor,
             listener=listener,
             speaker=speaker,
@@ -189,8 +209,10 @@ class CallBuilder:
             today=partial(_today, rooms.clock),
             outbound=Outbound(
                 here=rooms.settings.region,
-                allowed={DataClass(name): where for name, where in caller.regions.items()},
+                allowed=journal.books.notary.allowed,
                 pool=rooms.connections,
+                providers=rooms.providers,
+                ledger=journal.books.notary.ledger,
             ),
             ledger=JournalLedger(journal),
             environ=rooms.environ,

@@ -12,10 +12,12 @@ from typing import Literal
 from edge.clock import Clock
 from regions.models import DataClass, Operation
 
-MAX_LINES = 256
+MAX_LINES = 64
 """Distinct lines that one ledger keeps. A call has a dozen."""
 
-Kind = Literal["caller", "carrier", "host", "store", "bucket", "model", "tool", "stt", "tts"]
+Kind = Literal[
+    "caller", "carrier", "host", "store", "bucket", "model", "tool", "webhook", "stt", "tts"
+]
 """What stands at the other end: the caller's own line is told apart from places that we chose."""
 
 
@@ -31,7 +33,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one place had of one class of data. Times are Unix seconds, sizes bytes."""
+    """What one place had of one class of data.
+
+    Times are Unix seconds. ``sent`` are the bytes that went to the place, ``received`` those that
+    came from it.
+    """
 
     place: Place
     data_class: DataClass

@@ -1,31 +1,38 @@
 """The one factory of every outbound client of a node.
 
 A client is given out for an endpoint and a class of data, and only when the endpoint's region may
-process that class for this call. It fails closed: no rule for a class means no region. What is
+process that class for this call, and the provider catalogue lists it there for that class. It fails
+closed: no rule for a class means no region, no entry means no client. What is
 given out can reach the endpoint's own origin and nothing else: redirects are not followed, proxies
 of the environment are ignored, certificates are verified, plain HTTP is for loopback only.
+What was sent, and what was refused, is in the call's ledger.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from functools import partial
+from types import SimpleNamespace, TracebackType
+from typing import Literal, Protocol, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from edge.events import JsonValue
-from regions.models import DataClass
+from edge.ledger import Ledger, Place
+from regions.models import DataClass, Operation
+from regions.providers import Providers, Purpose, address_fault
 
 HERE = "here"
 """An endpoint in the node's own region, whichever that is."""
-Purpose = Literal["model", "tool", "webhook", "stt", "tts"]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 MAX_CONNECTIONS = 100
 CONNECT_SECONDS = 3.0
+NOBODY = Providers()
+"""Without a catalogue there is this machine itself, and no other."""
+_PORTS = {"http": 80, "https": 443}
 
 
 class OutboundRefused(Exception):
@@ -52,12 +59,19 @@ class Verdict:
     reason: str
 
 
+class Account(Protocol):
+    """Where the sizes of an exchange are counted."""
+
+    def __call__(self, *, sent: int = 0, received: int = 0) -> None: ...
+
+
 class OutboundSession:
     """An HTTP client that can reach one endpoint. Get it from :meth:`Outbound.session`."""
 
-    def __init__(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    def __init__(self, http: aiohttp.ClientSession, endpoint: Endpoint, account: Account) -> None:
         self._http = http
         self._base = endpoint.url.rstrip("/")
+        self._account = account
         self.endpoint = endpoint
 
     def request(
@@ -68,7 +82,7 @@ class OutboundSession:
         query: Mapping[str, str] | None = None,
         json: JsonValue = None,
         headers: Mapping[str, str] | None = None,
-    ) -> aiohttp.client._RequestContextManager:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Send a request to ``path`` below the endpoint's base; use it as ``async with``.
 
         ``path`` starts with ``/`` and is already quoted. A 3xx comes back as it is. There is no
@@ -76,38 +90,67 @@ class OutboundSession:
         """
         if not path.startswith("/") or "/../" in f"{path}/":
             raise ValueError("a path below the endpoint starts with / and does not climb")
-        return self._http.request(
+        request = partial(
+            self._http.request,
             method,
             self._base + path,
             params=query,
             json=json,
             headers=headers,
             allow_redirects=False,
+            trace_request_ctx=self._account,
         )
+        return self._exchange(request)
+
+    @asynccontextmanager
+    async def _exchange(
+        self, request: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        async with request() as response:
+            try:
+                yield response
+            finally:
+                # The client's own trace tells of bodies that are read at once, not of streams.
+                self._account(received=response.content.total_bytes)
 
 
 class Outbound:
     """What may leave this call, and the clients for it.
 
     ``allowed`` gives the regions that may process each class of data; ``here`` is the node's own
-    region. ``http`` is the node's pool: one :class:`Pool` serves all its calls.
+    region. One :class:`Pool` serves all calls of a node, one ``ledger`` this one. ``providers`` are
+    the services of the site.
     """
 
     def __init__(
-        self, *, here: str, allowed: Mapping[DataClass, Collection[str]], pool: Pool
+        self,
+        *,
+        here: str,
+        allowed: Mapping[DataClass, Collection[str]],
+        pool: Pool,
+        ledger: Ledger,
+        providers: Providers = NOBODY,
     ) -> None:
         self.here = here
+        self._providers = providers
+        self._ledger = ledger
         self._allowed = {data_class: frozenset(regions) for data_class, regions in allowed.items()}
         self._pool = pool
 
     def verdict(self, endpoint: Endpoint, data_class: DataClass) -> Verdict:
         """Whether ``data_class`` may go to ``endpoint``, and why. Pure."""
-        region = self.here if endpoint.region == HERE else endpoint.region
+        region = self._region(endpoint)
         if data_class not in endpoint.data_classes:
             return Verdict(False, f"{endpoint.name} is not meant for {data_class.value}")
         if region not in self._allowed.get(data_class, frozenset()):
             return Verdict(False, f"{data_class.value} may not be processed in {region}")
-        fault = _fault(urlsplit(endpoint.url))
+        fault = address_fault(endpoint.url) or self._providers.fault(
+            endpoint.url,
+            region=region,
+            here=self.here,
+            purpose=endpoint.purpose,
+            data_class=data_class,
+        )
         if fault is not None:
             return Verdict(False, f"{endpoint.name}: {fault}")
         return Verdict(True, f"{region} may process {data_class.value}")
@@ -115,9 +158,22 @@ class Outbound:
     def session(self, endpoint: Endpoint, data_class: DataClass) -> OutboundSession:
         """A client for ``endpoint``; it needs no closing. Raises ``OutboundRefused``."""
         verdict = self.verdict(endpoint, data_class)
+        place = Place(
+            endpoint.purpose, endpoint.name, self._region(endpoint), _origin(endpoint.url)
+        )
         if not verdict.allowed:
+            self._ledger.refuse(place, data_class, verdict.reason)
             raise OutboundRefused(verdict.reason)
-        return OutboundSession(self._pool.http, endpoint)
+        account = partial(self._ledger.touch, place, data_class, Operation.PROCESS)
+        return OutboundSession(self._pool.http, endpoint, account)
+
+    def inside(self, name: str, data_class: DataClass) -> Account:
+        """Where a tool counts that runs in this very process, and so in the node's own region."""
+        place = Place("tool", name, self.here)
+        return partial(self._ledger.touch, place, data_class, Operation.PROCESS)
+
+    def _region(self, endpoint: Endpoint) -> str:
+        return self.here if endpoint.region == HERE else endpoint.region
 
 
 class Pool:
@@ -141,6 +197,7 @@ class Pool:
             trust_env=False,
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},
+            trace_configs=[_trace()],
         )
         return self
 
@@ -155,23 +212,42 @@ class Pool:
             self._http = None
 
 
-def _fault(url: SplitResult) -> str | None:
-    """Why no client may be made for this address at all, or None."""
-    try:
-        host, _ = url.hostname, url.port
-    except ValueError:
-        return "the port is not a number"
-    if not host or url.username or url.password or url.query or url.fragment:
-        return "the address must be scheme://host[:port][/path]"
-    if url.scheme == "https" or (url.scheme == "http" and _loopback(host)):
-        return None
-    return "https is required beyond loopback"
+def _trace() -> aiohttp.TraceConfig:
+    """Counts what leaves, as it leaves: the path with its query, and the body.
+
+    Headers hold nothing of the call but the idempotency key. An endpoint that no connection could
+    be made to was sent nothing.
+    """
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_headers_sent)
+    trace.on_request_chunk_sent.append(_chunk_sent)
+    return trace
 
 
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+async def _headers_sent(
+    http: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    sent: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx(sent=len(sent.url.raw_path_qs))
+
+
+async def _chunk_sent(
+    http: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    sent: aiohttp.TraceRequestChunkSentParams,
+) -> None:
+    context.trace_request_ctx(sent=len(sent.chunk))
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port of an endpoint: nothing of it that could be a secret or a word."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        url = urlsplit(address)
+        host, port = url.hostname, url.port
     except ValueError:
-        return False
+        return ""
+    if not host:
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{shown}:{port or _PORTS.get(url.scheme, 0)}"

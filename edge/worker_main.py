@@ -27,6 +27,7 @@ from edge.call_builder import Rooms
 from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
+from edge.ledger import Place
 from edge.logs import configure_logging, log_loop_errors
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
@@ -37,6 +38,7 @@ from edge.problem import EdgeRefusal
 from edge.process import keep_private
 from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.session.sqlite import SqliteStore
 from edge.session.stores import OneStore, SessionStores
@@ -52,6 +54,7 @@ from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.transport.webrtc.leg import WebRtcLeg
 from edge.worker import Worker
+from regions.providers import load_providers
 from regions.strict_yaml import ConfigError
 
 DRAIN_SECONDS = 8.0
@@ -200,7 +203,10 @@ async def _open_rooms(
         stores=stores,
         keys=keys,
         resume=ResumeTokens(keys.subkey("resume"), clock),
+        receipts=ReceiptKey(keys.subkey(RECEIPT_PURPOSE)),
+        store_place=store_place(settings),
         connections=await closing.enter_async_context(Pool()),
+        providers=load_providers(settings.providers),
         agents=load_agents(settings.agents),
         metrics=metrics,
         environ=os.environ,
@@ -216,6 +222,18 @@ async def _open_stores(settings: NodeSettings, clock: Clock) -> SessionStores:
     from edge.session.redis_stores import RedisStores
 
     return RedisStores.open(settings.store, settings.region, clock)
+
+
+def store_place(settings: NodeSettings) -> Place:
+    """The session store as receipts name it: in the node's region, which its settings vouch for."""
+    if settings.store is None:
+        return Place("store", "sqlite", settings.region)
+    if settings.store.socket is not None:
+        return Place("store", "redis", settings.region, "unix:")
+    host, port = settings.store.address
+    scheme = "rediss" if settings.store.tls else "redis"
+    shown = f"[{host}]" if ":" in host else host
+    return Place("store", "redis", settings.region, f"{scheme}://{shown}:{port}")
 
 
 def _phone(index: int, settings: NodeSettings, ticker: Ticker, clock: Clock) -> SipMedia | None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 
-from edge.dialog.agent import AgentSpec, HttpTool, Model, PythonTool, arguments_for
+from edge.clock import SystemClock
+from edge.dialog.agent import AgentSpec, HttpTool, PythonTool, arguments_for
 from edge.dialog.conductor import Conductor
+from edge.dialog.endpoints import model_of, tool_url
 from edge.dialog.flow import FlowConductor
 from edge.dialog.model_conductor import ModelConductor
 from edge.dialog.models import SseChatModel
 from edge.dialog.tool_http import HttpBoundTool
 from edge.dialog.tool_python import PythonBoundTool
 from edge.dialog.tools import BoundTool, ToolLedger, ToolRunner
+from edge.ledger import Ledger
 from edge.outbound import Outbound, Pool
 from regions.strict_yaml import ConfigError
-
-MODEL_URL, MODEL_NAME = "INLAND_MODEL_URL", "INLAND_MODEL"
-MODEL_KEY, MODEL_REGION = "INLAND_MODEL_KEY", "INLAND_MODEL_REGION"
 
 
 def build_conductor(
@@ -50,7 +50,7 @@ def build_conductor(
 
 def check_agent(spec: AgentSpec, environ: Mapping[str, str]) -> None:
     """Raise ``ConfigError`` for what :func:`build_conductor` would refuse at the first call."""
-    nowhere = Outbound(here="", allowed={}, pool=Pool())
+    nowhere = Outbound(here="", allowed={}, pool=Pool(), ledger=Ledger(SystemClock()))
     bind_tools(spec, nowhere, environ)
     model_of(spec, environ)
 
@@ -74,41 +74,7 @@ def bind_tools(
     return tools
 
 
-def model_of(spec: AgentSpec, environ: Mapping[str, str]) -> Model | None:
-    """The model to talk by: the operator's (environment), else the agent's, else None.
-
-    Raises ``ConfigError``.
-    """
-    url = environ.get(MODEL_URL)
-    if not url:
-        return spec.model
-    name = environ.get(MODEL_NAME)
-    if not name:
-        raise ConfigError(f"{MODEL_URL} is set and {MODEL_NAME} is not: name the model")
-    region = environ.get(MODEL_REGION)
-    if not region:
-        raise ConfigError(
-            f'{MODEL_URL} is set and {MODEL_REGION} is not: name the region it runs in, or "here"'
-        )
-    try:
-        return Model(
-            url=url,
-            model=name,
-            region=region,
-            api_key_env=MODEL_KEY if environ.get(MODEL_KEY) else None,
-        )
-    except ValueError as error:
-        # pydantic's message would repeat the address, which may hold a secret.
-        raise ConfigError(
-            f"{MODEL_URL}, {MODEL_NAME} or {MODEL_REGION} is malformed: the address is "
-            "http(s)://host/path without query"
-        ) from error
-
-
 def _bind(tool: HttpTool | PythonTool, outbound: Outbound, environ: Mapping[str, str]) -> BoundTool:
     if isinstance(tool, PythonTool):
-        return PythonBoundTool(tool)
-    url = (environ.get(tool.url_env) if tool.url_env else None) or tool.url
-    if url is None:
-        raise ConfigError(f"tool {tool.name!r}: set {tool.url_env} to the address of the service")
-    return HttpBoundTool(tool, url, outbound)
+        return PythonBoundTool(tool, outbound)
+    return HttpBoundTool(tool, tool_url(tool, environ), outbound)

@@ -14,6 +14,8 @@ from edge.dialog.agent import Parameter, PythonTool
 from edge.dialog.errors import ToolError, ToolGarbledError, ToolTimeoutError
 from edge.dialog.tools import MAX_ANSWER_BYTES
 from edge.events import JsonValue
+from edge.outbound import Outbound
+from regions.models import DataClass
 from regions.strict_yaml import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -48,28 +50,36 @@ def tool(function: Function) -> Function:
 
 
 class PythonBoundTool:
-    """Calls the function. Raises ``ConfigError`` when there is none with the decorator."""
+    """Calls the function. Raises ``ConfigError`` when there is none with the decorator.
 
-    def __init__(self, spec: PythonTool) -> None:
+    What it is given counts as used in this process: what the function itself sends elsewhere,
+    without our clients, nobody here can see.
+    """
+
+    def __init__(self, spec: PythonTool, outbound: Outbound) -> None:
         self._function = _find(spec)
         self.name = spec.name
         self.description = spec.description or (inspect.getdoc(self._function) or "")[:300]
         self.parameters: Mapping[str, Parameter] = getattr(self._function, _MARK)
         self.idempotent = spec.idempotent
         self._timeout = spec.timeout_seconds
+        self._account = outbound.inside(spec.name, DataClass.VARIABLES)
 
     async def call(self, call_id: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         """What the function returns. Raises ``ToolError``.
 
         A plain function that outlives its time goes on in its thread; its answer is dropped.
         """
+        self._account(sent=len(json.dumps(arguments, default=dict)))
         try:
             async with asyncio.timeout(self._timeout):
                 if inspect.iscoroutinefunction(self._function):
                     answer = await self._function(**arguments)
                 else:
                     answer = await asyncio.to_thread(self._function, **arguments)
-            if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
+            size = len(json.dumps(answer))
+            self._account(received=size)
+            if size > MAX_ANSWER_BYTES:
                 raise ToolGarbledError("the answer is too large")
         except ToolError:
             raise

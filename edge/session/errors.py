@@ -13,6 +13,7 @@ SessionError
 ├── ResumeRefused    a resume token that counts for nothing (no retry)
 ├── TenantRefused    no store of this node holds that tenant's sessions (no retry)
 ├── ReceiptRefused   a receipt that nobody signed, or that does not follow (no retry)
+├── Overtaken        another call of the session left its record first: look again, then retry
 ├── StoreBusy        the store had no time for this: do the same call again
 └── StoreBroken      the store failed: disk full, damaged file, newer schema (no retry)
 """
@@ -77,6 +78,10 @@ class TenantRefused(SessionError):
 
 class ReceiptRefused(SessionError):
     """A receipt that proves nothing; the text says why."""
+
+
+class Overtaken(SessionError):
+    """Another call of the session left its record in between: look again, then retry."""
 
 
 class StoreBusy(SessionError):

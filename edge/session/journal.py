@@ -10,7 +10,14 @@ from typing import Self
 from edge.clock import Clock
 from edge.events import JsonValue, ToolRecord, Turn
 from edge.session import codec
-from edge.session.errors import RegionRefused, SealError, UnknownSession
+from edge.session.account import Books
+from edge.session.errors import (
+    Overtaken,
+    RegionRefused,
+    SealError,
+    StoreBusy,
+    UnknownSession,
+)
 from edge.session.keys import KeyProvider
 from edge.session.records import CallRecord
 from edge.session.seal import Sealer, new_data_key
@@ -24,11 +31,14 @@ from edge.session.store import (
     StoredSession,
 )
 from regions.errors import TagError
-from regions.models import DataClass
+from regions.models import DataClass, Operation
 from regions.tag import ResidencyTag
 
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,128}")
 """``session:turn:step``, or what a model made up: printable ASCII without spaces."""
+
+FINISH_TRIES = 8
+"""Records of one session that may come in between while one is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +74,14 @@ class Journal:
     Every write is one atomic step of the store; when it returns, a successor will read it. Repeats
     are no-ops, so a write that raised ``StoreBusy`` or was cancelled is simply done again.
     ``StaleOwner`` means that the caller is served elsewhere by now: end this call. Calls may
-    overlap; turns must be committed in order.
+    overlap; turns must be committed in order. What is written and read is in the call's ledger.
     """
 
-    def __init__(self, store: SessionStore, sealer: Sealer, fence: Fence) -> None:
+    def __init__(self, store: SessionStore, sealer: Sealer, fence: Fence, books: Books) -> None:
         self._store = store
         self._sealer = sealer
         self._fence = fence
+        self.books = books
 
     @classmethod
     async def begin(
@@ -83,6 +94,7 @@ class Journal:
         agent: str,
         owner: str,
         clock: Clock,
+        books: Books,
     ) -> Self:
         """Begin a session that nobody has begun.
 
@@ -102,7 +114,7 @@ class Journal:
         wraps = {region: await keys.wrap(data_key, region=region, tag=tag) for region in regions}
         session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
         fence = await store.create(session, owner)
-        return cls(store, Sealer(data_key, tag, agent), fence)
+        return cls(store, Sealer(data_key, tag, agent), fence, books)
 
     @classmethod
     async def take_over(
@@ -114,6 +126,7 @@ class Journal:
         region: str,
         owner: str,
         clock: Clock,
+        books: Books,
     ) -> tuple[Self, History]:
         """Take a session over at once; its former owner is stale from here on.
 
@@ -129,7 +142,9 @@ class Journal:
         fence, stored = await store.take(session_id, owner, clock.wall())
         if (stored.header.tag, stored.header.agent) != (header.tag, header.agent):
             raise SealError("the session's residency tag changed while it was read")
-        return cls(store, sealer, fence), _history(stored, tag, sealer)
+        journal = cls(store, sealer, fence, books)
+        journal._account_for_reading(stored)
+        return journal, _history(stored, tag, sealer)
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         """Write the next turn, and the dialog's state after it, in one step.
@@ -138,13 +153,15 @@ class Journal:
         words for a committed turn), ``TooLarge``, ``StoreBusy``, ``StoreBroken``; ``ValueError``
         when something in it is not JSON.
         """
-        body = codec.encode_turn(turn)
+        body, plain_state = codec.encode_turn(turn), codec.encode(state)
         sealed = SealedTurn(
             turn.number,
             self._sealer.digest("turn", turn.number, body),
             self._sealer.seal(DataClass.TRANSCRIPT, "turn", turn.number, body),
-            self._sealer.seal(DataClass.VARIABLES, "state", turn.number, codec.encode(state)),
+            self._sealer.seal(DataClass.VARIABLES, "state", turn.number, plain_state),
         )
+        self._account_for(DataClass.TRANSCRIPT, plain=len(body), sealed=len(sealed.body))
+        self._account_for(DataClass.VARIABLES, plain=len(plain_state), sealed=len(sealed.state))
         await self._store.commit(self._fence, sealed)
 
     async def tool_pending(
@@ -172,21 +189,49 @@ class Journal:
         await self._store.tool_settled(self._fence, outcome)
 
     async def finish(self, record: CallRecord) -> None:
-        """Append the call's record; unless the caller may come back, the session is over.
+        """Append the call's record with its receipt; unless the caller may come back, the session
+        is over.
 
         A call that was taken over writes its record as well. Raises ``StaleOwner`` when the
         session was another's to end (the record is kept), ``StoreBusy``, ``StoreBroken``.
         """
         if record.session_id != self._fence.session_id:
             raise ValueError("the record is of another session")
-        await self._store.finish(self._fence, record)
+        for _ in range(FINISH_TRIES):
+            latest = await self._store.read_records(session_id=record.session_id, most=1)
+            before = latest[0] if latest else None
+            receipt = self.books.notary.sign(record, leg=self._fence.epoch, before=before)
+            signed = record.model_copy(update={"receipt": receipt})
+            after = None if before is None else before.call_id
+            try:
+                await self._store.finish(self._fence, signed, after=after)
+            except Overtaken:
+                continue  # two legs of one session ended at once; each receipt follows another
+            return
+        raise StoreBusy("too many calls of the session end at once")
+
+    def _account_for(self, data_class: DataClass, *, plain: int, sealed: int) -> None:
+        """An entry is about to be written; a try that fails may have been written too."""
+        ledger = self.books.notary.ledger
+        ledger.touch(self.books.host, data_class, Operation.PROCESS, sent=plain)
+        ledger.touch(self.books.store, data_class, Operation.STORE, sent=sealed)
+
+    def _account_for_reading(self, stored: StoredSession) -> None:
+        variables = [stored.state, *(body for t in stored.tools for body in (t.intent, t.outcome))]
+        sizes = {
+            DataClass.TRANSCRIPT: sum(len(body) for body in stored.turns),
+            DataClass.VARIABLES: sum(len(body) for body in variables if body is not None),
+        }
+        for data_class, size in sizes.items():
+            if size:
+                self.books.notary.ledger.touch(
+                    self.books.store, data_class, Operation.STORE, received=size
+                )
 
     def _tool(self, kind: str, call_id: str, body: bytes) -> SealedTool:
-        return SealedTool(
-            call_id,
-            self._sealer.digest(kind, call_id, body),
-            self._sealer.seal(DataClass.VARIABLES, kind, call_id, body),
-        )
+        sealed = self._sealer.seal(DataClass.VARIABLES, kind, call_id, body)
+        self._account_for(DataClass.VARIABLES, plain=len(body), sealed=len(sealed))
+        return SealedTool(call_id, self._sealer.digest(kind, call_id, body), sealed)
 
 
 def _require_session(tag: ResidencyTag, session_id: str) -> None:

@@ -1,15 +1,18 @@
 """The receipt of a call: where its data was, signed by the region's key.
 
 A receipt is a JWS in compact form (RFC 7515) under EdDSA with Ed25519 (RFC 8037). Its payload is
-the account as JSON; it names the digest of the session's previous receipt, so that a leg that is
-left out shows. It holds no word, number or address of a caller.
+the account as JSON. It names the digest of the session's previous receipt, so that one that is left
+out, changed or put in shows, and which leg of the session it is of: a leg whose node died leaves no
+receipt, and its number is missing. It holds no word, number or address of a caller.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import jwt
@@ -17,24 +20,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import Field, StringConstraints, ValidationError
 
-from edge.ledger import Ledger
+from edge.ledger import Kind, Ledger
 from edge.session.errors import ReceiptRefused
-from edge.session.records import Seconds, Token
+from edge.session.records import MAX_RECEIPT, Seconds, Token
 from regions.models import DataClass, Id, Operation, Strict
 
 TYPE = "inland-receipt+jws"
-MAX_TEXT = 256 * 1024
-"""Longest receipt that is read, characters."""
+RECEIPT_PURPOSE = "receipt"
+"""The region's subkey that signs (``LocalKeyFile.subkey``)."""
+MAX_WORDS = 300
 
-Text = Annotated[str, StringConstraints(max_length=300)]
+Text = Annotated[str, StringConstraints(max_length=MAX_WORDS)]
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Line(Strict):
-    """What one place had of one class of data; times are Unix seconds, sizes bytes."""
+    """What one place had of one class of data (:class:`edge.ledger.Entry`)."""
 
-    kind: Literal["caller", "carrier", "host", "store", "bucket", "model", "tool", "stt", "tts"]
+    kind: Kind
     name: Text
     region: Text
     endpoint: Text = ""
@@ -49,7 +53,7 @@ class Line(Strict):
 class RefusedLine(Strict):
     """What was kept from a place, and by which rule."""
 
-    kind: Text
+    kind: Kind
     name: Text
     region: Text
     endpoint: Text = ""
@@ -60,8 +64,8 @@ class RefusedLine(Strict):
     count: Count
 
 
-class Receipt(Strict):
-    """The account of one call (one leg of a session)."""
+class Account(Strict):
+    """Where the data of one call was, or has been so far."""
 
     v: Literal[1] = 1
     call_id: Token
@@ -73,15 +77,13 @@ class Receipt(Strict):
     jurisdictions: tuple[Id, ...]
     policy: Annotated[str, StringConstraints(max_length=128)]
     allowed: dict[DataClass, tuple[Id, ...]]
-    """Class of data to the regions that may process it."""
+    """Class of data to the regions that may have it."""
     began: Seconds
     ended: Seconds
     lines: tuple[Line, ...]
     refused: tuple[RefusedLine, ...]
     left_out: Count
     """Lines beyond what is kept; above zero this is not the whole account."""
-    previous: Digest | None
-    """SHA-256 of the session's previous receipt as it was signed; None for its first call."""
 
     @property
     def outside(self) -> tuple[Line, ...]:
@@ -94,14 +96,23 @@ class Receipt(Strict):
         )
 
 
+class Receipt(Account):
+    """The account of a call that is over (one leg of a session)."""
+
+    leg: Annotated[int, Field(ge=1)]
+    """Counts the session's owners from 1, whether or not their calls left a receipt."""
+    previous: Digest | None
+    """SHA-256 of the session's previous receipt as it was signed; None for its first one."""
+
+
 def lines_of(ledger: Ledger) -> tuple[tuple[Line, ...], tuple[RefusedLine, ...]]:
     """A ledger's account as a receipt has it."""
     lines = tuple(
         Line(
             kind=entry.place.kind,
-            name=entry.place.name,
-            region=entry.place.region,
-            endpoint=entry.place.endpoint,
+            name=entry.place.name[:MAX_WORDS],
+            region=entry.place.region[:MAX_WORDS],
+            endpoint=entry.place.endpoint[:MAX_WORDS],
             data_class=entry.data_class,
             operation=entry.operation,
             first=entry.first,
@@ -114,11 +125,11 @@ def lines_of(ledger: Ledger) -> tuple[tuple[Line, ...], tuple[RefusedLine, ...]]
     refused = tuple(
         RefusedLine(
             kind=attempt.place.kind,
-            name=attempt.place.name,
-            region=attempt.place.region,
-            endpoint=attempt.place.endpoint,
+            name=attempt.place.name[:MAX_WORDS],
+            region=attempt.place.region[:MAX_WORDS],
+            endpoint=attempt.place.endpoint[:MAX_WORDS],
             data_class=attempt.data_class,
-            reason=attempt.reason[:300],
+            reason=attempt.reason[:MAX_WORDS],
             first=attempt.first,
             last=attempt.last,
             count=attempt.count,
@@ -165,7 +176,7 @@ def digest_of(signed: str) -> str:
 
 def read_receipt(signed: str, keys: Mapping[str, Ed25519PublicKey]) -> Receipt:
     """The receipt, if one of ``keys`` (by key id) signed it. Raises ``ReceiptRefused``."""
-    if len(signed) > MAX_TEXT or not signed.isascii():
+    if len(signed) > MAX_RECEIPT or not signed.isascii():
         raise ReceiptRefused("not a receipt: too long, or not ASCII")
     try:
         header = jwt.get_unverified_header(signed)
@@ -186,8 +197,21 @@ def read_receipt(signed: str, keys: Mapping[str, Ed25519PublicKey]) -> Receipt:
         ) from error
 
 
-def check_chain(signed: Sequence[str], keys: Mapping[str, Ed25519PublicKey]) -> tuple[Receipt, ...]:
-    """A session's receipts from its first call on, each naming the one before.
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A session's receipts, each following the one before.
+
+    ``missing`` are the legs before the latest one that left no receipt: their node died, or they
+    were never begun. ``twice`` are numbers that two legs have: the store lost its last moments.
+    """
+
+    receipts: tuple[Receipt, ...]
+    missing: tuple[int, ...]
+    twice: tuple[int, ...]
+
+
+def check_chain(signed: Sequence[str], keys: Mapping[str, Ed25519PublicKey]) -> Chain:
+    """A session's receipts from its first one on, in the order they were signed.
 
     Raises ``ReceiptRefused``, which says where the chain breaks.
     """
@@ -207,7 +231,12 @@ def check_chain(signed: Sequence[str], keys: Mapping[str, Ed25519PublicKey]) -> 
             raise ReceiptRefused(f"receipt {number}: is another session's")
         found.append(receipt)
         before = digest_of(text)
-    return tuple(found)
+    legs = Counter(receipt.leg for receipt in found)
+    return Chain(
+        tuple(found),
+        missing=tuple(leg for leg in range(1, max(legs, default=0)) if leg not in legs),
+        twice=tuple(sorted(leg for leg, count in legs.items() if count > 1)),
+    )
 
 
 def _raw(key: Ed25519PublicKey) -> bytes:

@@ -20,6 +20,8 @@ Token = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._:-]{1,128}$")]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """Unix seconds."""
+MAX_RECEIPT = 256 * 1024
+"""Longest receipt that is kept or read, characters."""
 
 
 class CallRecord(Strict):
@@ -45,6 +47,9 @@ class CallRecord(Strict):
     transferred: bool = False
     """Whether another line took the caller; with reason ``handover`` and False, the dialog ended
     for a person to follow up."""
+
+    receipt: Annotated[str, StringConstraints(max_length=MAX_RECEIPT)] | None = None
+    """The call's receipt (:mod:`edge.session.receipt`); None in records of older programs."""
 
     @property
     def ends_session(self) -> bool:

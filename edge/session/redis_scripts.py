@@ -126,10 +126,22 @@ return {'ok'}
 """ARGV: epoch, owner, call id, digest, body, most bytes."""
 
 FINISH = """
-if redis.call('HSETNX', KEYS[2], ARGV[3], ARGV[4]) == 1 then
+if not redis.call('HGET', KEYS[2], ARGV[3]) then
+  local ids = redis.call('HGET', KEYS[4], ARGV[7]) or ''
+  if (string.match(ids, '%S+$') or '') ~= ARGV[8] then return {'overtaken'} end
+  redis.call('HSETNX', KEYS[2], ARGV[3], ARGV[4])
   redis.call('RPUSH', KEYS[3], ARGV[3])
+  redis.call('HSET', KEYS[4], ARGV[7], ids == '' and ARGV[3] or ids .. ' ' .. ARGV[3])
   while redis.call('LLEN', KEYS[3]) > tonumber(ARGV[5]) do
-    redis.call('HDEL', KEYS[2], redis.call('LPOP', KEYS[3]))
+    local gone = redis.call('LPOP', KEYS[3])
+    local session = cjson.decode(redis.call('HGET', KEYS[2], gone)).session_id
+    local first, rest = string.match(redis.call('HGET', KEYS[4], session) or '', '^(%S+) ?(.*)$')
+    if first == gone and rest == '' then
+      redis.call('HDEL', KEYS[4], session)
+    elseif first == gone then
+      redis.call('HSET', KEYS[4], session, rest)
+    end
+    redis.call('HDEL', KEYS[2], gone)
   end
 end
 if ARGV[6] ~= '1' then return {'ok'} end
@@ -139,11 +151,12 @@ if row[1] ~= ARGV[1] or row[2] ~= ARGV[2] then return {'stale'} end
 redis.call('HSET', KEYS[1], 'ended', '1')
 return {'ok'}
 """
-"""KEYS: the session, the records, their order. ARGV: epoch, owner, call id, record, most records,
-whether it ends the session. One that expired, or was ended by the first of two tries, is fine."""
+"""KEYS: the session, the records, their order, each session's call ids in one text. ARGV: epoch,
+owner, call id, record, most records, whether it ends the session, its id, the call id that the
+record follows or ''. One that expired, or was ended by the first of two tries, is fine."""
 
 READ_RECORDS = """
-local ids = redis.call('LRANGE', KEYS[2], 0, -1)
+local ids = redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1)
 local answer = {'ok'}
 for first = 1, #ids, 1000 do
   local last = math.min(first + 999, #ids)
@@ -153,4 +166,15 @@ for first = 1, #ids, 1000 do
 end
 return answer
 """
-"""KEYS: the records, their order."""
+"""KEYS: the records, their order. ARGV: how many."""
+
+READ_SESSION = """
+local ids = {}
+for id in string.gmatch(redis.call('HGET', KEYS[2], ARGV[1]) or '', '%S+') do ids[#ids + 1] = id end
+local answer = {'ok'}
+for place = math.max(1, #ids - tonumber(ARGV[2]) + 1), #ids do
+  answer[#answer + 1] = redis.call('HGET', KEYS[1], ids[place])
+end
+return answer
+"""
+"""KEYS: the records, each session's call ids. ARGV: the session's id, how many."""

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from edge.session import redis_scripts as scripts
 from edge.session.errors import (
     OutOfStep,
+    Overtaken,
     SessionEnded,
     SessionError,
     SessionExists,
@@ -63,7 +64,9 @@ class RedisStore:
         self._client = client
         self._seconds = seconds
         self._prefix = f"inland:{tenant}:"
-        self._records = (f"{self._prefix}records", f"{self._prefix}records:order")
+        self._records = f"{self._prefix}records"
+        self._order = f"{self._prefix}records:order"
+        self._sessions = f"{self._prefix}records:sessions"
         self._closed = False
         self._running = 0
         self._idle = asyncio.Event()
@@ -143,22 +146,29 @@ class RedisStore:
             MAX_SESSION_BYTES,
         )
 
-    async def finish(self, fence: Fence, record: CallRecord) -> None:
+    async def finish(self, fence: Fence, record: CallRecord, *, after: str | None) -> None:
         await self._run(
             "FINISH",
-            (*self._key(fence.session_id), *self._records),
+            (*self._key(fence.session_id), self._records, self._order, self._sessions),
             fence.epoch,
             fence.owner,
             record.call_id,
             record.model_dump_json(),
             MAX_RECORDS,
             int(record.ends_session),
+            record.session_id,
+            after or "",
         )
 
-    async def read_records(self, *, session_id: str | None = None) -> tuple[CallRecord, ...]:
-        bodies = await self._run("READ_RECORDS", self._records)
-        records = (CallRecord.model_validate_json(body) for body in bodies)
-        return tuple(r for r in records if session_id is None or r.session_id == session_id)
+    async def read_records(
+        self, *, session_id: str | None = None, most: int = MAX_RECORDS
+    ) -> tuple[CallRecord, ...]:
+        if session_id is None:
+            bodies = await self._run("READ_RECORDS", (self._records, self._order), most)
+        else:
+            keys = (self._records, self._sessions)
+            bodies = await self._run("READ_SESSION", keys, session_id, most)
+        return tuple(CallRecord.model_validate_json(body) for body in bodies)
 
     async def sweep(self, now: float) -> int:
         return 0
@@ -217,6 +227,7 @@ _REFUSALS: dict[bytes, tuple[type[SessionError], str]] = {
     b"exists": (SessionExists, "a session of this id is there already"),
     b"ended": (SessionEnded, "the session is over"),
     b"stale": (StaleOwner, "another owner carries the session on"),
+    b"overtaken": (Overtaken, "another call of the session left its record first"),
     b"gap": (OutOfStep, "the turn does not follow the last one"),
     b"rewritten": (OutOfStep, "this entry is written with other words"),
     b"not-pending": (OutOfStep, "this tool call was never pending"),

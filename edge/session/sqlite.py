@@ -12,6 +12,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from edge.session.errors import (
     OutOfStep,
+    Overtaken,
     SessionEnded,
     SessionExists,
     StaleOwner,
@@ -90,13 +91,15 @@ class SqliteStore:
     async def tool_settled(self, fence: Fence, outcome: SealedTool) -> None:
         await self._run(lambda: self._tool_settled(fence, outcome))
 
-    async def finish(self, fence: Fence, record: CallRecord) -> None:
-        stale = await self._run(lambda: self._finish(fence, record))
+    async def finish(self, fence: Fence, record: CallRecord, *, after: str | None) -> None:
+        stale = await self._run(lambda: self._finish(fence, record, after))
         if stale:
             raise StaleOwner("another owner carries the session on")
 
-    async def read_records(self, *, session_id: str | None = None) -> tuple[CallRecord, ...]:
-        return await self._run(lambda: self._read_records(session_id))
+    async def read_records(
+        self, *, session_id: str | None = None, most: int = MAX_RECORDS
+    ) -> tuple[CallRecord, ...]:
+        return await self._run(lambda: self._read_records(session_id, most))
 
     async def sweep(self, now: float) -> int:
         swept = 0
@@ -272,13 +275,9 @@ class SqliteStore:
             (outcome.digest, outcome.body, fence.session_id, outcome.call_id),
         )
 
-    def _finish(self, fence: Fence, record: CallRecord) -> bool:
+    def _finish(self, fence: Fence, record: CallRecord, after: str | None) -> bool:
         """Returns whether the session was another owner's to end."""
-        self._database.execute(
-            "INSERT INTO record (call_id, session, body) VALUES (?, ?, ?)"
-            " ON CONFLICT (call_id) DO NOTHING",
-            (record.call_id, record.session_id, record.model_dump_json()),
-        )
+        self._append(record, after)
         if not record.ends_session:
             return False
         try:
@@ -290,11 +289,25 @@ class SqliteStore:
         self._database.execute("UPDATE session SET ended = 1 WHERE id = ?", (fence.session_id,))
         return False
 
-    def _read_records(self, session_id: str | None) -> tuple[CallRecord, ...]:
+    def _append(self, record: CallRecord, after: str | None) -> None:
+        if self._one("SELECT 1 FROM record WHERE call_id = ?", record.call_id) is not None:
+            return
+        last = self._one(
+            "SELECT call_id FROM record WHERE session = ? ORDER BY place DESC LIMIT 1",
+            record.session_id,
+        )
+        if after != (None if last is None else last[0]):
+            raise Overtaken("another call of the session left its record first")
+        self._database.execute(
+            "INSERT INTO record (call_id, session, body) VALUES (?, ?, ?)",
+            (record.call_id, record.session_id, record.model_dump_json()),
+        )
+
+    def _read_records(self, session_id: str | None, most: int) -> tuple[CallRecord, ...]:
         rows = self._all(
             "SELECT body FROM record WHERE session = ?1 OR ?1 IS NULL ORDER BY place DESC LIMIT ?2",
             session_id,
-            MAX_RECORDS,
+            most,
         )
         return tuple(CallRecord.model_validate_json(body) for (body,) in reversed(rows))
 

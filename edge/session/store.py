@@ -159,17 +159,24 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def finish(self, fence: Fence, record: CallRecord) -> None:
+    async def finish(self, fence: Fence, record: CallRecord, *, after: str | None) -> None:
         """Append the call's record, and end the session if the record says so.
 
-        The record is appended even by a stale owner, whose call took place too; only then, and
-        only if it would have ended the session, ``StaleOwner`` is raised. A repeat (same call id)
-        is a no-op.
+        ``after`` is the call id of the session's latest record as the caller knows it, None when
+        there is none; when it is another one, ``Overtaken`` is raised and nothing has happened. The
+        record is appended even by a stale owner, whose call took place too; only then, and only if
+        it would have ended the session, ``StaleOwner`` is raised. A repeat (same call id) is a
+        no-op, whatever is kept by then.
         """
         ...
 
-    async def read_records(self, *, session_id: str | None = None) -> tuple[CallRecord, ...]:
-        """Records in the order they were appended, at most the latest ``MAX_RECORDS``."""
+    async def read_records(
+        self, *, session_id: str | None = None, most: int = MAX_RECORDS
+    ) -> tuple[CallRecord, ...]:
+        """The latest records, at most ``most``, in the order they were appended.
+
+        Those of one session are found without reading the others.
+        """
         ...
 
     async def sweep(self, now: float) -> int:

@@ -28,6 +28,7 @@ from edge.session.journal import Journal
 from edge.session.records import CallRecord
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
+from tests.edge.session.parts import books
 from tests.edge.test_conversation import FakeEar, FakeMouth, ScriptedConductor
 from tests.fakes.clock import FakeClock
 
@@ -147,6 +148,7 @@ class Stage:
             WHO,
             leg=self.leg,
             journal=cast(Journal, self.journal),
+            books=books(),
             conductor=self.conductor,
             listener=cast(Listener, self.listener),
             speaker=cast(Speaker, self.mouth),

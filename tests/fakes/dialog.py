@@ -15,9 +15,11 @@ from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.dialog.tools import ToolLedger
 from edge.events import Act, Heard, Say, ToolReturned
+from edge.ledger import Ledger
 from edge.outbound import Outbound, Pool
 from inland.clinic.service import create_app
 from regions.models import DataClass
+from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 
 AGENTS = Path(__file__).parents[2] / "inland" / "demo" / "agents"
@@ -89,5 +91,7 @@ class Desk:
 async def desk(name: str, database: Path | str = ":memory:") -> AsyncIterator[Desk]:
     async with serving(create_app(database, lambda: NOW)) as url, Pool() as pool:
         allowed = {DataClass.VARIABLES: ["eu-central-1"], DataClass.TRANSCRIPT: ["eu-central-1"]}
-        outbound = Outbound(here="eu-central-1", allowed=allowed, pool=pool)
+        outbound = Outbound(
+            here="eu-central-1", allowed=allowed, pool=pool, ledger=Ledger(FakeClock())
+        )
         yield Desk(agent(name), url, outbound)

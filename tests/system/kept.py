@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 from edge.clock import SystemClock
+from edge.ledger import Ledger, Place
+from edge.session.account import Books, Notary
 from edge.session.journal import History, Journal
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import ReceiptKey
 from edge.session.sqlite import SqliteStore
 
 _OPENED = re.compile(r'"call opened".*?"session": "(s_[0-9A-Za-z]{22})"')
@@ -30,6 +33,11 @@ async def kept(data: Path, region: str, session_id: str) -> History:
             region=region,
             owner="the-operator",
             clock=SystemClock(),
+            books=Books(
+                Notary(Ledger(SystemClock()), ReceiptKey(keys.subkey("receipt")), {}),
+                host=Place("host", "the-operator", region),
+                store=Place("store", "sqlite", region),
+            ),
         )
         return history
     finally:

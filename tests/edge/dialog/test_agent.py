@@ -10,8 +10,10 @@ from edge.dialog.agent import load_agent, load_agents
 from edge.dialog.build import bind_tools
 from edge.dialog.template import fill, lookup
 from edge.events import HandoverTarget
+from edge.ledger import Ledger
 from edge.outbound import Outbound, Pool
 from regions.strict_yaml import ConfigError
+from tests.fakes.clock import FakeClock
 from tests.fakes.dialog import AGENTS, agent
 
 GOOD = (AGENTS / "clinic-reception.yaml").read_text(encoding="utf-8")
@@ -58,7 +60,7 @@ def test_an_error_names_the_file_the_line_the_key_and_the_cure(
 def test_arguments_that_a_python_tool_does_not_take_are_told_at_start(tmp_path: Path) -> None:
     path = tmp_path / "agent.yaml"
     path.write_text(GOOD.replace("{topic: prices}", "{subject: prices}"), encoding="utf-8")
-    outbound = Outbound(here="x", allowed={}, pool=Pool())
+    outbound = Outbound(here="x", allowed={}, pool=Pool(), ledger=Ledger(FakeClock()))
     with pytest.raises(ConfigError, match="'prices': tool 'opening_hours' does not take subject"):
         bind_tools(load_agent(path), outbound, {"CLINIC_BOOKING_URL": "http://127.0.0.1:1"})
 
@@ -73,7 +75,7 @@ def test_two_files_with_one_id_and_an_empty_folder_are_told(tmp_path: Path) -> N
 
 
 def test_a_missing_service_address_names_the_variable_to_set() -> None:
-    outbound = Outbound(here="x", allowed={}, pool=Pool())
+    outbound = Outbound(here="x", allowed={}, pool=Pool(), ledger=Ledger(FakeClock()))
     with pytest.raises(ConfigError, match="set CLINIC_BOOKING_URL"):
         bind_tools(agent("clinic-reception"), outbound, {})
 

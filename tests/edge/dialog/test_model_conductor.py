@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from edge.dialog.build import build_conductor, model_of
+from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
+from edge.dialog.endpoints import model_of
 from edge.dialog.model_conductor import ModelConductor
 from edge.events import Act, Expect, Handover, HangUp, Say, ToolCalled, ToolRecord, Turn
 from regions.strict_yaml import ConfigError

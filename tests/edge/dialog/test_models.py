@@ -27,8 +27,10 @@ from edge.dialog.models import (
     TextDelta,
     ToolAsked,
 )
+from edge.ledger import Ledger
 from edge.outbound import Outbound, Pool
 from regions.models import DataClass
+from tests.fakes.clock import FakeClock
 from tests.fakes.dialog import serving
 from tests.fakes.model_server import ModelServer, call, say
 
@@ -48,7 +50,9 @@ async def model(
             total_seconds=total,
         )
         allowed = {DataClass.TRANSCRIPT: ["eu-central-1"]}
-        outbound = Outbound(here="eu-central-1", allowed=allowed, pool=pool)
+        outbound = Outbound(
+            here="eu-central-1", allowed=allowed, pool=pool, ledger=Ledger(FakeClock())
+        )
         yield SseChatModel(spec, "key", outbound)
 
 

@@ -20,9 +20,11 @@ from edge.dialog.tools import (
     parameters_schema,
 )
 from edge.events import JsonValue, Say, ToolCalled, ToolReturned
+from edge.ledger import Ledger
 from edge.outbound import Outbound, Pool
 from regions.models import DataClass
 from regions.strict_yaml import ConfigError
+from tests.fakes.clock import FakeClock
 from tests.fakes.dialog import serving
 from tests.fakes.ledger import FakeLedger
 
@@ -213,7 +215,11 @@ async def http_tool(
     )
     async with serving(app) as url, Pool() as pool:
         allowed_regions = {DataClass.VARIABLES: [allowed]}
-        yield HttpBoundTool(spec, url, Outbound(here="here-1", allowed=allowed_regions, pool=pool))
+        yield HttpBoundTool(
+            spec,
+            url,
+            Outbound(here="here-1", allowed=allowed_regions, pool=pool, ledger=Ledger(FakeClock())),
+        )
 
 
 async def test_arguments_go_quoted_into_the_path_and_into_the_body() -> None:
@@ -327,9 +333,13 @@ def unserialisable() -> object:
 def undecorated() -> None: ...
 
 
+def nowhere() -> Outbound:
+    return Outbound(here="here-1", allowed={}, pool=Pool(), ledger=Ledger(FakeClock()))
+
+
 def bound(name: str, **more: object) -> PythonBoundTool:
     found = {"kind": "python", "name": "thing", "call": f"{__name__}:{name}", **more}
-    return PythonBoundTool(PythonTool.model_validate(found))
+    return PythonBoundTool(PythonTool.model_validate(found), nowhere())
 
 
 async def test_a_python_tool_takes_its_parameters_from_its_signature() -> None:
@@ -368,7 +378,7 @@ async def test_a_python_tool_that_breaks_ends_no_call_and_leaks_nothing(
 )
 def test_only_a_decorated_function_can_be_a_tool(call: str, cure: str) -> None:
     with pytest.raises(ConfigError, match=cure):
-        PythonBoundTool(PythonTool(kind="python", name="thing", call=call))
+        PythonBoundTool(PythonTool(kind="python", name="thing", call=call), nowhere())
 
 
 def test_a_signature_that_no_agent_can_call_is_refused_at_once() -> None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.events import ToolRecord, Turn
+from edge.ledger import Ledger, Place
+from edge.session.account import Books, Notary
 from edge.session.journal import History, Journal
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import ReceiptKey
 from edge.session.records import CallRecord, EndReason
-from edge.session.store import SessionStore
+from edge.session.store import Fence, SessionStore
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 
@@ -18,6 +21,12 @@ SESSION = "s_0123456789abcdefghijkl"
 OTHER = "s_zzzzzzzzzzzzzzzzzzzzzz"
 NOW = 4_000_000_000.0
 """Later than any machine's own time: a database that deletes what expires does so by its clock."""
+
+
+RECEIPTS = ReceiptKey(b"k" * 32)
+RECEIPT_KEYS = {RECEIPTS.key_id: RECEIPTS.public}
+HOST = Place("host", "eu-central-1-a", EU)
+STORE = Place("store", "sqlite", EU)
 
 
 @dataclass
@@ -47,6 +56,12 @@ def tag_for(session_id: str = SESSION, regions: tuple[str, ...] = (EU,)) -> Resi
 
 def key_file(folder: Path, region: str = EU) -> LocalKeyFile:
     return LocalKeyFile.open(folder / f"{region}.key", region)
+
+
+def books(clock: ManualClock | None = None) -> Books:
+    """A call's books, with nothing in them yet."""
+    allowed = dict.fromkeys((DataClass.TRANSCRIPT, DataClass.VARIABLES), (EU,))
+    return Books(Notary(Ledger(clock or ManualClock()), RECEIPTS, allowed), HOST, STORE)
 
 
 def turn(number: int, words: str = "hello", tools: tuple[ToolRecord, ...] = ()) -> Turn:
@@ -95,6 +110,7 @@ async def begin(
         agent="reception",
         owner=owner,
         clock=clock or ManualClock(),
+        books=books(clock),
     )
 
 
@@ -113,4 +129,11 @@ async def take_over(
         region=region,
         owner=owner,
         clock=clock or ManualClock(),
+        books=books(clock),
     )
+
+
+async def finish(store: SessionStore, fence: Fence, record: CallRecord) -> None:
+    """Leave the record of a call after the latest one of its session."""
+    latest = await store.read_records(session_id=record.session_id, most=1)
+    await store.finish(fence, record, after=latest[0].call_id if latest else None)

@@ -9,6 +9,7 @@ import pytest
 
 from edge.session.errors import (
     OutOfStep,
+    Overtaken,
     SessionEnded,
     SessionExists,
     StaleOwner,
@@ -25,7 +26,7 @@ from edge.session.store import (
     SealedTurn,
     SessionStore,
 )
-from tests.edge.session.parts import NOW, OTHER, SESSION, record
+from tests.edge.session.parts import NOW, OTHER, SESSION, finish, record
 
 OpenStore = Callable[[], Awaitable[SessionStore]]
 """Opens one more connection to the same data, as another process would."""
@@ -191,8 +192,8 @@ class SessionStoreContract:
         store = await open_store()
         fence = await store.create(session(), "a")
         await store.commit(fence, sealed(1))
-        await store.finish(fence, record(reason="completed"))
-        await store.finish(fence, record(reason="completed"))
+        await finish(store, fence, record(reason="completed"))
+        await finish(store, fence, record(reason="completed"))
         late, stored = await store.take(SESSION, "b", NOW)
         assert stored.header.ended
         assert stored.turns == (b"turn1",)
@@ -206,7 +207,7 @@ class SessionStoreContract:
     async def test_a_lost_call_leaves_the_session_open(self, open_store: OpenStore) -> None:
         store = await open_store()
         fence = await store.create(session(), "a")
-        await store.finish(fence, record("c_1", "lost"))
+        await finish(store, fence, record("c_1", "lost"))
         fence, stored = await store.take(SESSION, "b", NOW)
         assert not stored.header.ended
         await store.commit(fence, sealed(1))
@@ -215,9 +216,9 @@ class SessionStoreContract:
         store = await open_store()
         stale = await store.create(session(), "a")
         fence, _ = await store.take(SESSION, "b", NOW)
-        await store.finish(stale, record("c_1", "taken_over"))
+        await finish(store, stale, record("c_1", "taken_over"))
         with pytest.raises(StaleOwner):
-            await store.finish(stale, record("c_2", "hangup"))
+            await finish(store, stale, record("c_2", "hangup"))
         await store.commit(fence, sealed(1))
         records = await store.read_records()
         assert [found.call_id for found in records] == ["c_1", "c_2"]
@@ -227,11 +228,63 @@ class SessionStoreContract:
         fence = await store.create(session(), "a")
         first, second = record("c_1", "lost"), record("c_2", "completed")
         for found in (first, first, record("c_1", "draining"), second):
-            await store.finish(fence, found)
+            await finish(store, fence, found)
         await store.create(session(OTHER), "a")
-        await store.finish(Fence(OTHER, 1, "a"), record("c_3", "hangup", OTHER))
+        await finish(store, Fence(OTHER, 1, "a"), record("c_3", "hangup", OTHER))
         assert await store.read_records(session_id=SESSION) == (first, second)
         assert len(await store.read_records()) == 3
+
+    async def test_of_two_records_that_follow_the_same_one_a_single_one_is_appended(
+        self, open_store: OpenStore
+    ) -> None:
+        store, other = await open_store(), await open_store()
+        fence = await store.create(session(), "a")
+        await store.finish(fence, record("c_1", "lost"), after=None)
+        results = await asyncio.gather(
+            store.finish(fence, record("c_2", "lost"), after="c_1"),
+            other.finish(fence, record("c_3", "lost"), after="c_1"),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results].count(Overtaken) == 1
+        assert len(await store.read_records(session_id=SESSION)) == 2
+
+    @pytest.mark.parametrize("after", [None, "c_0", "c_2", "c"])
+    async def test_a_record_that_does_not_follow_the_latest_one_changes_nothing(
+        self, open_store: OpenStore, after: str | None
+    ) -> None:
+        store = await open_store()
+        fence = await store.create(session(), "a")
+        await store.finish(fence, record("c_1", "lost"), after=None)
+        with pytest.raises(Overtaken):
+            await store.finish(fence, record("c_2", "hangup"), after=after)
+        assert not (await store.header(SESSION, NOW)).ended
+        assert len(await store.read_records()) == 1
+
+    async def test_a_record_that_is_written_again_is_a_no_op_whatever_it_follows(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        fence = await store.create(session(), "a")
+        first = record("c_1", "lost")
+        await store.finish(fence, first, after=None)
+        await store.finish(fence, record("c_2", "lost"), after="c_1")
+        for after in (None, "c_1", "c_2"):
+            await store.finish(fence, record("c_1", "draining"), after=after)
+        assert (await store.read_records(session_id=SESSION))[0] == first
+
+    async def test_the_latest_records_of_one_session_are_read_alone(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        mine, theirs = await store.create(session(), "a"), await store.create(session(OTHER), "a")
+        for number in range(4):
+            await finish(store, mine, record(f"c_{number}", "lost"))
+            await finish(store, theirs, record(f"d_{number}", "lost", OTHER))
+        assert await store.read_records(session_id="s_nobody") == ()
+        latest = await store.read_records(session_id=SESSION, most=2)
+        assert [found.call_id for found in latest] == ["c_2", "c_3"]
+        latest = await store.read_records(most=3)
+        assert [found.call_id for found in latest] == ["d_2", "c_3", "d_3"]
 
     async def test_an_unknown_session_is_said_to_be_unknown(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -335,7 +388,7 @@ class SweptStoreContract(SessionStoreContract):
         fence = await store.create(session(), "a")
         await store.commit(fence, sealed(1))
         await store.tool_pending(fence, intent())
-        await store.finish(fence, record("c_1", "lost"))
+        await finish(store, fence, record("c_1", "lost"))
         assert await store.sweep(NOW + 59) == 0
         await store.create(NewSession(OTHER, "a", b"t", {}, NOW, int(NOW) + 600), "a")
         assert await store.sweep(NOW + 60) == 1

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from edge.ledger import Entry
 from edge.session.errors import (
     OutOfStep,
+    Overtaken,
     RegionRefused,
     SealError,
     SessionEnded,
     SessionExists,
     StaleOwner,
+    StoreBusy,
     UnknownSession,
 )
 from edge.session.journal import Journal, PendingTool
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import check_chain
 from edge.session.sqlite import SqliteStore
 from edge.session.store import Fence, StoredSession
-from regions.models import DataClass
+from regions.models import DataClass, Operation
 from tests.edge.session.parts import (
     EU,
     IN,
     NOW,
     OTHER,
+    RECEIPT_KEYS,
     SESSION,
+    STORE,
     ManualClock,
     begin,
+    books,
     key_file,
     record,
     tag_for,
@@ -141,7 +149,8 @@ async def test_a_finished_session_can_be_read_and_not_written(
     assert history.turns == (turn(1),)
     with pytest.raises(SessionEnded):
         await successor.commit(turn(2), 2)
-    assert await store.read_records() == (record(),)
+    (kept,) = await store.read_records()
+    assert kept.model_copy(update={"receipt": None}) == record()
 
 
 async def test_a_dropped_call_can_be_resumed(store: SqliteStore, keys: LocalKeyFile) -> None:
@@ -212,6 +221,7 @@ async def test_a_tag_of_another_session_cannot_begin_one(
             agent="reception",
             owner="x",
             clock=ManualClock(),
+            books=books(),
         )
 
 
@@ -364,3 +374,111 @@ class TestIntruder:
         with pytest.raises(SealError):
             await take_over(store, keys, owner="late")
         await store.close()
+
+
+# --- the receipt ---------------------------------------------------------------------------------
+
+
+async def receipts(store: SqliteStore) -> list[str]:
+    """The session's receipts, as they were signed."""
+    return [found.receipt or "" for found in await store.read_records(session_id=SESSION)]
+
+
+async def test_each_call_leaves_a_receipt_that_follows_the_one_before(
+    store: SqliteStore, keys: LocalKeyFile
+) -> None:
+    await (await begin(store, keys)).finish(record("c_1", "lost"))
+    second, _ = await take_over(store, keys)
+    await second.finish(record("c_2", "hangup"))
+    chain = check_chain(await receipts(store), RECEIPT_KEYS)
+    assert [(one.call_id, one.leg) for one in chain.receipts] == [("c_1", 1), ("c_2", 2)]
+    assert chain.missing == ()
+
+
+async def test_a_call_whose_node_died_is_missing_from_the_chain_by_its_number(
+    store: SqliteStore, keys: LocalKeyFile
+) -> None:
+    await (await begin(store, keys)).finish(record("c_1", "lost"))
+    await take_over(store, keys, owner="dies")
+    third, _ = await take_over(store, keys, owner="third")
+    await third.finish(record("c_3", "hangup"))
+    assert check_chain(await receipts(store), RECEIPT_KEYS).missing == (2,)
+
+
+async def test_two_legs_that_end_at_once_follow_one_another(
+    store: SqliteStore, keys: LocalKeyFile, tmp_path: Path
+) -> None:
+    sibling = await SqliteStore.open(tmp_path / "sessions.db")
+    legs = [await begin(store, keys)]
+    for number in range(5):
+        leg, _ = await take_over((store, sibling)[number % 2], keys, owner=f"o{number}")
+        legs.append(leg)
+    async with asyncio.TaskGroup() as group:
+        for number, leg in enumerate(legs):
+            group.create_task(leg.finish(record(f"c_{number}", "taken_over")))
+    chain = check_chain(await receipts(store), RECEIPT_KEYS)
+    assert sorted(one.leg for one in chain.receipts) == [1, 2, 3, 4, 5, 6]
+    await sibling.close()
+
+
+async def test_a_record_that_is_written_again_keeps_its_first_receipt(
+    store: SqliteStore, keys: LocalKeyFile
+) -> None:
+    journal = await begin(store, keys)
+    await journal.finish(record("c_1", "lost"))
+    before = await receipts(store)
+    journal.books.notary.ledger.touch(journal.books.host, DataClass.AUDIO, Operation.PROCESS)
+    await journal.finish(record("c_1", "lost"))
+    assert await receipts(store) == before
+
+
+async def test_a_session_whose_records_are_overtaken_for_ever_is_busy(
+    store: SqliteStore, keys: LocalKeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overtaken(*_: object, **__: object) -> None:
+        raise Overtaken("again")
+
+    monkeypatch.setattr(store, "finish", overtaken)
+    with pytest.raises(StoreBusy):
+        await (await begin(store, keys)).finish(record())
+
+
+async def test_what_the_store_was_given_and_gave_is_in_the_account_to_the_byte(
+    store: SqliteStore, keys: LocalKeyFile
+) -> None:
+    journal = await begin(store, keys)
+    await journal.commit(turn(1), {"step": "greet"})
+    await journal.tool_pending("s:1:1", "book", {"day": "monday"})
+    await journal.tool_settled(tool("s:1:1"))
+    wrote = {entry.data_class: entry for entry in stored_in(journal)}
+    again, _ = await take_over(store, keys)
+    read = {entry.data_class: entry for entry in stored_in(again)}
+    (_, stored) = await store.take(SESSION, "third", NOW)
+    words = sum(len(body) for body in stored.turns)
+    (kept,) = stored.tools
+    rest = len(stored.state or b"") + len(kept.intent) + len(kept.outcome or b"")
+    for entries, way in ((wrote, "sent"), (read, "received")):
+        assert getattr(entries[DataClass.TRANSCRIPT], way) == words
+        assert getattr(entries[DataClass.VARIABLES], way) == rest
+    assert all(entry.operation is Operation.STORE for entry in (*wrote.values(), *read.values()))
+
+
+def stored_in(journal: Journal) -> list[Entry]:
+    return [entry for entry in journal.books.notary.ledger.entries if entry.place == STORE]
+
+
+async def test_an_entry_that_failed_counts_as_sent(store: SqliteStore, keys: LocalKeyFile) -> None:
+    """The answer of a store may be lost when the entry was not."""
+    journal = await begin(store, keys)
+    await take_over(store, keys)
+    with pytest.raises(StaleOwner):
+        await journal.commit(turn(1), 1)
+    assert all(entry.sent for entry in stored_in(journal))
+
+
+async def test_a_receipt_outlives_what_it_is_about(store: SqliteStore, keys: LocalKeyFile) -> None:
+    journal = await begin(store, keys)
+    await journal.finish(record())
+    assert await store.sweep(NOW + 100_000) == 1
+    (receipt,) = check_chain(await receipts(store), RECEIPT_KEYS).receipts
+    assert receipt.session_id == SESSION

@@ -8,6 +8,8 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.ledger import MAX_LINES, Ledger, Place
 from edge.session.errors import ReceiptRefused
@@ -20,6 +22,7 @@ from edge.session.receipt import (
     public_jwk,
     read_receipt,
 )
+from edge.session.records import MAX_RECEIPT
 from regions.models import DataClass, Operation
 from tests.fakes.clock import FakeClock
 
@@ -53,6 +56,7 @@ def receipt(previous: str | None = None, **changes: Any) -> Receipt:
         "lines": lines,
         "refused": refused,
         "left_out": 0,
+        "leg": 1,
         "previous": previous,
     }
     return Receipt(**(values | changes))
@@ -109,28 +113,59 @@ def test_what_is_no_jws_is_refused_in_words(text: str) -> None:
         read_receipt(text, KEYS)
 
 
-def chain(count: int) -> list[str]:
+def chain(*legs: int) -> list[str]:
+    """The receipts of a session's legs, in the order that they were signed."""
     signed: list[str] = []
-    for number in range(count):
+    for leg in legs:
         previous = digest_of(signed[-1]) if signed else None
-        signed.append(KEY.sign(receipt(previous, call_id=f"c{number}")))
+        signed.append(KEY.sign(receipt(previous, call_id=f"c{len(signed)}", leg=leg)))
     return signed
 
 
 def test_a_whole_session_is_a_chain() -> None:
-    assert [one.call_id for one in check_chain(chain(3), KEYS)] == ["c0", "c1", "c2"]
+    found = check_chain(chain(1, 2, 3), KEYS)
+    assert [one.call_id for one in found.receipts] == ["c0", "c1", "c2"]
+    assert (found.missing, found.twice) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("legs", "missing", "twice"),
+    [
+        ((1, 3), (2,), ()),
+        ((2,), (1,), ()),
+        ((1, 4, 6), (2, 3, 5), ()),
+        ((2, 1), (), ()),
+        ((1, 2, 2), (), (2,)),
+        ((), (), ()),
+    ],
+)
+def test_a_leg_without_a_receipt_is_named_and_breaks_nothing(
+    legs: tuple[int, ...], missing: tuple[int, ...], twice: tuple[int, ...]
+) -> None:
+    """A node that died signs nothing; a partitioned one signs after its successor."""
+    found = check_chain(chain(*legs), KEYS)
+    assert (found.missing, found.twice) == (missing, twice)
+
+
+def test_the_number_of_a_leg_cannot_be_changed_to_close_a_gap() -> None:
+    first, third = chain(1, 3)
+    header, payload, signature = third.split(".")
+    body = json.loads(jwt.utils.base64url_decode(payload)) | {"leg": 2}
+    forged = jwt.utils.base64url_encode(json.dumps(body).encode()).decode()
+    with pytest.raises(ReceiptRefused, match="receipt 2: the signature"):
+        check_chain([first, f"{header}.{forged}.{signature}"], KEYS)
 
 
 @pytest.mark.parametrize("missing", [0, 1])
 def test_a_receipt_that_is_left_out_shows(missing: int) -> None:
-    signed = chain(3)
+    signed = chain(1, 2, 3)
     del signed[missing]
     with pytest.raises(ReceiptRefused, match=f"receipt {missing + 1}: does not follow"):
         check_chain(signed, KEYS)
 
 
 def test_receipts_in_another_order_show() -> None:
-    first, second, third = chain(3)
+    first, second, third = chain(1, 2, 3)
     with pytest.raises(ReceiptRefused, match="receipt 2"):
         check_chain([first, third, second], KEYS)
 
@@ -188,3 +223,55 @@ def test_the_public_key_is_a_jwk_that_verifies() -> None:
     key = jwt.PyJWK(public_jwk(KEY.public)).key
     assert isinstance(key, Ed25519PublicKey)
     assert read_receipt(KEY.sign(receipt()), {KEY.key_id: key}) == receipt()
+
+
+SIZES = st.lists(
+    st.tuples(
+        st.sampled_from([HOST, ABROAD]),
+        st.sampled_from([DataClass.AUDIO, DataClass.TRANSCRIPT]),
+        st.integers(0, 10**9),
+        st.integers(0, 10**9),
+        st.floats(0, 100, allow_nan=False),
+    ),
+    max_size=30,
+)
+
+
+@given(SIZES)
+def test_whatever_happens_in_which_order_every_byte_is_in_one_line(
+    touches: list[tuple[Place, DataClass, int, int, float]],
+) -> None:
+    clock = FakeClock()
+    found = Ledger(clock)
+    times: dict[tuple[str, DataClass], list[float]] = {}
+    for place, data_class, sent, received, pause in touches:
+        clock.advance(pause)
+        found.touch(place, data_class, Operation.PROCESS, sent=sent, received=received)
+        times.setdefault((place.name, data_class), []).append(clock.wall())
+    lines, _ = lines_of(found)
+    assert sum(line.sent for line in lines) == sum(touch[2] for touch in touches)
+    assert sum(line.received for line in lines) == sum(touch[3] for touch in touches)
+    assert {(line.name, line.data_class) for line in lines} == set(times)
+    for line in lines:
+        seen = times[line.name, line.data_class]
+        assert (line.first, line.last) == (seen[0], seen[-1])
+
+
+@given(st.lists(st.integers(0, 200), max_size=200))
+def test_a_bounded_ledger_counts_what_it_left_out(names: list[int]) -> None:
+    found = Ledger(FakeClock())
+    for name in names:
+        found.refuse(Place("tool", f"t{name}", "x"), DataClass.AUDIO, "no")
+    kept = sum(attempt.count for attempt in found.attempts)
+    assert kept + found.overflow == len(names)
+    assert len(found.attempts) == min(len(set(names)), MAX_LINES)
+
+
+def test_a_ledger_full_of_the_longest_words_fits_into_a_record() -> None:
+    found = Ledger(FakeClock())
+    for number in range(MAX_LINES):
+        place = Place("tool", f"{number}" + "n" * 400, "r" * 400, "https://" + "e" * 400)
+        found.refuse(place, DataClass.AUDIO, "no" * 400)
+    signed = KEY.sign(receipt(ledger=found))
+    assert len(signed) <= MAX_RECEIPT
+    assert len(read_receipt(signed, KEYS).refused) == MAX_LINES

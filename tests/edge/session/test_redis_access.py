@@ -10,7 +10,7 @@ import redis
 from edge.session.errors import StoreBroken, UnknownSession
 from edge.session.redis_stores import RedisStores
 from edge.session.store import Fence
-from tests.edge.session.parts import EU, NOW, SESSION, ManualClock, record
+from tests.edge.session.parts import EU, NOW, SESSION, ManualClock, finish, record
 from tests.edge.session.redis_server import PASSWORDS, RedisServer, redis_server
 from tests.edge.session.store_contract import sealed, session
 
@@ -36,7 +36,7 @@ async def server(running: RedisServer) -> AsyncIterator[RedisServer]:
     stores = RedisStores.open(running.settings(), EU, ManualClock())
     fence = await stores.of("clinic").create(session(), "a")
     await stores.of("clinic").commit(fence, sealed(1))
-    await stores.of("clinic").finish(fence, record("c_1", "lost"))
+    await finish(stores.of("clinic"), fence, record("c_1", "lost"))
     await stores.close()
     yield running
 

@@ -24,7 +24,7 @@ from edge.session.errors import (
 from edge.session.redis_connections import MAX_AGE_SECONDS, MAX_CONNECTIONS
 from edge.session.redis_stores import RedisStores
 from edge.session.store import NewSession, SessionStore
-from tests.edge.session.parts import EU, NOW, OTHER, SESSION, ManualClock, record
+from tests.edge.session.parts import EU, NOW, OTHER, SESSION, ManualClock, finish, record
 from tests.edge.session.redis_server import RedisServer, redis_server
 from tests.edge.session.store_contract import (
     OpenStore,
@@ -124,14 +124,18 @@ async def test_a_session_whose_time_is_over_is_gone_without_a_sweep(store: Sessi
 
 async def test_records_outlive_their_session(server: RedisServer, store: SessionStore) -> None:
     fence = await store.create(session(), "a")
-    await store.finish(fence, record("c_1", "lost"))
+    await finish(store, fence, record("c_1", "lost"))
     with server.admin() as admin:
         admin.delete(f"inland:clinic:{{{SESSION}}}:journal")
         kept = admin.keys()
         assert {admin.expiretime(key) for key in kept} == {-1}
-    await store.finish(fence, record("c_2", "hangup"))
+    await finish(store, fence, record("c_2", "hangup"))
     assert [found.call_id for found in await store.read_records()] == ["c_1", "c_2"]
-    assert sorted(kept) == [b"inland:clinic:records", b"inland:clinic:records:order"]
+    assert sorted(kept) == [
+        b"inland:clinic:records",
+        b"inland:clinic:records:order",
+        b"inland:clinic:records:sessions",
+    ]
 
 
 async def test_only_the_latest_records_of_a_tenant_are_kept(
@@ -140,8 +144,25 @@ async def test_only_the_latest_records_of_a_tenant_are_kept(
     monkeypatch.setattr(module, "MAX_RECORDS", 3)
     fence = await store.create(session(), "a")
     for number in range(5):
-        await store.finish(fence, record(f"c_{number}", "lost"))
+        await finish(store, fence, record(f"c_{number}", "lost"))
     assert [found.call_id for found in await store.read_records()] == ["c_2", "c_3", "c_4"]
+
+
+async def test_what_is_no_longer_kept_is_no_longer_found_by_its_session(
+    server: RedisServer, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_RECORDS", 3)
+    first, second = await store.create(session(), "a"), await store.create(session(OTHER), "a")
+    for number in range(3):
+        await finish(store, first, record(f"c_{number}", "lost"))
+    for number in range(2):
+        await finish(store, second, record(f"d_{number}", "lost", OTHER))
+    found = await store.read_records(session_id=SESSION)
+    assert [one.call_id for one in found] == ["c_2"]
+    await finish(store, second, record("d_2", "lost", OTHER))
+    assert await store.read_records(session_id=SESSION) == ()
+    with server.admin() as admin:
+        assert admin.hgetall("inland:clinic:records:sessions") == {OTHER.encode(): b"d_0 d_1 d_2"}
 
 
 async def test_more_records_are_read_than_a_script_may_unpack(
@@ -335,7 +356,7 @@ async def test_a_repeat_after_a_lost_answer_writes_nothing_twice(store: SessionS
         await store.commit(fence, sealed(1))
         await store.tool_pending(fence, intent())
         await store.tool_settled(fence, outcome())
-        await store.finish(fence, record("c_1", "lost"))
+        await finish(store, fence, record("c_1", "lost"))
     with pytest.raises(OutOfStep):
         await store.commit(fence, sealed(1, digest=b"other"))
     _, stored = await store.take(SESSION, "b", NOW)
