@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import aiohttp
 
 from edge.dialog.agent import Model
+from edge.dialog.endpoints import model_endpoint
 from edge.dialog.errors import (
     ModelGarbledError,
     ModelOverloadedError,
@@ -25,7 +26,7 @@ from edge.dialog.errors import (
 )
 from edge.dialog.plain_json import parse_json
 from edge.events import JsonValue
-from edge.outbound import Endpoint, Outbound, OutboundRefused
+from edge.outbound import Outbound, OutboundRefused
 from regions.models import DataClass
 
 MAX_LINE_BYTES = 64 * 1024
@@ -96,9 +97,7 @@ class SseChatModel:
         self._spec = spec
         self._key = api_key
         self._outbound = outbound
-        self._endpoint = Endpoint(
-            "model", spec.url, spec.region, "model", frozenset({DataClass.TRANSCRIPT})
-        )
+        self._endpoint = model_endpoint(spec)
 
     async def chat(
         self, messages: Sequence[Message], functions: Sequence[FunctionSpec]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import aiohttp
 
 from edge.dialog.agent import HttpTool, Parameter
+from edge.dialog.endpoints import tool_endpoint
 from edge.dialog.errors import (
     ToolConflictError,
     ToolGarbledError,
@@ -21,7 +22,7 @@ from edge.dialog.plain_json import parse_json
 from edge.dialog.template import fields_of
 from edge.dialog.tools import MAX_ANSWER_BYTES
 from edge.events import JsonValue
-from edge.outbound import Endpoint, Outbound, OutboundRefused
+from edge.outbound import Outbound, OutboundRefused
 from regions.models import DataClass
 
 _QUERY_METHODS = ("GET", "DELETE")
@@ -38,9 +39,7 @@ class HttpBoundTool:
         self.idempotent = spec.idempotent
         self._spec = spec
         self._outbound = outbound
-        self._endpoint = Endpoint(
-            spec.name, url, spec.region, "tool", frozenset({DataClass.VARIABLES})
-        )
+        self._endpoint = tool_endpoint(spec, url)
 
     async def call(self, call_id: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         """The JSON of a 2xx answer. Raises ``ToolError``."""
