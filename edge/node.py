@@ -19,6 +19,7 @@ from aiohttp import web
 from edge.api import create_app
 from edge.beat import Beater
 from edge.clock import SystemClock
+from edge.egress.probe import BarrierMissing, probe
 from edge.gate import Gate
 from edge.groups import first_error
 from edge.health import create_health_app
@@ -53,6 +54,7 @@ class Node:
     """One node of one region.
 
     ``on_ready`` is called once, when calls are taken. ``languages`` are those its agents speak.
+    ``forbidden`` are addresses that it does not start where it can reach.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Node:
         *,
         languages: tuple[str, ...] = ("en",),
         on_ready: Callable[[], None] = lambda: None,
+        forbidden: tuple[str, ...] = (),
     ) -> None:
         self.settings = settings
+        self._forbidden = forbidden
         self._languages = languages
         self._on_ready = on_ready
         self._clock = SystemClock()
@@ -82,6 +86,7 @@ class Node:
                 "is not in the catalogue "
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
+        await self._probe()
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,6 +131,15 @@ class Node:
             await pool.stop()
             await voice.stop()
             shutil.rmtree(directory, ignore_errors=True)
+
+    async def _probe(self) -> None:
+        """See that a barrier is there. Raises :class:`NodeError`."""
+        try:
+            outcomes = await probe(self._forbidden)
+        except BarrierMissing as error:
+            raise NodeError(str(error)) from error
+        for outcome in outcomes.values():
+            log.info("a forbidden address was out of reach", extra={"state": outcome})
 
     async def _phone(self, gate: Gate, secret: str, closing: AsyncExitStack) -> Switchboard | None:
         """The switchboard, when the settings have one. Raises :class:`NodeError`."""
