@@ -7,19 +7,28 @@ unmodified program, as it would be up and as a preview sees it, against the resi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from infra.graph.capture import ProgramError, capture
+from infra.graph.apart import capture_apart
+from infra.graph.capture import ProgramError
 from infra.rules.model import Graph, Scope, Violation
 from infra.rules.registry import check
 from infra.settings.control_plane import ControlPlaneStack
 from infra.settings.load import load_control_plane_stack, load_region_stack
 from infra.settings.project import check_project
+from infra.settings.project_file import check_project_file
 from infra.settings.region import RegionStack
 from infra.settings.scope import scope_of
 from inland.provision.errors import GateClosed
 from inland.provision.progress import component_of
 from inland.provision.project import Project
+
+_RUNTIMES = {
+    "region": "inland:region:RegionalRuntime",
+    "control-plane": "inland:control:ControlPlaneRegion",
+}
+"""What a stack of each kind consists of, once per region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,19 @@ class GateReport:
             )
         return None
 
+    def require_same(self, seen: Collection[str]) -> None:
+        """Raises ``GateClosed`` when the engine's preview spoke of other resources than were
+        judged: the program behaves differently there (an environment, an organisation, a date)."""
+        judged = set(self.graph.resources)
+        told = {urn for urn in seen if "::pulumi:pulumi:Stack::" not in urn}
+        strange = sorted(judged ^ told)
+        if strange:
+            shown = ", ".join(urn.split("::", 2)[-1] for urn in strange[:5])
+            raise GateClosed(
+                f"{self.project.stack}: Pulumi's preview and the gate's graph differ in "
+                f"{len(strange)} resources ({shown}): nothing is provisioned unseen"
+            )
+
     def require_released(self) -> None:
         """Raises ``GateClosed`` while the stack file holds the examples' digests."""
         if self.unreleased is not None:
@@ -71,17 +93,37 @@ class GateReport:
 def examine(project: Project) -> GateReport:
     """Look the stack through. Raises ``ConfigError`` and ``GateClosed`` where a file is wrong."""
     settings = _settings(project)
-    problems = check_project(project.folder, only=project.stack)
+    problems = check_project_file(project.folder, f"inland-{project.kind}")
+    problems += check_project(project.folder, only=project.stack)
     if problems:
         raise GateClosed("\n".join(problems))
-    try:
-        graph = capture(project.folder, project.stack)
-        preview = capture(project.folder, project.stack, preview=True)
-    except ProgramError as error:
-        raise GateClosed(f"{project.stack}: {error}") from error
     scope = scope_of(project.stack, settings)
+    graph = capture_graph(project)
+    preview = capture_graph(project, preview=True)
+    missing = _missing(graph, scope)
+    if missing:
+        raise GateClosed(f"{project.stack}: the program does not make {missing}: it is not ours")
     violations = sorted({*check(graph, scope), *check(preview, scope)})
     return GateReport(project, settings, scope, graph, tuple(violations))
+
+
+def capture_graph(project: Project, *, preview: bool = False) -> Graph:
+    """The graph of the project's program, captured in a process of its own.
+
+    Raises ``GateClosed`` when the program refuses, fails or does not end.
+    """
+    try:
+        return capture_apart(project.folder, project.stack, preview=preview)
+    except ProgramError as error:
+        raise GateClosed(f"{project.stack}: {error}") from error
+
+
+def _missing(graph: Graph, scope: Scope) -> str:
+    """What every stack of its kind has and this graph lacks; empty when nothing."""
+    wanted = _RUNTIMES[scope.kind]
+    if len(graph.of(wanted)) != len(scope.regions):
+        return f"{wanted} in {', '.join(sorted(scope.regions))}"
+    return ""
 
 
 def in_words(violation: Violation) -> str:

@@ -96,7 +96,8 @@ class Progress:
     def __init__(self, expected: Iterable[str]) -> None:
         self._groups: dict[str, _Group] = {}
         self._operations: dict[str, int] = {}
-        self._known = set()
+        self._known: set[str] = set()
+        self._seen: set[str] = set()
         for urn in expected:
             self._known.add(urn)
             self._group(urn).total += 1
@@ -104,6 +105,8 @@ class Progress:
     def feed(self, step: Step, now: float) -> str | None:
         """Take one step in; returns a line for a log where something changed, else None."""
         doing = _OPERATIONS.get(step.operation, "same")
+        if doing != "delete":
+            self._seen.add(step.urn)
         group = self._group(step.urn)
         if step.urn not in self._known:
             self._known.add(step.urn)
@@ -130,6 +133,11 @@ class Progress:
     @property
     def total(self) -> int:
         return sum(group.total for group in self._groups.values())
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """What the engine spoke of, but for what it deletes."""
+        return frozenset(self._seen)
 
     def summary(self) -> str:
         """``12 created, 3 updated``, in the order of the operations' weight."""

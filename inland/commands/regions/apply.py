@@ -85,6 +85,7 @@ def _up_one(arguments: argparse.Namespace, stack: str) -> int:
     with Screen(f"{stack} plan", report.graph.resources, sys.stderr) as screen:
         engine = Engine(report.project, report.scope, screen)
         changes = engine.preview()
+    report.require_same(screen.progress.seen)
     print(f"\nup will change: {changes}")
     confirm(f"Provision {stack}?", arguments.yes)
     with Screen(f"{stack} up", report.graph.resources, sys.stderr) as screen:

@@ -71,20 +71,25 @@ def _status_one(arguments: argparse.Namespace, stack: str) -> int:
     return 0 if all(one.state not in (ABSENT, BAD) for one in lines) else 1
 
 
+def _format_of(out: Path | None) -> str:
+    known = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid"}
+    if out is None:
+        return "mermaid"
+    if out.suffix not in known:
+        raise argparse.ArgumentTypeError(
+            f"--out {out}: end its name in .svg or .mmd, or say --format svg or mermaid"
+        )
+    return known[out.suffix]
+
+
 def _graph(arguments: argparse.Namespace) -> int:
-    from infra.graph.capture import ProgramError, capture
     from infra.graph.mermaid import draw_mermaid
     from infra.graph.svg import draw_svg
-    from inland.provision.errors import GateClosed
+    from inland.provision.gate import capture_graph
     from inland.provision.project import find_project
 
-    project = find_project(arguments.stack, arguments.project)
-    try:
-        graph = capture(project.folder, project.stack)
-    except ProgramError as error:
-        raise GateClosed(f"{project.stack}: {error}") from error
-    named_svg = arguments.out is not None and arguments.out.suffix == ".svg"
-    svg = arguments.format == "svg" or (arguments.format is None and named_svg)
+    graph = capture_graph(find_project(arguments.stack, arguments.project))
+    svg = (arguments.format or _format_of(arguments.out)) == "svg"
     draw = draw_svg if svg else draw_mermaid
     text = draw(graph, arguments.depth)
     if arguments.out is None:

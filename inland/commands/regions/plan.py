@@ -47,6 +47,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     expected = report.graph.resources
     with Screen(f"{arguments.stack} plan", expected, sys.stderr) as screen:
         changes = Engine(report.project, report.scope, screen).preview()
+    report.require_same(screen.progress.seen)
     print(f"\nup would change: {changes}")
     return 0
 
