@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.dialog.agent import AgentSpec
     from edge.node import Node
+    from edge.settings import NodeSettings
 
 HELP = "run an edge node: take calls for one region"
 
@@ -29,52 +33,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port of the signalling (default: from the file)")
     parser.add_argument("--workers", type=int, help="processes that hold calls, about one per core")
     parser.add_argument("--check", action="store_true", help="only check the settings and agents")
+    parser.add_argument(
+        "--production",
+        action="store_true",
+        help="refuse what only a rehearsal may do, and to start where no barrier is",
+    )
+    parser.add_argument(
+        "--egress-rules",
+        choices=("nft",),
+        help="only print the barrier around such a node, for nftables (nft -f)",
+    )
+    parser.add_argument(
+        "--egress-user",
+        type=_user,
+        help="with --egress-rules: hold back this user's programs, no others",
+    )
+
+
+def _user(text: str) -> str:
+    from edge.egress.nft import user_name
+
+    try:
+        return user_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     import asyncio
-    from datetime import UTC, datetime
 
-    from pydantic import ValidationError
-
-    from edge.check import node_problems
-    from edge.dialog.agent import load_agents
-    from edge.dialog.build import check_agent
+    from edge.egress.probe import addresses_of
     from edge.groups import first_error
     from edge.logs import configure_logging
     from edge.node import Node, NodeError
-    from edge.phone.check import phone_problems
     from edge.process import keep_private, open_many_files
     from edge.session.errors import SessionError
-    from edge.settings import NodeSettings, SecretError, load_settings
-    from regions.catalogue import load_catalogue
+    from edge.settings import SecretError
     from regions.strict_yaml import ConfigError
 
     try:
-        settings = load_settings(arguments.config)
-        given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
-        changes = {name: value for name, value in given.items() if value is not None}
-        settings = NodeSettings.model_validate(settings.model_dump() | changes)
-        agents = load_agents(settings.agents)
-        for spec in agents.values():
-            check_agent(spec, os.environ)
-        catalogue = load_catalogue(settings.catalogue)
-    except ConfigError as error:
-        print(f"inland edge: {error}", file=sys.stderr)
+        settings, agents = _read(arguments)
+    except _Wrong as error:
+        print("".join(f"inland edge: {line}\n" for line in error.lines), end="", file=sys.stderr)
         return 2
-    except ValidationError as error:
-        for problem in error.errors():
-            where = "".join(f"--{part}: " for part in problem["loc"])
-            print(f"inland edge: {where}{problem['msg']}", file=sys.stderr)
-        return 2
-    wrong = node_problems(settings, datetime.now(UTC))
-    if settings.sip is not None:
-        wrong += phone_problems(settings.sip, catalogue, agents)
-    for line in wrong:
-        print(f"inland edge: {arguments.config}: {line}", file=sys.stderr)
-    if wrong:
-        return 2
+    if arguments.egress_rules is not None:
+        return _print_rules(arguments, settings, agents)
     if arguments.check:
         if settings.secret_file is not None and not os.access(settings.secret_file, os.R_OK):
             where = f"secret_file: {settings.secret_file}"
@@ -92,13 +96,112 @@ def run(arguments: argparse.Namespace) -> int:
 
     languages = tuple(sorted({spec.language for spec in agents.values()}))
     try:
-        asyncio.run(_serve(Node(settings, languages=languages, on_ready=announce)))
+        asyncio.run(
+            _serve(
+                Node(
+                    settings,
+                    languages=languages,
+                    on_ready=announce,
+                    forbidden=addresses_of(settings.egress_probe, production=arguments.production),
+                )
+            )
+        )
     except* (NodeError, SecretError, SessionError, ConfigError) as errors:
         print(f"inland edge: {first_error(errors)}", file=sys.stderr)
         failed = True
     else:
         failed = False
     return 2 if failed else 0
+
+
+class _Wrong(Exception):
+    """The node cannot be started as it was asked to; a line for each reason."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__()
+        self.lines = lines
+
+
+def _read(arguments: argparse.Namespace) -> tuple[NodeSettings, dict[str, AgentSpec]]:
+    """The settings and the agents, once nothing is wrong with them. Raises :class:`_Wrong`."""
+    from pydantic import ValidationError
+
+    from edge.dialog.agent import load_agents
+    from edge.dialog.build import check_agent
+    from edge.settings import NodeSettings, load_settings
+    from regions.strict_yaml import ConfigError
+
+    try:
+        settings = load_settings(arguments.config)
+        given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
+        changes = {name: value for name, value in given.items() if value is not None}
+        settings = NodeSettings.model_validate(settings.model_dump() | changes)
+        agents = load_agents(settings.agents)
+        for spec in agents.values():
+            check_agent(spec, os.environ)
+        wrong = _problems(settings, agents, production=arguments.production)
+    except ConfigError as error:
+        raise _Wrong(str(error)) from error
+    except ValidationError as error:
+        raise _Wrong(
+            *(
+                "".join(f"--{part}: " for part in problem["loc"]) + problem["msg"]
+                for problem in error.errors()
+            )
+        ) from error
+    if wrong:
+        raise _Wrong(*(f"{arguments.config}: {line}" for line in wrong))
+    return settings, agents
+
+
+def _problems(
+    settings: NodeSettings, agents: Mapping[str, AgentSpec], *, production: bool
+) -> tuple[str, ...]:
+    """What of the settings does not fit the law, the agents or this machine."""
+    from datetime import UTC, datetime
+
+    from edge.check import node_problems
+    from edge.phone.check import phone_problems
+    from edge.production import production_problems
+    from edge.provider_check import provider_problems
+    from regions.catalogue import load_catalogue
+    from regions.providers import load_providers
+
+    catalogue = load_catalogue(settings.catalogue)
+    wrong = node_problems(settings, datetime.now(UTC))
+    wrong += provider_problems(
+        agents.values(),
+        load_providers(settings.providers),
+        catalogue,
+        settings.region,
+        os.environ,
+    )
+    if settings.sip is not None:
+        wrong += phone_problems(settings.sip, catalogue, agents)
+    if production:
+        wrong += production_problems(settings)
+    return wrong
+
+
+def _print_rules(
+    arguments: argparse.Namespace, settings: NodeSettings, agents: Mapping[str, AgentSpec]
+) -> int:
+    """Print the barrier of a node with these settings."""
+    import asyncio
+    from datetime import UTC, datetime
+
+    from edge.egress.nft import ruleset
+    from edge.egress.resolve import Unresolved, resolved
+    from edge.egress.ways import NoFixedPort, ways_of
+
+    try:
+        ways = ways_of(settings, agents.values(), os.environ)
+        found = asyncio.run(resolved(ways))
+    except (NoFixedPort, Unresolved) as error:
+        print(f"inland edge: {error}", file=sys.stderr)
+        return 2
+    print(ruleset(found, user=arguments.egress_user, at=datetime.now(UTC)), end="")
+    return 0
 
 
 async def _serve(node: Node) -> None:
