@@ -18,6 +18,7 @@ from edge.logs import short
 from edge.phone.calls_api import ORDERS, CallsApi
 from edge.problem import EdgeRefusal
 from edge.ratelimit import Buckets
+from edge.receipts_api import ReceiptsApi
 from edge.session.resume import PREFIX as RESUME_PREFIX
 from edge.slot import WorkerAway, WorkerSlot
 
@@ -42,7 +43,7 @@ SDP = "application/sdp"
 SDP_FRAGMENT = "application/trickle-ice-sdpfrag"
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After",
     "Access-Control-Max-Age": "3600",
@@ -68,6 +69,7 @@ def create_app(gate: Gate) -> web.Application:
     app.router.add_route("OPTIONS", below, signalling.options)
     for method in ("POST", "PATCH", "DELETE"):
         app.router.add_route(method, below, signalling.unknown)
+    ReceiptsApi(gate).add_to(app)
     if gate.phone is not None:
         CallsApi(gate.phone, _token, _body).add_to(app)
     else:

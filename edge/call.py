@@ -131,7 +131,8 @@ class Call:
     def account(self) -> Account:
         """Where the call's data has been so far."""
         self._tally.settle()
-        return self._notary.account(self._record("lost"))
+        now = self._record("lost")  # as it would be if it broke off here; accounts have no reason
+        return self._notary.account(now)
 
     def end(self, reason: EndReason) -> None:
         """The call is to end, for this reason."""

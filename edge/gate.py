@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from edge.beat import NodeLoad
 from edge.clock import Clock
 from edge.jwks import KeyCache
@@ -27,6 +29,10 @@ class Gate:
     resume: ResumeTokens
     clock: Clock
     tenancy: Tenancy
+    receipt_key: Ed25519PublicKey
+    """What the region's receipts are verified with."""
+    operator: bytes
+    """SHA-256 of the node secret, by which operators ask for receipts."""
     draining: bool = False
     phone: Switchboard | None = None
     relays: Relays | None = None

@@ -42,6 +42,12 @@ class CallOpened(Wire):
     answer: str
 
 
+class SessionReceipts(Wire):
+    """A worker's answer to ``GET /sessions/{id}/receipts/{tenant}``, oldest first."""
+
+    receipts: tuple[str, ...]
+
+
 class WorkerFailed(Wire):
     """The line of a worker that cannot work: what is wrong, in words for an operator."""
 

@@ -30,7 +30,9 @@ from edge.phone.routing_client import routing_client
 from edge.phone.switchboard import PhoneParts, Switchboard
 from edge.phone.trunk import PasswordError
 from edge.pool import WorkerPool, WorkerPoolError
+from edge.receipts_api import operator_digest
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.settings import SECRET_VARIABLE, NodeSettings, node_secret
 from edge.speech.voice import VoiceError
@@ -105,7 +107,17 @@ class Node:
         )
         pool = WorkerPool(settings, directory, directory / "voice.sock", clock=self._clock)
         tenancy = Tenancy.of(settings)
-        gate = Gate(settings, catalogue, pool, keys, resume, self._clock, tenancy)
+        gate = Gate(
+            settings,
+            catalogue,
+            pool,
+            keys,
+            resume,
+            self._clock,
+            tenancy,
+            ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)).public,
+            operator_digest(secret),
+        )
         gate.relays = self._relays()
         gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(

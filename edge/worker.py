@@ -167,6 +167,11 @@ class Worker:
         self._group.create_task(self._serve(call_id, call, on_ended), name=call_id)
         return Taken(call_id, leg, description)
 
+    def call_of(self, session_id: str) -> Call | None:
+        """The session's live call, the latest if an older one is still ending."""
+        calls = [entry.call for entry in self._book.values() if entry.session_id == session_id]
+        return next((call for call in reversed(calls) if call is not None), None)
+
     def end_session(self, session_id: str) -> None:
         """End the live calls of a session that was taken over; their journal refuses them anyway,
         but only at their next entry."""

@@ -54,6 +54,7 @@ from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.transport.webrtc.leg import WebRtcLeg
 from edge.worker import Worker
+from edge.worker_receipts import add_receipts
 from regions.providers import load_providers
 from regions.strict_yaml import ConfigError
 
@@ -316,6 +317,7 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
     app.router.add_get("/calls/{call_id}/session/{session_id}", whose)
     app.router.add_delete("/sessions/{session_id}", end_session)
     app.router.add_get("/metrics", metrics)
+    add_receipts(app, worker, rooms)
     app.router.add_get(LINE_PATH, line)
     return app
 

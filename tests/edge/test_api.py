@@ -23,7 +23,9 @@ from edge.internal import WorkerStatus
 from edge.jwks import KeyCache
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
+from edge.receipts_api import operator_digest
 from edge.session.keys import LocalKeyFile
+from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
@@ -33,6 +35,7 @@ from tests.fakes.clock import FakeClock
 
 SDP = {"Content-Type": "application/sdp"}
 SESSION = "s_" + "b" * 22
+NODE_SECRET = "the-secret-of-this-node"
 MINE = "rtc_w0_" + "a" * 22
 OTHER = "rtc_w1_" + "b" * 22
 
@@ -51,6 +54,9 @@ class FakeWorker:
     whose_status: int = 204
     gathered: int = 0
     other: list[str] = field(default_factory=list)
+    receipts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: int = 0
 
     def app(self) -> web.Application:
         async def calls(request: web.Request) -> web.Response:
@@ -78,6 +84,19 @@ class FakeWorker:
             self.gathered += 1
             return web.Response(text=f'inland_calls_active{{worker="{self.index}"}} 3.0\n')
 
+        async def receipts(request: web.Request) -> web.Response:
+            self.asked += 1
+            await self._answer()
+            key = request.match_info["tenant"], request.match_info["session"]
+            return web.json_response({"receipts": self.receipts.get(key, [])})
+
+        async def account(request: web.Request) -> web.Response:
+            await self._answer()
+            found = self.accounts.get(request.match_info["session"])
+            if found is None:
+                return EdgeRefusal("unknown_session", "none here").response()
+            return web.json_response(found)
+
         async def anything(request: web.Request) -> web.Response:
             self.other.append(request.path)
             return web.Response()
@@ -87,6 +106,8 @@ class FakeWorker:
         app.router.add_delete("/calls/{id}", delete)
         app.router.add_get("/calls/{id}/session/{session}", whose)
         app.router.add_delete("/sessions/{session}", session)
+        app.router.add_get("/sessions/{session}/receipts/{tenant}", receipts)
+        app.router.add_get("/sessions/{session}/account", account)
         app.router.add_get("/metrics", metrics)
         app.router.add_route("*", "/{anything:.*}", anything)
         return app
@@ -174,10 +195,12 @@ async def serving(folder: Path, workers: int, **changes: Any) -> AsyncIterator[N
     keys = KeyCache(settings.control_planes)
     keys._keys = {"k1": key.public}
     keys.loaded.set()
-    secret = LocalKeyFile.open(folder / "region.key", "eu-central-1").subkey("resume")
-    resume = ResumeTokens(secret, clock)
+    region_key = LocalKeyFile.open(folder / "region.key", "eu-central-1")
+    resume = ResumeTokens(region_key.subkey("resume"), clock)
     tenancy = Tenancy.of(settings)
-    gate = Gate(settings, load_catalogue(), pool, keys, resume, clock, tenancy)
+    receipt_key = ReceiptKey(region_key.subkey("receipt")).public
+    secret = operator_digest(NODE_SECRET)
+    gate = Gate(settings, load_catalogue(), pool, keys, resume, clock, tenancy, receipt_key, secret)
     fakes = [FakeWorker(index) for index in range(workers)]
     async with AsyncExitStack() as closing:
         for fake, slot in zip(fakes, pool.slots, strict=True):
