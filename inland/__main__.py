@@ -18,6 +18,7 @@ COMMANDS = (
     "regions",
     "fleet",
     "release",
+    "receipt",
     "models",
     "bench",
 )

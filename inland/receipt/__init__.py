@@ -1,0 +1,1 @@
+"""What an operator and an auditor do with receipts: fetch them, read them, judge them."""
