@@ -22,13 +22,15 @@ from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
 from edge.session.account import Books, Notary
 from edge.session.errors import (
+    KeyDestroyed,
     RegionRefused,
     SessionError,
     SessionExists,
     TenantRefused,
     UnknownSession,
 )
-from edge.session.journal import History, Journal
+from edge.session.history import History
+from edge.session.journal import Journal
 from edge.session.keys import KeyProvider
 from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
@@ -108,7 +110,7 @@ class CallBuilder:
             )
         except SessionExists as error:
             raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
-        except UnknownSession as error:
+        except (KeyDestroyed, UnknownSession) as error:
             raise EdgeRefusal("unknown_session", "this region has no such session") from error
         except RegionRefused as error:
             raise EdgeRefusal("wrong_region", "the session may not be held here") from error

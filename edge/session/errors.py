@@ -8,13 +8,15 @@ SessionError
 ├── OutOfStep        a gap, or other words for what is already written (no retry)
 ├── TooLarge         more than a session may hold (no retry)
 ├── SealError        sealed data does not open here: wrong key, tag, class or place (no retry)
-│   └── RegionRefused  this region may not hold the session (no retry)
+│   ├── RegionRefused  this region may not hold the session (no retry)
+│   ├── KeyDestroyed   the key of this data was destroyed: nobody opens it again (no retry)
+│   └── KeyRefused     the key service refuses the key: disabled, to be deleted, not ours (no retry)
 ├── KeyFileError     the region's key file cannot be used; the text says why (no retry)
 ├── ResumeRefused    a resume token that counts for nothing (no retry)
 ├── TenantRefused    no store of this node holds that tenant's sessions (no retry)
 ├── ReceiptRefused   a receipt that nobody signed, or that does not follow (no retry)
 ├── Overtaken        another call of the session left its record first: look again, then retry
-├── StoreBusy        the store had no time for this: do the same call again
+├── StoreBusy        the store or the key service had no time: do the same call again
 └── StoreBroken      the store failed: disk full, damaged file, newer schema (no retry)
 """
 
@@ -57,6 +59,14 @@ class SealError(SessionError):
 
 class RegionRefused(SealError):
     """The session's residency tag does not allow this region."""
+
+
+class KeyDestroyed(SealError):
+    """The key of this data was destroyed, on purpose or because its time is over."""
+
+
+class KeyRefused(SealError):
+    """The key service does not let this key be used; the text says why."""
 
 
 class KeyFileError(SessionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from edge.clock import Clock
@@ -12,25 +12,26 @@ from edge.events import JsonValue, ToolRecord, Turn
 from edge.session import codec
 from edge.session.account import Books
 from edge.session.errors import (
+    KeyDestroyed,
     Overtaken,
     RegionRefused,
     SealError,
     StoreBusy,
     UnknownSession,
 )
+from edge.session.history import History, read_history, read_outcome, require_session, tag_of
+from edge.session.keyring import make_ring, open_ring
 from edge.session.keys import KeyProvider
 from edge.session.records import CallRecord
-from edge.session.seal import Sealer, new_data_key
+from edge.session.seal import Sealer
 from edge.session.store import (
     Fence,
     NewSession,
     SealedTool,
     SealedTurn,
-    SessionHeader,
     SessionStore,
     StoredSession,
 )
-from regions.errors import TagError
 from regions.models import DataClass, Operation
 from regions.tag import ResidencyTag
 
@@ -39,33 +40,6 @@ _CALL_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 FINISH_TRIES = 8
 """Records of one session that may come in between while one is signed."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingTool:
-    """A tool call that was about to be made, and of which nothing more is known."""
-
-    call_id: str
-    name: str
-    arguments: Mapping[str, JsonValue]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A session as its last owner left it.
-
-    ``state`` is the dialog's after the last turn, None before the first. ``settled`` has every
-    tool call that came back, also those of committed turns, in the order they were made. A session
-    that has ``ended`` can be read and not written.
-    """
-
-    agent: str
-    tag: ResidencyTag
-    turns: tuple[Turn, ...]
-    state: JsonValue
-    pending: tuple[PendingTool, ...]
-    settled: tuple[ToolRecord, ...]
-    ended: bool
 
 
 class Journal:
@@ -95,26 +69,27 @@ class Journal:
         owner: str,
         clock: Clock,
         books: Books,
+        ends: Mapping[DataClass, int] = MappingProxyType({}),
     ) -> Self:
         """Begin a session that nobody has begun.
 
-        ``owner`` is a nonce of this call. The data key is wrapped for every region that the tag
-        allows and ``keys`` can wrap for. Raises ``RegionRefused`` when there is none,
-        ``SessionExists``, ``UnknownSession`` when the tag is expired already, ``StoreBusy``,
-        ``StoreBroken``.
+        ``owner`` is a nonce of this call. The data keys, one per class, are wrapped for every
+        region that the tag allows and ``keys`` can wrap for. ``ends`` are Unix seconds: classes
+        that expire before the tag does. Raises ``RegionRefused`` when there is no region,
+        ``SessionExists``, ``UnknownSession`` when the tag is expired already, ``KeyRefused``,
+        ``StoreBusy``, ``StoreBroken``.
         """
-        _require_session(tag, session_id)
+        require_session(tag, session_id)
         now = clock.wall()
         if tag.expires_at <= now:
             raise UnknownSession("the session's retention is over before it begins")
         regions = [region for region in tag.allowed_regions if region in keys.regions]
         if not regions:
             raise RegionRefused("no region that this node has keys for may hold the session")
-        data_key = new_data_key()
-        wraps = {region: await keys.wrap(data_key, region=region, tag=tag) for region in regions}
+        ring, wraps = await make_ring(keys, regions, tag, ends)
         session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
         fence = await store.create(session, owner)
-        return cls(store, Sealer(data_key, tag, agent), fence, books)
+        return cls(store, Sealer(ring, agent), fence, books)
 
     @classmethod
     async def take_over(
@@ -131,20 +106,24 @@ class Journal:
         """Take a session over at once; its former owner is stale from here on.
 
         A node that may not or cannot open the session does not disturb its owner. Raises
-        ``UnknownSession``, ``RegionRefused``, ``SealError``, ``StoreBusy``, ``StoreBroken``.
+        ``UnknownSession``, ``RegionRefused``, ``SealError``, ``StoreBusy``, ``StoreBroken``;
+        ``KeyDestroyed`` when part of the session is past its retention, or erased.
         """
         header = await store.header(session_id, clock.wall())
-        tag = _tag_of(header, session_id)
+        tag = tag_of(header, session_id)
         wrapped = header.wraps.get(region)
         if region not in tag.allowed_regions or wrapped is None:
             raise RegionRefused(f"the session may not be opened in region {region}")
-        sealer = Sealer(await keys.unwrap(wrapped, region=region, tag=tag), tag, header.agent)
+        opened = await open_ring(keys, wrapped, region=region, tag=tag, now=clock.wall())
+        for data_class, why in opened.gone.items():
+            raise KeyDestroyed(f"the session's {data_class.value} cannot be read: {why}")
+        sealer = Sealer(opened.keys, header.agent)
         fence, stored = await store.take(session_id, owner, clock.wall())
         if (stored.header.tag, stored.header.agent) != (header.tag, header.agent):
             raise SealError("the session's residency tag changed while it was read")
         journal = cls(store, sealer, fence, books)
         journal._account_for_reading(stored)
-        return journal, _history(stored, tag, sealer)
+        return journal, read_history(stored, tag, sealer)
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         """Write the next turn, and the dialog's state after it, in one step.
@@ -156,7 +135,7 @@ class Journal:
         body, plain_state = codec.encode_turn(turn), codec.encode(state)
         sealed = SealedTurn(
             turn.number,
-            self._sealer.digest("turn", turn.number, body),
+            self._sealer.digest(DataClass.TRANSCRIPT, "turn", turn.number, body),
             self._sealer.seal(DataClass.TRANSCRIPT, "turn", turn.number, body),
             self._sealer.seal(DataClass.VARIABLES, "state", turn.number, plain_state),
         )
@@ -177,7 +156,7 @@ class Journal:
             raise ValueError("a call id is 1 to 128 printable ASCII characters")
         intent = self._tool("intent", call_id, codec.encode_intent(name, arguments))
         outcome = await self._store.tool_pending(self._fence, intent)
-        return None if outcome is None else _outcome(self._sealer, call_id, outcome)
+        return None if outcome is None else read_outcome(self._sealer, call_id, outcome)
 
     async def tool_settled(self, record: ToolRecord) -> None:
         """Write what came of a pending tool call, good or bad. The first outcome stands.
@@ -231,54 +210,6 @@ class Journal:
     def _tool(self, kind: str, call_id: str, body: bytes) -> SealedTool:
         sealed = self._sealer.seal(DataClass.VARIABLES, kind, call_id, body)
         self._account_for(DataClass.VARIABLES, plain=len(body), sealed=len(sealed))
-        return SealedTool(call_id, self._sealer.digest(kind, call_id, body), sealed)
-
-
-def _require_session(tag: ResidencyTag, session_id: str) -> None:
-    if tag.session != session_id:
-        raise SealError("the residency tag is of another session")
-
-
-def _tag_of(header: SessionHeader, session_id: str) -> ResidencyTag:
-    try:
-        tag = ResidencyTag.from_canonical(header.tag)
-    except TagError as error:
-        raise SealError("the session's residency tag cannot be read") from error
-    _require_session(tag, session_id)
-    return tag
-
-
-def _history(stored: StoredSession, tag: ResidencyTag, sealer: Sealer) -> History:
-    turns = tuple(
-        codec.decode_turn(sealer.open(DataClass.TRANSCRIPT, "turn", number, body))
-        for number, body in enumerate(stored.turns, start=1)
-    )
-    # The state is sealed under the number of its turn: an older state, or a history without its
-    # last turns, does not open.
-    if (stored.state is None) != (not turns):
-        raise SealError("the session's turns and state do not belong together")
-    state: JsonValue = None
-    if stored.state is not None:
-        plain = sealer.open(DataClass.VARIABLES, "state", len(turns), stored.state)
-        state = codec.decode(plain)
-    pending: list[PendingTool] = []
-    settled: list[ToolRecord] = []
-    for tool in stored.tools:
-        if tool.outcome is not None:
-            settled.append(_outcome(sealer, tool.call_id, tool.outcome))
-        else:
-            plain = sealer.open(DataClass.VARIABLES, "intent", tool.call_id, tool.intent)
-            pending.append(PendingTool(tool.call_id, **codec.decode(plain)))
-    return History(
-        agent=stored.header.agent,
-        tag=tag,
-        turns=turns,
-        state=state,
-        pending=tuple(pending),
-        settled=tuple(settled),
-        ended=stored.header.ended,
-    )
-
-
-def _outcome(sealer: Sealer, call_id: str, sealed: bytes) -> ToolRecord:
-    return codec.decode_outcome(sealer.open(DataClass.VARIABLES, "outcome", call_id, sealed))
+        return SealedTool(
+            call_id, self._sealer.digest(DataClass.VARIABLES, kind, call_id, body), sealed
+        )

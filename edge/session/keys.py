@@ -26,6 +26,8 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 MAX_FILE_BYTES = 4096
 _FORMAT = 1
+RING_FORMAT, KMS_FORMAT, VAULT_FORMAT = b"\x02", b"\x03", b"\x04"
+"""The first byte of a wrapped key says what wrapped it; 1 is a key file."""
 
 
 class KeyProvider(Protocol):
@@ -41,11 +43,18 @@ class KeyProvider(Protocol):
         ...
 
     async def wrap(self, data_key: bytes, *, region: str, tag: ResidencyTag) -> bytes:
-        """Wrap a data key of 32 bytes for ``region``. Raises ``RegionRefused``."""
+        """Wrap a data key of 32 bytes for ``region``.
+
+        Raises ``RegionRefused``, ``KeyRefused``, ``StoreBusy``, ``StoreBroken``.
+        """
         ...
 
     async def unwrap(self, wrapped: bytes, *, region: str, tag: ResidencyTag) -> bytes:
-        """The data key again. Raises ``SealError`` when key, region or tag is another one."""
+        """The data key again.
+
+        Raises ``SealError`` when key, region or tag is another one, ``KeyDestroyed`` when it is no
+        more, ``StoreBusy``, ``StoreBroken``.
+        """
         ...
 
 
@@ -112,7 +121,7 @@ class LocalKeyFile:
         if region != self.region or region not in tag.allowed_regions:
             raise RegionRefused(f"no key may be wrapped for region {region}")
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = self._wrapping.encrypt(nonce, data_key, _binding(region, tag))
+        sealed = self._wrapping.encrypt(nonce, data_key, binding(region, tag))
         return self._header() + nonce + sealed
 
     async def unwrap(self, wrapped: bytes, *, region: str, tag: ResidencyTag) -> bytes:
@@ -121,7 +130,7 @@ class LocalKeyFile:
             raise SealError("the data key is wrapped under another region's key")
         nonce, sealed = _split(wrapped[len(header) :])
         try:
-            return self._wrapping.decrypt(nonce, sealed, _binding(region, tag))
+            return self._wrapping.decrypt(nonce, sealed, binding(region, tag))
         except (InvalidTag, ValueError) as error:  # ValueError: a nonce cut short
             raise SealError("the data key does not unwrap under this residency tag") from error
 
@@ -129,7 +138,8 @@ class LocalKeyFile:
         return bytes([_FORMAT]) + bytes.fromhex(self.key_id)
 
 
-def _binding(region: str, tag: ResidencyTag) -> bytes:
+def binding(region: str, tag: ResidencyTag) -> bytes:
+    """What a wrapped key is bound to."""
     return b"wrap\0" + region.encode() + b"\0" + tag.canonical()
 
 

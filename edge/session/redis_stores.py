@@ -44,7 +44,7 @@ class RedisStores:
     @classmethod
     def open(cls, settings: RedisSettings, region: str, clock: Clock) -> Self:
         """Reads certificates, talks to nobody. Raises ``StoreBroken``."""
-        return cls(settings, tls_context(settings), _logins(settings, region), clock.monotonic)
+        return cls(settings, tls_context(settings), logins(settings, region), clock.monotonic)
 
     def of(self, tenant: str) -> SessionStore:
         return self._of(tenant)
@@ -81,7 +81,8 @@ class RedisStores:
             await store.close()
 
 
-def _logins(settings: RedisSettings, region: str) -> Callable[[str], CredentialProvider]:
+def logins(settings: RedisSettings, region: str) -> Callable[[str], CredentialProvider]:
+    """How each tenant's user logs in. Raises ``StoreBroken``."""
     session: Any = None if settings.aws_cache is None else aws_session()
 
     def login(tenant: str) -> CredentialProvider:

@@ -1,4 +1,4 @@
-"""The SQLite file of a session store: its tables, its version, and how it is opened."""
+"""The SQLite files of this package: their tables, their versions, and how they are opened."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.session.errors import SessionError, StoreBroken, StoreBusy
 
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file holds. ``application_id`` tells it from another program's."""
+
+    version: int
+    application_id: int
+    tables: str
+
+
 VERSION = 1
 APPLICATION_ID = 0x494E4C44
-"""``INLD``: tells our file from another program's."""
+"""``INLD``."""
 
 _TABLES = """
 CREATE TABLE session (
@@ -62,9 +73,10 @@ CREATE TABLE record (
 );
 CREATE INDEX record_session ON record (session);
 """
+SESSIONS = Schema(VERSION, APPLICATION_ID, _TABLES)
 
 
-def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
+def connect(path: Path, busy_seconds: float, schema: Schema = SESSIONS) -> sqlite3.Connection:
     """Open the file, made private and with its tables if it is new. Blocks.
 
     WAL with ``synchronous=NORMAL``: what was committed survives the death of the process; a power
@@ -77,7 +89,7 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         with _alone(path), mapped():
             database = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
             try:
-                _prepare(path, database)
+                _prepare(path, database, schema)
             except BaseException:
                 database.close()
                 raise
@@ -86,7 +98,7 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         raise StoreBroken(f"{path}: cannot be opened: {error.strerror}") from error
 
 
-def _prepare(path: Path, database: sqlite3.Connection) -> None:
+def _prepare(path: Path, database: sqlite3.Connection, schema: Schema) -> None:
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=NORMAL")
     database.execute("PRAGMA foreign_keys=ON")
@@ -97,13 +109,13 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables == 0:
         database.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id={APPLICATION_ID};"
-            f"PRAGMA user_version={VERSION}; COMMIT;"
+            f"BEGIN IMMEDIATE; {schema.tables} PRAGMA application_id={schema.application_id};"
+            f"PRAGMA user_version={schema.version}; COMMIT;"
         )
-    elif application != APPLICATION_ID:
+    elif application != schema.application_id:
         raise StoreBroken(f"{path}: a file of another program: name another one")
-    elif version != VERSION:
-        raise StoreBroken(f"{path}: schema {version}, this program reads {VERSION}")
+    elif version != schema.version:
+        raise StoreBroken(f"{path}: schema {version}, this program reads {schema.version}")
 
 
 @contextmanager

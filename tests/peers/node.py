@@ -15,7 +15,7 @@ import psutil
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.session.journal import History
+from edge.session.history import History
 from inland.bench.private_node import REGION, Engines, private_node
 from inland.caller.options import AGENT
 from inland.demo.phone import TENANT, USER

@@ -8,7 +8,8 @@ from pathlib import Path
 from edge.clock import SystemClock
 from edge.ledger import Ledger, Place
 from edge.session.account import Books, Notary
-from edge.session.journal import History, Journal
+from edge.session.history import History
+from edge.session.journal import Journal
 from edge.session.keys import LocalKeyFile
 from edge.session.receipt import ReceiptKey
 from edge.session.sqlite import SqliteStore

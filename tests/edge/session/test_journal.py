@@ -21,7 +21,8 @@ from edge.session.errors import (
     StoreBusy,
     UnknownSession,
 )
-from edge.session.journal import Journal, PendingTool
+from edge.session.history import PendingTool
+from edge.session.journal import Journal
 from edge.session.keys import LocalKeyFile
 from edge.session.receipt import check_chain
 from edge.session.sqlite import SqliteStore

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.session.errors import SealError
+from edge.session.keyring import one_key
 from edge.session.seal import Sealer, new_data_key
 from regions.models import DataClass
 from tests.edge.session.parts import OTHER, tag_for
 
 KEY = new_data_key()
-SEALER = Sealer(KEY, tag_for(), "reception")
+SEALER = Sealer(one_key(KEY, tag_for()), "reception")
 ENTRY = SEALER.seal(DataClass.TRANSCRIPT, "turn", 3, b"words")
 
 
@@ -49,17 +50,19 @@ def test_an_entry_does_not_open_in_another_session_or_under_a_rewritten_tag() ->
         tag_for().model_copy(update={"policy": "2026-11-22.1#0123456789ab"}),
     ):
         with pytest.raises(SealError):
-            Sealer(KEY, tag, "reception").open(DataClass.TRANSCRIPT, "turn", 3, ENTRY)
+            Sealer(one_key(KEY, tag), "reception").open(DataClass.TRANSCRIPT, "turn", 3, ENTRY)
 
 
 def test_an_entry_does_not_open_for_another_agent() -> None:
     with pytest.raises(SealError):
-        Sealer(KEY, tag_for(), "sales").open(DataClass.TRANSCRIPT, "turn", 3, ENTRY)
+        Sealer(one_key(KEY, tag_for()), "sales").open(DataClass.TRANSCRIPT, "turn", 3, ENTRY)
 
 
 def test_an_entry_does_not_open_under_another_data_key() -> None:
     with pytest.raises(SealError):
-        Sealer(new_data_key(), tag_for(), "reception").open(DataClass.TRANSCRIPT, "turn", 3, ENTRY)
+        Sealer(one_key(new_data_key(), tag_for()), "reception").open(
+            DataClass.TRANSCRIPT, "turn", 3, ENTRY
+        )
 
 
 def test_an_entry_cut_short_or_changed_does_not_open() -> None:
@@ -74,8 +77,12 @@ def test_an_entry_cut_short_or_changed_does_not_open() -> None:
 
 
 def test_a_digest_tells_repeats_from_rewrites_and_needs_the_key() -> None:
-    digest = SEALER.digest("turn", 3, b"words")
-    assert digest == Sealer(KEY, tag_for(), "reception").digest("turn", 3, b"words")
-    assert digest != SEALER.digest("turn", 3, b"other words")
-    assert digest != SEALER.digest("turn", 4, b"words")
-    assert digest != Sealer(new_data_key(), tag_for(), "reception").digest("turn", 3, b"words")
+    digest = SEALER.digest(DataClass.TRANSCRIPT, "turn", 3, b"words")
+    assert digest == Sealer(one_key(KEY, tag_for()), "reception").digest(
+        DataClass.TRANSCRIPT, "turn", 3, b"words"
+    )
+    assert digest != SEALER.digest(DataClass.TRANSCRIPT, "turn", 3, b"other words")
+    assert digest != SEALER.digest(DataClass.TRANSCRIPT, "turn", 4, b"words")
+    assert digest != Sealer(one_key(new_data_key(), tag_for()), "reception").digest(
+        DataClass.TRANSCRIPT, "turn", 3, b"words"
+    )
