@@ -65,30 +65,30 @@ def supply_secrets(
         yield Supplied(secret.name, secret.region, outcome, told)
 
 
-def supply_bundles(
-    cloud: Cloud, graph: Graph, bundles: Mapping[str, Path | None]
-) -> Iterable[Supplied]:
-    """Upload bundles into every software bucket of the stack, under their digests.
+def supply_bundles(cloud: Cloud, graph: Graph, bundles: Mapping[str, Path]) -> Iterable[Supplied]:
+    """Upload bundles, by the digests that the stack file names, into every software bucket.
 
-    ``bundles`` has the digest that the stack file names, and the file that should have it (None:
-    not given, nothing to do). Raises ``GateClosed`` where the file is another one, before anything
-    is sent, and ``CloudFailed``.
+    Raises ``GateClosed`` where a file is another one, before anything is sent, and ``CloudFailed``.
     """
-    given = [(digest, path) for digest, path in bundles.items() if path is not None]
-    for digest, path in given:
-        found = file_sha256(path)
-        if found != digest:
-            raise GateClosed(
-                f"{path}: has sha256 {found}, the stack file names {digest}: write the new one "
-                "there, plan and go up again, or give the file that it means"
-            )
+    for digest, path in bundles.items():
+        require_bundle(path, digest)
     for bucket in buckets_of(graph, "software"):
         client = cloud.client("s3", bucket.region)
-        for digest, path in given:
+        for digest, path in bundles.items():
             key = f"software/{digest}.tar"
             with in_words(f"uploading {path.name} to {bucket.name}"), path.open("rb") as file:
                 client.upload_fileobj(file, bucket.name, key)
             yield Supplied(f"{path.name} -> {bucket.name}/{key}", bucket.region, "uploaded")
+
+
+def require_bundle(path: Path, digest: str) -> None:
+    """Raises ``GateClosed`` unless ``path`` is the file of that digest."""
+    found = file_sha256(path)
+    if found != digest:
+        raise GateClosed(
+            f"{path}: has sha256 {found}, the stack file names {digest}: write the new one "
+            "there, plan and go up again, or give the file that it means"
+        )
 
 
 def read_phone(path: Path) -> dict[str, str]:

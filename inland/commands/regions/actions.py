@@ -52,16 +52,20 @@ def add_stacks(parser: argparse.ArgumentParser, *, least: Literal["*", "+"] = "+
         default=DATA,
         help="local: where the regions' data is (default: %(default)s)",
     )
-    group.add_argument(
+
+
+DATA = Path("/var/lib/inland/local")
+_STACK = "a stack: eu-central-1, eu-central-1.bank (a tenant's own account), control-plane"
+
+
+def add_prefix(parser: argparse.ArgumentParser) -> None:
+    """What only making local regions asks for."""
+    parser.add_argument(
         "--prefix",
         default="inland",
         type=_prefix,
         help="local: how the namespaces' names begin (default: %(default)s)",
     )
-
-
-DATA = Path("/var/lib/inland/local")
-_STACK = "a stack: eu-central-1, eu-central-1.bank (a tenant's own account), control-plane"
 
 
 def _prefix(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from inland.commands.regions import local
 from inland.commands.regions.actions import (
     Actions,
     add_action,
+    add_prefix,
     add_stack,
     add_stacks,
     add_yes,
@@ -29,6 +31,7 @@ def configure(actions: Actions) -> None:
     """Add the actions."""
     up = add_action(actions, "up", "check stacks, then make them real, and supply their nodes")
     add_stacks(up)
+    add_prefix(up)
     add_yes(up)
     _add_supplies(up)
     up.set_defaults(action=_up)
@@ -80,6 +83,7 @@ def _up_one(arguments: argparse.Namespace, stack: str) -> int:
     print_gate(report)
     report.require_open()
     report.require_released()
+    supplies = read_supplies(arguments, report)
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
     with Screen(f"{stack} plan", report.graph.resources, sys.stderr) as screen:
@@ -94,7 +98,7 @@ def _up_one(arguments: argparse.Namespace, stack: str) -> int:
     for name, value in sorted(outputs.items()):
         if isinstance(value, str | int):
             print(f"  {name:<24} {value}")
-    return _supplied(arguments, report, cloud)
+    return _supplied(supplies, report, cloud)
 
 
 def _supply(arguments: argparse.Namespace) -> int:
@@ -105,21 +109,44 @@ def _supply(arguments: argparse.Namespace) -> int:
     report = examine(find_project(arguments.stack, arguments.project))
     report.require_open()
     report.require_released()
+    supplies = read_supplies(arguments, report)
     cloud = Cloud()
     cloud.require_account(report.scope.account_id, min(report.scope.regions))
-    return _supplied(arguments, report, cloud)
+    return _supplied(supplies, report, cloud)
 
 
-def _supplied(arguments: argparse.Namespace, report: GateReport, cloud: Cloud) -> int:
-    from inland.provision.supply import read_phone, supply_bundles, supply_secrets
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What the command line gave, read and checked before anything changes."""
 
-    phone = None if arguments.phone_secrets is None else read_phone(arguments.phone_secrets)
+    bundles: dict[str, Path]
+    phone: dict[str, str] | None
+    operator_sha256: str | None
+
+
+def read_supplies(arguments: argparse.Namespace, report: GateReport) -> Supplies:
+    """Raises ``GateClosed`` where a file is missing, or not the one that the stack means."""
+    from inland.provision.supply import read_phone, require_bundle
+
     release = report.settings.release
-    bundles = {release.sha256: arguments.release, release.site: arguments.site}
+    given = ((release.sha256, arguments.release), (release.site, arguments.site))
+    bundles = {digest: path for digest, path in given if path is not None}
+    for digest, path in bundles.items():
+        require_bundle(path, digest)
+    phone = None if arguments.phone_secrets is None else read_phone(arguments.phone_secrets)
+    return Supplies(bundles, phone, _operator(arguments.operator_key))
+
+
+def _supplied(supplies: Supplies, report: GateReport, cloud: Cloud) -> int:
+    from inland.provision.supply import supply_bundles, supply_secrets
+
     done = [
-        *supply_bundles(cloud, report.graph, bundles),
+        *supply_bundles(cloud, report.graph, supplies.bundles),
         *supply_secrets(
-            cloud, report.graph, phone=phone, operator_sha256=_operator(arguments.operator_key)
+            cloud,
+            report.graph,
+            phone=supplies.phone,
+            operator_sha256=supplies.operator_sha256,
         ),
     ]
     print()

@@ -17,7 +17,7 @@ from infra.local.commands import (
     inside,
     remove_commands,
 )
-from infra.local.plan import LocalPlan
+from infra.local.plan import CALLERS, HOST_LINK, LocalPlan
 from inland.provision.errors import EngineFailed, GateClosed
 
 TOOLS = {
@@ -28,6 +28,7 @@ TOOLS = {
 }
 """Programs, and the Debian packages that they are in."""
 COMMAND_SECONDS = 20
+_UNREACHABLE = ("ip", "-json", "route", "show", "type", "unreachable")
 
 
 def run(command: Command, *, text: str = "") -> str:
@@ -62,20 +63,27 @@ def require_room(plan: LocalPlan) -> None:
     there = sorted({*plan.namespaces} & namespaces())
     if there:
         raise GateClosed(
-            f"namespace {there[0]} is there already: `inland regions down --target local` first, "
-            "or choose another --prefix"
+            f"namespace {there[0]} is there already: end what runs with `inland regions down "
+            "--target local` (and its --data). Regions of one host run together: name all of them "
+            "in one `up`"
         )
     for route in json.loads(run(("ip", "-json", "route", "show"))):
         taken = route.get("dst")
         if taken in (None, "default"):
             continue
         network = ipaddress.IPv4Network(taken)
-        for wanted in (*plan.whole, *plan.networks):
-            if network.overlaps(wanted):
-                raise GateClosed(
-                    f"this machine already routes {taken}, which {wanted} of the stacks overlaps: "
-                    "write another vpcCidr into a copy of them (inland regions init)"
-                )
+        clash = [one for one in (*plan.whole, *plan.networks) if network.overlaps(one)]
+        if clash:
+            by = f"{taken} by {route.get('dev', 'no device')}"
+            fixed = clash[0].overlaps(CALLERS) or clash[0].overlaps(HOST_LINK)
+            cure = (
+                "that range is for Inland's callers: one Inland runs per host"
+                if fixed
+                else "write another vpcCidr into a copy of the stacks (inland regions init)"
+            )
+            raise GateClosed(
+                f"this machine routes {by} already, where {clash[0]} should be: {cure}"
+            )
 
 
 def build(plan: LocalPlan) -> None:
@@ -93,8 +101,19 @@ def build(plan: LocalPlan) -> None:
 
 
 def remove(plan: LocalPlan) -> list[str]:
-    """Take it all away; returns what could not be, in words."""
-    return list(_attempts(remove_commands(plan)))
+    """Take away what is there of it; returns what could not be, in words."""
+    there = namespaces()
+    links = {str(one["ifname"]) for one in json.loads(run(("ip", "-json", "link", "show")))}
+    routes = {str(one.get("dst")) for one in json.loads(run(_UNREACHABLE))}
+    standing = {
+        ("ip", "netns", "del"): there,
+        ("ip", "link", "del"): links,
+        ("ip", "route", "del", "unreachable"): routes,
+    }
+    commands = [
+        command for command in remove_commands(plan) if command[-1] in standing[command[:-1]]
+    ]
+    return list(_attempts(commands))
 
 
 def refused(plan: LocalPlan) -> dict[str, int]:

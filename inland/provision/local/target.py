@@ -1,36 +1,33 @@
-"""Up, down and status of regions on this host. What runs is written to ``state.json``, so that a
-later command finds it."""
+"""Up, down and status of regions on this host."""
 
 from __future__ import annotations
 
 import datetime as dt
-import shutil
+import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from infra.local.plan import EDGE_PORT, LocalPlan, plan_host
-from infra.settings.control_plane import ControlPlaneStack
+from control_plane.tenants import TenantsFile
+from infra.local.plan import EDGE_PORT, LocalPlan
 from infra.settings.load import load_control_plane_stack, load_region_stack
 from infra.settings.project import check_project
-from infra.settings.region import RegionStack
-from inland.provision.errors import EngineFailed, GateClosed, ProjectMissing
+from inland.provision.errors import EngineFailed, GateClosed
 from inland.provision.local import host
 from inland.provision.local.authority import Authority
 from inland.provision.local.files import LocalFiles, Site
 from inland.provision.local.programs import Program, Running, last_words, start, stop
+from inland.provision.local.state import Folder, LocalState
 from inland.provision.project import CONTROL_PLANE, find_project
-from regions.models import Strict
+from regions.strict_yaml import load_yaml
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.2
-STATE = "state.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +39,6 @@ class LocalOptions:
     data: Path
     prefix: str = "inland"
     site: Path | None = None
-
-
-class LocalState(Strict):
-    """What `up` made, so that a later command finds it whatever became of the stack files."""
-
-    prefix: str
-    regions: dict[str, RegionStack]
-    control_plane: ControlPlaneStack
-    programs: tuple[Running, ...] = ()
-
-    @property
-    def plan(self) -> LocalPlan:
-        return plan_host(self.regions, self.control_plane, prefix=self.prefix)
 
 
 def read_stacks(options: LocalOptions) -> LocalState:
@@ -74,44 +58,82 @@ def read_stacks(options: LocalOptions) -> LocalState:
 def up(options: LocalOptions, say: Callable[[str], None]) -> LocalPlan:
     """Make the regions and wait until every node would take a call.
 
-    What was begun is undone when something fails. Raises ``ProvisionError``.
+    What was begun is undone when something fails, or when this process is asked to end. Raises
+    ``ProvisionError``.
     """
     host.require_host()
+    folder = Folder(options.data)
     state = read_stacks(options)
+    site = Site.find(options.site)
+    require_tenants(state, site)
     plan = state.plan
     host.require_room(plan)
-    if (options.data / STATE).exists():
-        raise GateClosed(f"{options.data}: regions run from here: `inland regions down` first")
-    authority = Authority(dt.datetime.now(dt.UTC))
-    programs = LocalFiles(options.data, plan, Site.find(options.site), authority).write()
-    say(f"{len(plan.namespaces)} namespaces")
-    host.build(plan)
+    folder.claim()
+    programs = LocalFiles(folder.path, plan, site, Authority(dt.datetime.now(dt.UTC))).write()
     running: list[Running] = []
-    try:
-        for program in programs:
-            running.append(start(program))
-        _write_state(options.data, state.model_copy(update={"programs": tuple(running)}))
-        _until_ready(plan, programs, running, say)
-    except BaseException:
-        stop(running, STOP_SECONDS)
-        host.remove(plan)
-        (options.data / STATE).unlink(missing_ok=True)
-        raise
+    folder.write(state)
+    with _asked_to_end():
+        try:
+            say(f"{len(plan.namespaces)} namespaces")
+            host.build(plan)
+            for program in programs:
+                running.append(start(program))
+                folder.write(state.model_copy(update={"programs": tuple(running)}))
+            _until_ready(plan, programs, running, say)
+        except BaseException:
+            say("undoing what was begun")
+            stop(running, STOP_SECONDS)
+            if not host.remove(plan):
+                folder.forget()
+            raise
     return plan
 
 
+def require_tenants(state: LocalState, site: Site) -> None:
+    """Raises ``GateClosed`` where stacks and site do not serve the same tenants: a caller would be
+    placed, and refused by the node."""
+    known = {tenant.id for tenant in load_yaml(site.tenants, TenantsFile).tenants}
+    for stack, settings in state.regions.items():
+        strangers = sorted({tenant.id for tenant in settings.tenants} - known)
+        if strangers:
+            raise GateClosed(
+                f"stack {stack} serves {', '.join(strangers)}, whom {site.tenants} does not have: "
+                f"it has {', '.join(sorted(known))}; mend the stack file, or name your own --site"
+            )
+
+
 def down(data: Path, say: Callable[[str], None], *, erase: bool) -> None:
-    """End what ``up`` started, and take the namespaces away; ``erase`` also deletes the data."""
+    """End what ``up`` started, and take the namespaces away; ``erase`` also deletes the data.
+
+    Raises ``EngineFailed`` when something could not be taken away: doing it again may help.
+    """
     host.require_host()
-    state = _read_state(data)
-    say(f"ending {sum(one.process is not None for one in state.programs)} programs")
-    stop(state.programs, STOP_SECONDS)
-    for trouble in host.remove(state.plan):
-        say(trouble)
-    (data / STATE).unlink()
+    folder = Folder(data)
+    if folder.runs or not erase:
+        state = folder.read()
+        say(f"ending {sum(one.process is not None for one in state.programs)} programs")
+        stop(state.programs, STOP_SECONDS)
+        troubles = host.remove(state.plan)
+        if troubles:
+            raise EngineFailed("left standing:\n" + "\n".join(troubles))
+        folder.forget()
     if erase:
-        shutil.rmtree(data)
+        folder.erase()
         say(f"erased {data}")
+    else:
+        say(f"the data stays in {data}; add --erase-data to delete it")
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[None]:
+    """SIGTERM and SIGHUP as Ctrl-C, so that what was begun is undone."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(one, signal.default_int_handler) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +149,9 @@ class LocalLine:
 def status(data: Path) -> list[LocalLine]:
     """Programs, readiness, and what the barriers refused. Raises ``ProvisionError``."""
     host.require_host()
-    state = _read_state(data)
+    state = Folder(data).read()
     lines = [
-        LocalLine("program", one.name, one.process is not None, f"pid {one.pid}, log {one.log}")
+        LocalLine("program", one.name, one.process is not None, f"pid {one.pid}")
         for one in state.programs
     ]
     lines += [LocalLine("ready", name, _ready(url), url) for name, url in _urls(state.plan)]
@@ -178,16 +200,3 @@ def _ready(url: str) -> bool:
             return int(answer.status) == 200
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _write_state(data: Path, state: LocalState) -> None:
-    (data / STATE).write_text(state.model_dump_json(indent=2))
-
-
-def _read_state(data: Path) -> LocalState:
-    try:
-        return LocalState.model_validate_json((data / STATE).read_text())
-    except FileNotFoundError as error:
-        raise ProjectMissing(f"{data}: no regions run from here") from error
-    except (OSError, ValidationError) as error:
-        raise ProjectMissing(f"{data / STATE}: not what `up` wrote") from error

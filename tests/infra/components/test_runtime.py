@@ -134,7 +134,7 @@ def test_one_provider_makes_everything_and_knows_one_account() -> None:
 # Who reaches a node
 
 
-@pytest.mark.parametrize("fleet", ["edge", "edge-bank"])
+@pytest.mark.parametrize("fleet", ["edge", "edge-demo-bank"])
 def test_world_reaches_exactly_signalling_media_and_sip_over_tls(fleet: str) -> None:
     open_ = {
         (rule["protocol"], rule["fromPort"], rule["toPort"])
@@ -144,7 +144,7 @@ def test_world_reaches_exactly_signalling_media_and_sip_over_tls(fleet: str) -> 
     assert open_ == {("tcp", 443, 443), ("udp", 20_000, 29_999), ("tcp", 5061, 5061)}
 
 
-@pytest.mark.parametrize("fleet", ["edge", "edge-bank"])
+@pytest.mark.parametrize("fleet", ["edge", "edge-demo-bank"])
 def test_only_carriers_reach_sip_in_the_clear(fleet: str) -> None:
     clear = [rule for rule in inward(shipped(), fleet) if rule["fromPort"] == 5060]
     assert {rule["protocol"] for rule in clear} == {"tcp", "udp"}
@@ -184,7 +184,7 @@ def test_store_lets_in_the_nodes_that_take_calls_and_nobody_else() -> None:
     store = named(graph, FIREWALL, "store")
     assert store.dependencies is not None
     members = {urn for urn in store.dependencies["ingress"] if f"{FIREWALL}::" in urn}
-    assert members == {named(graph, FIREWALL, name).urn for name in ("edge", "edge-bank")}
+    assert members == {named(graph, FIREWALL, name).urn for name in ("edge", "edge-demo-bank")}
 
 
 # What a node is
@@ -201,7 +201,7 @@ def test_every_disk_is_sealed_with_the_regions_key() -> None:
 def test_nodes_are_told_of_the_store_the_certificate_and_their_own_tenants() -> None:
     role = role_of(shipped(), "edge")
     assert role.store.host.endswith(".cache.amazonaws.com")
-    assert role.store.users == {"clinic": "inland-clinic"}
+    assert role.store.users == {"demo-clinic": "inland-demo-clinic"}
     assert role.certificate.startswith("arn:aws:acm:eu-central-1:111122223333:certificate/")
     assert role.tenants is None
     assert role.turn_secret == "inland/eu-central-1/turn"
@@ -210,7 +210,7 @@ def test_nodes_are_told_of_the_store_the_certificate_and_their_own_tenants() -> 
 def test_telephone_calls_come_to_the_shared_fleet() -> None:
     graph = shipped()
     assert len(named(graph, GROUP, "edge").properties["targetGroupArns"]) == 2
-    assert named(graph, GROUP, "edge-bank").properties["targetGroupArns"] == []
+    assert named(graph, GROUP, "edge-demo-bank").properties["targetGroupArns"] == []
 
 
 def test_every_fleet_is_watched_and_every_machine_of_the_store() -> None:
@@ -223,9 +223,9 @@ def test_every_fleet_is_watched_and_every_machine_of_the_store() -> None:
         "edge-none-in-service",
         "edge-capacity",
         "edge-late-media",
-        "edge-bank-none-in-service",
-        "edge-bank-capacity",
-        "edge-bank-late-media",
+        "edge-demo-bank-none-in-service",
+        "edge-demo-bank-capacity",
+        "edge-demo-bank-late-media",
         "turn-none-in-service",
         "sip-unhealthy",
         "sips-unhealthy",
@@ -246,17 +246,17 @@ def test_dedicated_fleet_runs_on_hardware_of_its_own_and_serves_its_tenant_only(
     tenancy = {
         template.name: template.properties["placement"]["tenancy"] for template in edges(graph)
     }
-    assert tenancy == {"edge": "default", "edge-bank": "dedicated"}
-    role = role_of(graph, "edge-bank")
-    assert role.tenants == ("bank",)
-    assert role.store.users == {"bank": "inland-bank"}
+    assert tenancy == {"edge": "default", "edge-demo-bank": "dedicated"}
+    role = role_of(graph, "edge-demo-bank")
+    assert role.tenants == ("demo-bank",)
+    assert role.store.users == {"demo-bank": "inland-demo-bank"}
 
 
 @pytest.mark.parametrize(
     ("fleet", "own", "other"),
     [
-        ("edge", "clinic", "bank"),
-        ("edge-bank", "bank", "clinic"),
+        ("edge", "demo-clinic", "demo-bank"),
+        ("edge-demo-bank", "demo-bank", "demo-clinic"),
     ],
 )
 def test_nodes_reach_their_own_tenants_sessions_and_recordings_only(
@@ -278,7 +278,7 @@ def test_nodes_reach_their_own_tenants_sessions_and_recordings_only(
 
 
 def test_a_node_does_nothing_in_another_region() -> None:
-    bucket = "arn:aws:s3:::inland-recordings-111122223333-eu-central-1/clinic/call.opus"
+    bucket = "arn:aws:s3:::inland-recordings-111122223333-eu-central-1/demo-clinic/call.opus"
     elsewhere = {"aws:RequestedRegion": "us-east-1"}
     assert verdict(shipped(), "edge", "s3:PutObject", bucket, **elsewhere) == "deny"
 
@@ -286,9 +286,9 @@ def test_a_node_does_nothing_in_another_region() -> None:
 def test_a_fleet_ends_no_machine_of_another_fleet() -> None:
     action = "autoscaling:CompleteLifecycleAction"
     group = "arn:aws:autoscaling:eu-central-1:111122223333:autoScalingGroup:x:autoScalingGroupName/"
-    bank, shared = f"{group}inland-eu-central-1-edge-bank", f"{group}inland-eu-central-1-edge"
-    assert verdict(shipped(), "edge-bank", action, bank) == "allow"
-    assert verdict(shipped(), "edge-bank", action, shared) == "none"
+    bank, shared = f"{group}inland-eu-central-1-edge-demo-bank", f"{group}inland-eu-central-1-edge"
+    assert verdict(shipped(), "edge-demo-bank", action, bank) == "allow"
+    assert verdict(shipped(), "edge-demo-bank", action, shared) == "none"
 
 
 def test_tenant_with_an_account_of_its_own_shares_neither_nodes_nor_hardware() -> None:
@@ -309,7 +309,7 @@ def test_tenant_with_an_account_of_its_own_shares_neither_nodes_nor_hardware() -
 
 def test_where_every_tenant_has_a_fleet_there_is_no_shared_one() -> None:
     edge = {"instanceType": "c7g.xlarge", "nodes": {"min": 2, "max": 6}, "callsPerNode": 60}
-    tenant = {"id": "bank", "isolation": "dedicated-fleet", "edge": edge}
+    tenant = {"id": "demo-bank", "isolation": "dedicated-fleet", "edge": edge}
     graph = made_with(FULL, {"tenants": [tenant]})
-    assert [template.name for template in edges(graph)] == ["edge-bank"]
-    assert len(named(graph, GROUP, "edge-bank").properties["targetGroupArns"]) == 2
+    assert [template.name for template in edges(graph)] == ["edge-demo-bank"]
+    assert len(named(graph, GROUP, "edge-demo-bank").properties["targetGroupArns"]) == 2

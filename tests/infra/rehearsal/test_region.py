@@ -232,7 +232,7 @@ def test_a_larger_fleet_is_an_update_and_touches_no_data(story: Story) -> None:
 def test_dropping_a_tenant_is_refused_while_its_key_is_protected(story: Story) -> None:
     refused = story.fewer_tenants.errors
     assert {words.partition("aws:kms/key:Key::")[2] for words in refused} == {
-        f"keys-{tenant}': it is protected" for tenant in ("bank", "clinic")
+        f"keys-{tenant}': it is protected" for tenant in ("demo-bank", "demo-clinic")
     }
 
 

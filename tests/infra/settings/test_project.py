@@ -113,8 +113,8 @@ def test_a_shipped_stack_shows_every_part_and_fits_a_page() -> None:
     frankfurt = load_stack(SHIPPED / "region" / "Pulumi.eu-central-1.yaml")
     assert isinstance(frankfurt, RegionStack)
     assert [(tenant.id, tenant.isolation) for tenant in frankfurt.tenants] == [
-        ("clinic", "pooled"),
-        ("bank", "dedicated-fleet"),
+        ("demo-clinic", "pooled"),
+        ("demo-bank", "dedicated-fleet"),
     ]
     assert frankfurt.sip is not None
     assert frankfurt.turn is not None
