@@ -39,6 +39,8 @@ def ruleset(found: Found, *, user: str | None, at: datetime) -> str:
         "ct state invalid counter drop",
         f"icmpv6 type {{ {_NEIGHBOURS} }} accept",
         *_rules(found),
+        # A socket that is just connecting overhears an ICMP message, and tries for a second more.
+        f"meta l4proto tcp counter name {REFUSED} reject with tcp reset",
         f"counter name {REFUSED} reject with icmpx admin-prohibited",
     ]
     name = f"table inet {TABLE}"

@@ -104,6 +104,8 @@ class _Asking:
             except Unreachable as error:
                 raise Unresolved(f"{what}: {host} has no address now: {error}") from error
             numeric = sorted({each for each in found if is_numeric(each)})
+            if not numeric:
+                raise Unresolved(f"{what}: {host} has no address now")
             self.names[host] = tuple(numeric)
         return self.names[host]
 
