@@ -14,7 +14,7 @@ from regions.models import Id, Strict
 DOCUMENT_PATH = "/etc/inland/node.json"
 SITE_PATH = "/opt/inland/site"
 """Where the site bundle is unpacked: ``agents/*.yaml``, ``phone.yaml``, ``tenants.yaml``,
-``catalogue.yaml``; a file that a role does not need may be absent."""
+``catalogue.yaml``, ``providers.yaml``; a file that a role does not need may be absent."""
 VENV_PATH = "/opt/inland/venv"
 RUN_PATH = "/run/inland"
 """A tmpfs, 0700, of user ``inland``: settings and secrets written at each start."""

@@ -78,7 +78,7 @@ def edge_settings(
         raise Unusable("this machine has no public IPv4 address: its subnet has to give it one")
     shared = share(role.calls, machine.cpus, role.media_ports)
     tls = {"certificate": str(places.certificate), "key": str(places.certificate_key)}
-    catalogue = places.site / "catalogue.yaml"
+    catalogue, providers = places.site / "catalogue.yaml", places.site / "providers.yaml"
     settings = {
         "node": node_name(document, machine),
         "region": document.region,
@@ -104,6 +104,7 @@ def edge_settings(
         "tenants": None if role.tenants is None else list(role.tenants),
         "agents": str(places.site / "agents"),
         "catalogue": str(catalogue) if catalogue.exists() else None,
+        "providers": str(providers) if providers.exists() else None,
         "control_planes": list(role.control_planes),
         "drain_seconds": min(document.lifecycle.drain_seconds, MAX_DRAIN_SECONDS),
     }

@@ -6,6 +6,7 @@
     phone.yaml      trunks, numbers, registrations; passwords by password_env
     tenants.yaml    what the control plane knows of tenants
     catalogue.yaml  in place of the catalogue that comes with Inland
+    providers.yaml  the services that calls' data may go to
 
 Any of them may be absent, none of them is secret.
 """
@@ -23,6 +24,7 @@ from edge.dialog.agent import AgentSpec, load_agents
 from edge.dialog.build import check_agent
 from edge.phone.check import phone_problems
 from edge.phone.settings import PhoneSettings
+from edge.provider_check import provider_problems
 from inland.fleet.edge_files import password_variables, read_phone
 from inland.fleet.errors import Unusable
 from inland.fleet.places import Places
@@ -31,9 +33,10 @@ from inland.release.errors import SiteError
 from regions.catalogue import load_catalogue
 from regions.errors import ConfigError
 from regions.models import Catalogue
+from regions.providers import Providers, load_providers
 
 AGENTS: Final = "agents"
-FILES: Final = ("catalogue.yaml", "phone.yaml", "tenants.yaml")
+FILES: Final = ("catalogue.yaml", "phone.yaml", "providers.yaml", "tenants.yaml")
 DATE: Final = 0
 """Of every file of the bundle: its digest tells about its content and nothing else."""
 
@@ -95,22 +98,33 @@ def _problems(folder: Path, files: Mapping[str, Path]) -> Iterator[str]:
     try:
         catalogue = load_catalogue(files.get("catalogue.yaml"))
         agents = load_agents(folder / AGENTS) if any(map(_is_agent, files)) else {}
+        providers = load_providers(files.get("providers.yaml"))
     except ConfigError as error:
         yield str(error)
         return
-    yield from _agents(agents.values())
+    yield from dict.fromkeys(_agents(agents.values(), providers, catalogue))
     if "phone.yaml" in files:
         yield from _phone(folder, catalogue, agents)
     if "tenants.yaml" in files:
         yield from _tenants(files["tenants.yaml"], catalogue, agents)
 
 
-def _agents(agents: Iterable[AgentSpec]) -> Iterator[str]:
+def _agents(
+    agents: Iterable[AgentSpec], providers: Providers, catalogue: Catalogue
+) -> Iterator[str]:
+    environ: Mapping[str, str] = {}  # a node's environment has nothing but telephone passwords
     for spec in agents:
         try:
-            check_agent(spec, {})  # a node's environment has nothing but telephone passwords
+            check_agent(spec, environ)
+            found = [
+                provider_problems([spec], providers, catalogue, region.id, environ)
+                for region in catalogue.regions
+            ]
         except ConfigError as error:
             yield str(error)
+        else:
+            # A site may be for any region; what is wrong in the best of them is wrong everywhere.
+            yield from min(found, key=len)
 
 
 def _phone(folder: Path, catalogue: Catalogue, agents: Mapping[str, AgentSpec]) -> Iterator[str]:

@@ -95,10 +95,12 @@ def test_calls_for_a_tenant_s_own_fleet_are_sent_to_one_of_its_nodes(tmp_path: P
     assert sip.public_uri == "sip:eu-central-1-i-0123456789abcdef0.eu.voice.example.org"
 
 
-def test_a_site_s_catalogue_is_used_when_there_is_one(tmp_path: Path) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "catalogue.yaml").touch()
-    assert loaded(tmp_path).catalogue == tmp_path / "site" / "catalogue.yaml"
+@pytest.mark.parametrize("key", ["catalogue", "providers"])
+def test_a_site_s_own_catalogues_are_used_when_there_are_some(tmp_path: Path, key: str) -> None:
+    assert getattr(loaded(tmp_path), key) is None
+    (tmp_path / "site").mkdir(exist_ok=True)
+    (tmp_path / "site" / f"{key}.yaml").touch()
+    assert getattr(loaded(tmp_path), key) == tmp_path / "site" / f"{key}.yaml"
 
 
 def test_the_telephone_listens_on_all_three_transports_with_the_node_s_certificate(

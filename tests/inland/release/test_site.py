@@ -24,6 +24,15 @@ trunks:
 numbers:
   - {number: "+496912345678", tenant: demo-bank, agent: bank-callback}
 """
+PROVIDERS = """\
+providers:
+  - id: bookings
+    purposes: [tool]
+    endpoints: ["https://booking.example.org"]
+    region: eu-central-1
+    operator: {name: Bookings GmbH, country: "DE"}
+    data_classes: [variables]
+"""
 
 
 @pytest.fixture
@@ -38,6 +47,7 @@ def site(tmp_path: Path) -> Path:
         (folder / "agents" / agent.name).write_text(text)
     (folder / "tenants.yaml").write_text((DEMO / "tenants.yaml").read_text())
     (folder / "phone.yaml").write_text(PHONE)
+    (folder / "providers.yaml").write_text(PROVIDERS)
     return folder
 
 
@@ -55,6 +65,7 @@ def test_a_site_is_packed_the_same_each_time_and_as_it_is(site: Path, tmp_path: 
         "agents/bank-callback.yaml",
         "agents/clinic-reception.yaml",
         "phone.yaml",
+        "providers.yaml",
         "tenants.yaml",
     )
     with tarfile.open(one.path) as tar:
@@ -65,7 +76,7 @@ def test_a_site_is_packed_the_same_each_time_and_as_it_is(site: Path, tmp_path: 
 
 
 def test_a_site_of_a_control_plane_has_tenants_alone(site: Path, tmp_path: Path) -> None:
-    for path in [*site.glob("agents/*"), site / "phone.yaml"]:
+    for path in [*site.glob("agents/*"), site / "phone.yaml", site / "providers.yaml"]:
         path.unlink()
     assert pack_site(site, tmp_path).files == ("tenants.yaml",)
 
@@ -90,6 +101,14 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
             "url_env: BOOKING_URL",
         ),
         r"request_callback.*set BOOKING_URL",
+    ),
+    "a tool that no provider is listed for": (
+        lambda site: (site / "providers.yaml").unlink(),
+        r"request_callback.*https://booking\.example\.org:443 is not in the provider catalogue",
+    ),
+    "a provider in a region without a law": (
+        lambda site: change(site / "providers.yaml", "eu-central-1", "mars-1"),
+        r"bookings: there is no region mars-1",
     ),
     "a telephone for an agent that is not there": (
         lambda site: change(site / "phone.yaml", "agent: bank-callback", "agent: bank-desk"),

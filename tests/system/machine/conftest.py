@@ -42,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Packed:
     for agent in (DEMO / "agents").glob("*.yaml"):
         text = agent.read_text()
         assert TOOL_VARIABLE in text
-        text = text.replace(TOOL_VARIABLE, "url: http://10.20.0.1:9")
+        text = text.replace(TOOL_VARIABLE, "url: http://127.0.0.1:9")
         (folder / "agents" / agent.name).write_text(text)
     made = pack_site(folder, tmp_path_factory.mktemp("packed"))
     return Packed(made.sha256, made.path)
