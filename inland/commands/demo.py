@@ -12,7 +12,8 @@ Open the printed address, say where you call from, press Call, and speak. Everyt
 loopback; nothing is downloaded and nothing leaves this machine. Ctrl-C drains and ends it.
 
 environment:
-  INLAND_MODEL_URL    an OpenAI-compatible endpoint for the agents (default: none is needed)"""
+  INLAND_MODEL_URL    an OpenAI-compatible endpoint for the agents (default: none is needed);
+                      beyond this machine it takes --providers"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="keep stores, keys and logs here (default: a folder that is removed)",
     )
+    parser.add_argument(
+        "--providers",
+        type=Path,
+        help="the services beyond this machine that calls' data may go to (default: none)",
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
 
 
@@ -68,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         regions=tuple(name.strip() for name in arguments.regions.split(",") if name.strip()),
         workers=arguments.workers,
         data=arguments.data,
+        providers=arguments.providers,
         json_output=arguments.json,
     )
     return asyncio.run(run_demo(options))

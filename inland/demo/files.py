@@ -40,8 +40,12 @@ def write_files(
     edge_ports: Mapping[str, int],
     workers: int,
     phone_ports: Mapping[str, int] | None = None,
+    providers: Path | None = None,
 ) -> DemoFiles:
-    """Write every file the programs need below ``data``; a region without a phone port has none."""
+    """Write every file the programs need below ``data``; a region without a phone port has none.
+
+    ``providers`` lists the services beyond this machine, where there are any.
+    """
     data = data.resolve()
     logs = data / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,6 +83,7 @@ def write_files(
                 "control_planes": [f"http://{HOST}:{control_port}"],
                 "drills": True,
                 "drain_seconds": 2,
+                **({} if providers is None else {"providers": str(providers.resolve())}),
                 **phone_section(region, phone_ports or {}),
             },
         )

@@ -42,6 +42,7 @@ class DemoOptions:
     regions: tuple[str, ...] = ("eu-central-1", "ap-south-1", "me-central-1")
     workers: int = 2
     data: Path | None = None
+    providers: Path | None = None
     json_output: bool = False
 
 
@@ -172,7 +173,14 @@ async def demo(
     _check_regions(options)
     addresses = _addresses(options)
     check_ports(addresses.named)
-    files = write_files(data, addresses.control, addresses.edges, options.workers, addresses.phones)
+    files = write_files(
+        data,
+        addresses.control,
+        addresses.edges,
+        options.workers,
+        addresses.phones,
+        options.providers,
+    )
     async with AsyncExitStack() as closing:
         clinics = await _start_clinics(options.regions, files, closing)
         addresses = replace(addresses, clinics=clinics)
