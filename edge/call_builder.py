@@ -20,6 +20,7 @@ from edge.leg import Leg
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
+from edge.retention import Ends
 from edge.session.account import Books, Notary
 from edge.session.errors import (
     KeyDestroyed,
@@ -35,6 +36,7 @@ from edge.session.keys import KeyProvider
 from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
+from edge.session.vault import KeyVault
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
 from edge.speech.listener import Listener, ListenSettings
@@ -65,6 +67,7 @@ class Rooms:
     voice: Voice
     stores: SessionStores
     keys: KeyProvider
+    vault: KeyVault
     resume: ResumeTokens
     receipts: ReceiptKey
     store_place: Place
@@ -98,11 +101,13 @@ class CallBuilder:
         try:
             if caller.resumed:
                 return await self._take_over(caller, owner)
+            ends = self._ends(caller)
             journal = await Journal.begin(
                 rooms.stores.of(caller.tenant),
                 rooms.keys,
                 session_id=caller.session_id,
-                tag=self._tag(caller),
+                tag=self._tag(caller, ends),
+                ends=ends.classes,
                 agent=caller.agent,
                 owner=owner,
                 clock=rooms.clock,
@@ -146,8 +151,13 @@ class CallBuilder:
             store=rooms.store_place,
         )
 
-    def _tag(self, caller: Admitted) -> ResidencyTag:
+    def _ends(self, caller: Admitted) -> Ends:
+        """When the data of a session that begins now expires."""
         settings = self._rooms.settings
+        said = (settings.retention.get(caller.tenant), self.agent(caller).retention)
+        return Ends.of(self._rooms.clock.wall(), settings.session_hours * 3600, said)
+
+    def _tag(self, caller: Admitted, ends: Ends) -> ResidencyTag:
         return ResidencyTag(
             tenant=caller.tenant,
             jurisdictions=caller.jurisdictions,
@@ -155,7 +165,7 @@ class CallBuilder:
             allowed_regions=common_regions(caller),
             policy=caller.policy,
             session=caller.session_id,
-            expires_at=int(self._rooms.clock.wall() + settings.session_hours * 3600),
+            expires_at=ends.session,
         )
 
     def build(
@@ -233,7 +243,7 @@ class CallBuilder:
             allowed_regions=common_regions(caller),
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
-            lifetime_s=int(settings.session_hours * 3600),
+            lifetime_s=self._ends(caller).resumable - int(self._rooms.clock.wall()),
             dedicated=caller.dedicated,
         )
         return ResumeGrant(token, expires_at)

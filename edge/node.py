@@ -32,6 +32,7 @@ from edge.phone.trunk import PasswordError
 from edge.pool import WorkerPool, WorkerPoolError
 from edge.receipts_api import operator_digest
 from edge.session.keys import LocalKeyFile
+from edge.session.keys_opened import check_keys
 from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.settings import SECRET_VARIABLE, NodeSettings, node_secret
@@ -97,6 +98,7 @@ class Node:
         region_key = LocalKeyFile.open(
             settings.key_path, settings.region, make=settings.key_file is None
         )
+        await self._check_keys()
         resume = ResumeTokens(region_key.subkey("resume"), self._clock)
         directory = Path(tempfile.mkdtemp(prefix="inland-"))
         voice = VoiceProcess(
@@ -211,6 +213,16 @@ class Node:
                 await gate.phone.close()
             for task in background:
                 task.cancel()
+
+    async def _check_keys(self) -> None:
+        """Refuse to start with a key of another region or account, or one that is of no use.
+
+        Raises ``RegionRefused``, ``KeyRefused``, ``StoreBroken``; a key service that is away is
+        waited for, as a store is.
+        """
+        problem = await check_keys(self.settings.region, self.settings.keys)
+        if problem is not None:
+            log.warning("keys not checked", extra={"reason": problem})
 
     def _relays(self) -> Relays | None:
         """What callers are told of the relays. Raises :class:`NodeError`."""

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from control_plane.contract import Identifier, Url
 from edge.egress.probe import EgressProbe
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
+from edge.retention import Retention
 from edge.section import HomePath, Section
+from edge.session.keys_settings import KeysSettings
 from edge.session.redis_settings import RedisSettings
 from edge.transport.sip.core.flow import is_numeric
 from edge.turn import TurnSettings
@@ -64,6 +66,8 @@ class NodeSettings(BaseModel):
     """The region's key, when it is not in ``data``; must be there, as all nodes need the same."""
     store: RedisSettings | None = None
     """Where sessions are kept; without it in a file in ``data``."""
+    keys: KeysSettings = KeysSettings()
+    """What wraps the keys of sessions, and where those are kept."""
     tenants: tuple[Identifier, ...] | None = Field(default=None, min_length=1, max_length=64)
     """The only tenants that this node serves; None: every tenant without nodes of its own."""
     agents: Path
@@ -80,7 +84,9 @@ class NodeSettings(BaseModel):
     drain_seconds: float = Field(default=30.0, ge=0.0, le=3600.0)
     max_call_seconds: float = Field(default=3600.0, ge=10.0, le=86_400.0)
     session_hours: float = Field(default=24.0, gt=0.0, le=24.0 * 365)
-    """How long a session's journal is kept."""
+    """How long a session's journal is kept, at most."""
+    retention: dict[Identifier, Retention] = Field(default_factory=dict, max_length=10_000)
+    """Tenants whose data is kept for a shorter time, per class; an agent's file may say less."""
     egress_probe: EgressProbe | None = None
     """Addresses that nothing here may reach, tried at start; None: as ``--production`` says."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -89,7 +95,9 @@ class NodeSettings(BaseModel):
     turn: TurnSettings | None = None
     """Relays for callers whose network lets no UDP through; without it they get none."""
 
-    @field_validator("data", "key_file", "agents", "catalogue", "providers", "secret_file", "models")
+    @field_validator(
+        "data", "key_file", "agents", "catalogue", "providers", "secret_file", "models"
+    )
     @classmethod
     def _home(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None
@@ -109,6 +117,21 @@ class NodeSettings(BaseModel):
                 raise ValueError(
                     f"store.users: no user for {', '.join(missing)} of tenants: add it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_keys(self) -> Self:
+        keys, problems = self.keys, []
+        if keys.kms is not None:
+            problems += [f"keys.kms.{problem}" for problem in keys.kms.problems(self.region)]
+        if keys.folder is not None and self.store is not None:
+            problems.append("keys.folder: sessions are in Redis: name a server in keys.redis")
+        if keys.redis is not None and self.store is None:
+            problems.append("keys.redis: sessions are in a file: name a folder in keys.folder")
+        if keys.redis is not None and self.store is not None and self.store.aws_cache is not None:
+            problems.append("keys.redis: users that log in by IAM are those of store.aws_cache")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property

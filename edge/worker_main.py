@@ -38,10 +38,12 @@ from edge.problem import EdgeRefusal
 from edge.process import keep_private
 from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
+from edge.session.keys_opened import open_keys
 from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.session.sqlite import SqliteStore
 from edge.session.stores import OneStore, SessionStores
+from edge.session.vault import KeyVault
 from edge.session.watch import StoreWatch
 from edge.settings import NodeSettings
 from edge.speech.activity import SpeechDetector
@@ -62,7 +64,7 @@ DRAIN_SECONDS = 8.0
 """What ending every call at once may take."""
 
 REPORT_SECONDS = 1.0
-SWEEP_SECONDS = 3600.0
+SWEEP_SECONDS = 300.0
 CANNOT_START = (ConfigError, RecognizerError, SessionError, WebRtcError)
 """What an operator has to mend before a worker can work."""
 
@@ -127,7 +129,7 @@ async def work(
             background = [
                 calls.create_task(ticker.run()),
                 calls.create_task(watch.run()),
-                calls.create_task(_sweep(rooms.stores, rooms.clock)),
+                calls.create_task(_sweep(rooms.stores, rooms.vault, rooms.clock)),
                 calls.create_task(_repeat(report)),
             ]
             await stop.wait()
@@ -148,14 +150,17 @@ async def _repeat(report: Callable[[], None]) -> None:
         await asyncio.sleep(REPORT_SECONDS)
 
 
-async def _sweep(stores: SessionStores, clock: Clock) -> None:
-    """Delete sessions whose retention is over, now and every hour."""
+async def _sweep(stores: SessionStores, vault: KeyVault, clock: Clock) -> None:
+    """Destroy keys and delete sessions whose retention is over, now and every few minutes."""
     while True:
         try:
+            destroyed = await vault.sweep(clock.wall())
             count = await stores.sweep(clock.wall())
         except SessionError as error:
             log.warning("sweep failed", extra={"reason": type(error).__name__})
         else:
+            if destroyed:
+                log.info("keys expired", extra={"count": destroyed})
             if count:
                 log.info("sessions expired", extra={"count": count})
         await asyncio.sleep(SWEEP_SECONDS)
@@ -169,7 +174,13 @@ async def _open_rooms(
     metrics = WorkerMetrics(index)
     metrics.capacity.labels(str(index)).set(settings.capacity)
     metrics.late_ticks.labels(str(index)).set_function(lambda: ticker.late)
-    keys = LocalKeyFile.open(settings.key_path, settings.region, make=settings.key_file is None)
+    region_key = LocalKeyFile.open(
+        settings.key_path, settings.region, make=settings.key_file is None
+    )
+    keys = await open_keys(
+        region_key, keys=settings.keys, store=settings.store, data=settings.data, clock=clock
+    )
+    closing.push_async_callback(keys.close)
     stores = await _open_stores(settings, clock)
     closing.push_async_callback(stores.close)
     endpoint = WebRtcEndpoint(
@@ -202,9 +213,10 @@ async def _open_rooms(
         recognizer=recognizer,
         voice=voice,
         stores=stores,
-        keys=keys,
-        resume=ResumeTokens(keys.subkey("resume"), clock),
-        receipts=ReceiptKey(keys.subkey(RECEIPT_PURPOSE)),
+        keys=keys.provider,
+        vault=keys.vault,
+        resume=ResumeTokens(region_key.subkey("resume"), clock),
+        receipts=ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)),
         store_place=store_place(settings),
         connections=await closing.enter_async_context(Pool()),
         providers=load_providers(settings.providers),

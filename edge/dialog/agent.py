@@ -14,6 +14,7 @@ from edge.dialog.escalation import Escalation
 from edge.dialog.slots import Slot
 from edge.dialog.slots.base import Key, Phrase, Sentence, Strict
 from edge.dialog.template import fields_of, stray_brace
+from edge.retention import Retention
 from regions.strict_yaml import ConfigError, load_yaml
 
 EnvironName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -214,6 +215,8 @@ class AgentSpec(Strict):
     keys: dict[KeypadKey, Phrase] = Field(default_factory=dict, max_length=10)
     """What a key of the telephone stands for where no figures are asked: a phrase as if it were
     said, or ``human``."""
+    retention: Retention = Retention()
+    """How long what callers say here is kept, where the node would keep it longer."""
     latency_budget_ms: int = Field(default=500, ge=100, le=10_000)
     """End of the caller's speech to the first audio; slower answers are counted as such."""
 

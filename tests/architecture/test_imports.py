@@ -18,6 +18,7 @@ HALLWAY = {
     "edge.leg",
     "edge.clock",
     "edge.media",
+    "edge.retention",
     "edge.section",
 }
 GPL = {"espeakng_loader", "piper"}

@@ -11,6 +11,8 @@ from edge.session.account import Books, Notary
 from edge.session.history import History
 from edge.session.journal import Journal
 from edge.session.keys import LocalKeyFile
+from edge.session.keys_opened import open_keys
+from edge.session.keys_settings import KeysSettings
 from edge.session.receipt import ReceiptKey
 from edge.session.sqlite import SqliteStore
 
@@ -24,24 +26,28 @@ def sessions(log: str) -> list[str]:
 
 async def kept(data: Path, region: str, session_id: str) -> History:
     """The journal of a session that is over: reading takes it from its owner."""
-    keys = LocalKeyFile.open(data / region / "region.key", region)
+    file = LocalKeyFile.open(data / region / "region.key", region)
+    keys = await open_keys(
+        file, keys=KeysSettings(), store=None, data=data / region, clock=SystemClock()
+    )
     store = await SqliteStore.open(data / region / "sessions.sqlite")
     try:
         _, history = await Journal.take_over(
             store,
-            keys,
+            keys.provider,
             session_id=session_id,
             region=region,
             owner="the-operator",
             clock=SystemClock(),
             books=Books(
-                Notary(Ledger(SystemClock()), ReceiptKey(keys.subkey("receipt")), {}),
+                Notary(Ledger(SystemClock()), ReceiptKey(file.subkey("receipt")), {}),
                 host=Place("host", "the-operator", region),
                 store=Place("store", "sqlite", region),
             ),
         )
         return history
     finally:
+        await keys.close()
         await store.close()
 
 
