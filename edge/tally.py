@@ -42,8 +42,7 @@ class LegTally:
         self._told_of = not phone  # a telephone has no event channel
         self._began = False
         self._heard = self._heard_entered = self._spoken_entered = 0
-        self._told = {DataClass.TRANSCRIPT: 0, DataClass.VARIABLES: 0}
-        self._typed = 0
+        self._told: dict[DataClass, int] = {}
 
     def begin(self) -> None:
         """Media can flow: the far end and the host have audio from here on, the host words."""
@@ -69,7 +68,9 @@ class LegTally:
 
     def typed(self, words: str) -> None:
         """The far end wrote something."""
-        self._typed += len(words.encode(errors="surrogatepass"))
+        self._ledger.touch(
+            self._far, DataClass.TRANSCRIPT, Operation.PROCESS, received=_size(words)
+        )
 
     @property
     def can_transfer(self) -> bool:
@@ -100,25 +101,27 @@ class LegTally:
         audio = DataClass.AUDIO, Operation.PROCESS
         self._ledger.touch(self._far, *audio, sent=spoken, received=heard)
         self._ledger.touch(self._host, *audio, sent=heard, received=spoken)
-        typed, self._typed = self._typed, 0
         for data_class, told in self._told.items():
-            came = typed if data_class is DataClass.TRANSCRIPT else 0
-            if told or came:
-                self._ledger.touch(
-                    self._far, data_class, Operation.PROCESS, sent=told, received=came
-                )
+            if told:
+                self._ledger.touch(self._far, data_class, Operation.PROCESS, sent=told)
                 self._told[data_class] = 0
 
     def _count(self, event: Mapping[str, JsonValue]) -> None:
         kind = str(event["type"])
         if kind in _WORDS:
-            self._told[DataClass.TRANSCRIPT] += _size(event[_WORDS[kind]])
+            self._tell(DataClass.TRANSCRIPT, event[_WORDS[kind]])
         elif kind in _VARIABLES:
-            self._told[DataClass.VARIABLES] += _size(event[_VARIABLES[kind]])
+            self._tell(DataClass.VARIABLES, event[_VARIABLES[kind]])
         elif kind == "session.created":
             match event.get("inland"):
-                case {"turns": [*turns]}:
-                    self._told[DataClass.TRANSCRIPT] += _size(turns) if turns else 0
+                case {"turns": [_, *_] as turns}:
+                    self._tell(DataClass.TRANSCRIPT, turns)
+
+    def _tell(self, data_class: DataClass, value: JsonValue) -> None:
+        if data_class not in self._told:
+            self._told[data_class] = 0
+            self._ledger.touch(self._far, data_class, Operation.PROCESS)
+        self._told[data_class] += _size(value)
 
 
 def _size(value: JsonValue) -> int:

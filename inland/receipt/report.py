@@ -90,7 +90,7 @@ def _print_receipt(receipt: Receipt) -> None:
             _clock(line.last),
             str(line.sent),
             str(line.received),
-            _shown(line.endpoint) + ("  OUTSIDE" if line in outside else ""),
+            (_shown(line.endpoint) or "-") + ("  OUTSIDE" if line in outside else ""),
         )
         for line in receipt.lines
     ]

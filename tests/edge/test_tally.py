@@ -123,6 +123,15 @@ def test_what_the_far_end_is_told_is_counted_by_its_class(
     assert stage.entry("caller", data_class).sent == size
 
 
+def test_words_are_entered_with_the_time_of_the_first_of_them() -> None:
+    stage = Stage()
+    stage.tally.begin()
+    stage.tally.send(event("inland.transcript.partial", text="abc"))
+    stage.clock.advance(30)
+    found = stage.entry("caller", DataClass.TRANSCRIPT)
+    assert found.last - found.first == 30
+
+
 def test_what_says_nothing_of_the_conversation_counts_for_nothing() -> None:
     stage = Stage()
     stage.tally.begin()

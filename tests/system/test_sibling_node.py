@@ -38,13 +38,14 @@ class Sibling:
 
 
 @asynccontextmanager
-async def sibling(world: World) -> AsyncIterator[Sibling]:
-    """A second node of the region: its own port and name, the same store, key and agents."""
+async def sibling(world: World, **changes: object) -> AsyncIterator[Sibling]:
+    """A second node of the region: its own port and name, the same store, key and agents, unless
+    ``changes`` of its settings say otherwise."""
     settings = yaml.safe_load((world.data / EU / "edge.yaml").read_text())
     settings.pop("sip")  # its ports are the first node's
     (port,) = free_ports(1)
     config = world.data / "sibling.yaml"
-    config.write_text(yaml.safe_dump(settings | {"node": SIBLING, "port": port}))
+    config.write_text(yaml.safe_dump(settings | {"node": SIBLING, "port": port} | changes))
     secrets = {"INLAND_NODE_SECRET": world.secrets[EU], "CLINIC_BOOKING_URL": world.clinics[EU]}
     with (world.data / "logs" / "sibling.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

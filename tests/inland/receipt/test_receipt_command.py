@@ -82,7 +82,7 @@ def test_the_table_names_every_place_and_its_figures(
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("host "))
     assert row.split()[:5] == ["host", "eu-central-1-a", "eu-central-1", "audio", "process"]
-    assert row.split()[-2:] == ["12345", "678"]
+    assert row.split()[-3:] == ["12345", "678", "-"]
     assert "may not be processed in us-east-1" in out
     assert "previous  none" in out
     assert "policy 2026-11-21.1#0123456789ab" in out
