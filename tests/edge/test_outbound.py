@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import ast
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-import edge
 from edge.ledger import Ledger, Place
 from edge.outbound import Endpoint, Outbound, OutboundRefused, Pool
 from regions.models import DataClass
@@ -256,23 +253,3 @@ def test_a_tool_of_this_process_is_in_the_nodes_own_region() -> None:
     outbound(Pool(), ledger=ledger).inside("hours", DataClass.VARIABLES)(sent=5)
     (entry,) = ledger.entries
     assert (entry.place, entry.sent) == (Place("tool", "hours", "eu-central-1"), 5)
-
-
-CLIENTS = {"ClientSession", "TCPConnector", "request", "open_connection", "create_connection"}
-MODULES = {"httpx", "requests", "urllib.request", "urllib3", "http.client", "socket", "litellm"}
-
-
-@pytest.mark.parametrize(
-    "path", sorted((Path(edge.__file__).parent / "dialog").rglob("*.py")), ids=lambda p: p.name
-)
-def test_the_dialog_makes_no_client_of_its_own(path: Path) -> None:
-    """The factory is the only way out: a client made elsewhere would know no region."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            assert not MODULES & {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            assert node.module not in MODULES
-            assert not (node.module == "aiohttp" and CLIENTS & {a.name for a in node.names})
-        if isinstance(node, ast.Attribute) and node.attr in CLIENTS:
-            owner = node.value.id if isinstance(node.value, ast.Name) else ""
-            assert owner not in ("aiohttp", "asyncio", "loop")

@@ -39,7 +39,7 @@ codecs: [g722, pcma]
 def loaded(tmp_path: Path, phone: str | None = None, **changes: object) -> NodeSettings:
     """``edge.yaml`` written and read again as the edge does."""
     places = Places(run=tmp_path / "run", site=tmp_path / "site")
-    places.run.mkdir()
+    places.run.mkdir(parents=True)
     (places.site / "agents").mkdir(parents=True)
     if phone is not None:
         (places.site / "phone.yaml").write_text(phone)
@@ -97,10 +97,11 @@ def test_calls_for_a_tenant_s_own_fleet_are_sent_to_one_of_its_nodes(tmp_path: P
 
 @pytest.mark.parametrize("key", ["catalogue", "providers"])
 def test_a_site_s_own_catalogues_are_used_when_there_are_some(tmp_path: Path, key: str) -> None:
-    assert getattr(loaded(tmp_path), key) is None
-    (tmp_path / "site").mkdir(exist_ok=True)
-    (tmp_path / "site" / f"{key}.yaml").touch()
-    assert getattr(loaded(tmp_path), key) == tmp_path / "site" / f"{key}.yaml"
+    assert getattr(loaded(tmp_path / "without"), key) is None
+    (tmp_path / "with" / "site").mkdir(parents=True)
+    path = tmp_path / "with" / "site" / f"{key}.yaml"
+    path.touch()
+    assert getattr(loaded(tmp_path / "with"), key) == path
 
 
 def test_the_telephone_listens_on_all_three_transports_with_the_node_s_certificate(
