@@ -68,6 +68,18 @@ return {'ok', tostring(epoch), redis.call('HGETALL', KEYS[1])}
 """
 """ARGV: now, owner."""
 
+READ = """
+local expires = redis.call('HGET', KEYS[1], 'expires_at')
+if not expires or tonumber(expires) <= tonumber(ARGV[1]) then return {'unknown'} end
+return {'ok', redis.call('HGETALL', KEYS[1])}
+"""
+"""ARGV: now."""
+
+ERASE = """
+return {'ok', redis.call('EXPIREAT', KEYS[1], 1)}
+"""
+"""What was to expire long ago is deleted at once ("EXPIREAT", redis.io, read 2026-11-21)."""
+
 COMMIT = (
     _OWNED
     + """

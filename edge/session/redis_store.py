@@ -106,6 +106,14 @@ class RedisStore:
         fields = dict(_pairs(flat))
         return Fence(session_id, int(epoch), owner), _stored(fields)
 
+    async def read(self, session_id: str, now: float) -> StoredSession:
+        (flat,) = await self._run("READ", self._key(session_id), now)
+        return _stored(dict(_pairs(flat)))
+
+    async def erase(self, session_id: str) -> bool:
+        (erased,) = await self._run("ERASE", self._key(session_id))
+        return bool(erased)
+
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:
         await self._run(
             "COMMIT",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
@@ -16,13 +12,12 @@ from edge.session.errors import (
     SessionEnded,
     SessionExists,
     StaleOwner,
-    StoreBroken,
-    StoreBusy,
     TooLarge,
     UnknownSession,
 )
 from edge.session.records import CallRecord
-from edge.session.schema import connect, mapped
+from edge.session.schema import SESSIONS
+from edge.session.sqlite_thread import SqliteThread
 from edge.session.store import (
     MAX_RECORDS,
     MAX_SESSION_BYTES,
@@ -39,8 +34,6 @@ from edge.session.store import (
 
 BUSY_SECONDS = 2.0
 """How long a step waits for other processes before it raises ``StoreBusy``."""
-MAX_WAITING = 1_000
-"""Steps that may queue up for the one thread that writes."""
 SWEEP_BATCH = 200
 """Sessions deleted per transaction, so that calls are not kept waiting."""
 
@@ -55,23 +48,14 @@ class SqliteStore:
     transaction. Cancelling a step does not undo it.
     """
 
-    def __init__(self, database: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
-        self._database = database
-        self._thread = thread
-        self._waiting = 0
-        self._closed = False
+    def __init__(self, database: SqliteThread) -> None:
+        self._thread = database
+        self._database = database.database
 
     @classmethod
     async def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Self:
         """Open the file, made if it is not there. Raises ``StoreBroken`` and ``StoreBusy``."""
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-store")
-        try:
-            loop = asyncio.get_running_loop()
-            database = await loop.run_in_executor(thread, connect, path, busy_seconds)
-        except BaseException:
-            thread.shutdown(wait=False)
-            raise
-        return cls(database, thread)
+        return cls(await SqliteThread.open(path, SESSIONS, busy_seconds))
 
     async def create(self, session: NewSession, owner: str) -> Fence:
         return await self._run(lambda: self._create(session, owner))
@@ -109,41 +93,19 @@ class SqliteStore:
             if batch < SWEEP_BATCH:
                 return swept
 
+    async def read(self, session_id: str, now: float) -> StoredSession:
+        return await self._run(lambda: self._read(session_id, now))
+
+    async def erase(self, session_id: str) -> bool:
+        erased = await self._run(lambda: self._erase(session_id))
+        await self._thread.clear_log()
+        return erased
+
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._database.close)
-        self._thread.shutdown(wait=False)
+        await self._thread.close()
 
     async def _run(self, step: Callable[[], T]) -> T:
-        """Run ``step`` as one transaction on the store's thread."""
-        if self._closed:
-            raise StoreBroken("the session store is closed")
-        if self._waiting >= MAX_WAITING:
-            raise StoreBusy("the session store has too many steps waiting")
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._transaction, step)
-        finally:
-            self._waiting -= 1
-
-    def _transaction(self, step: Callable[[], T]) -> T:
-        with mapped(), self._atomic():
-            return step()
-
-    @contextmanager
-    def _atomic(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
+        return await self._thread.run(step)
 
     # --- steps, each inside a transaction on the store's thread -------------------------------
 
@@ -194,17 +156,30 @@ class SqliteStore:
             self._database.execute(
                 "UPDATE session SET epoch = ?, owner = ? WHERE id = ?", (epoch, owner, session_id)
             )
+        return Fence(session_id, epoch, owner), self._stored(session_id, header, state)
+
+    def _read(self, session_id: str, now: float) -> StoredSession:
+        header = self._header(session_id, now)
+        row = self._one("SELECT state FROM session WHERE id = ?", session_id)
+        assert row is not None  # the header was there in this very transaction
+        return self._stored(session_id, header, row[0])
+
+    def _stored(self, session_id: str, header: SessionHeader, state: bytes | None) -> StoredSession:
         turns = self._all("SELECT body FROM turn WHERE session = ? ORDER BY number", session_id)
         tools = self._all(
             "SELECT call_id, intent, outcome FROM tool WHERE session = ? ORDER BY place", session_id
         )
-        stored = StoredSession(
+        return StoredSession(
             header,
             tuple(body for (body,) in turns),
             state,
             tuple(StoredTool(*tool) for tool in tools),
         )
-        return Fence(session_id, epoch, owner), stored
+
+    def _erase(self, session_id: str) -> bool:
+        return bool(
+            self._database.execute("DELETE FROM session WHERE id = ?", (session_id,)).rowcount
+        )
 
     def _commit(self, fence: Fence, turn: SealedTurn) -> None:
         last, _ = self._check(fence)

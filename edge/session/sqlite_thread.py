@@ -35,7 +35,7 @@ class SqliteThread:
     @classmethod
     async def open(cls, path: Path, schema: Schema, busy_seconds: float) -> Self:
         """Open the file, made if it is not there. Raises ``StoreBroken`` and ``StoreBusy``."""
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"sqlite-{path.stem}")
         try:
             loop = asyncio.get_running_loop()
             database = await loop.run_in_executor(thread, connect, path, busy_seconds, schema)
@@ -67,9 +67,9 @@ class SqliteThread:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         if self._closed:
-            raise StoreBroken("the database is closed")
+            raise StoreBroken("the session store is closed")
         if self._waiting >= MAX_WAITING:
-            raise StoreBusy("the database has too many steps waiting")
+            raise StoreBusy("the session store has too many steps waiting")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -80,7 +80,7 @@ class SqliteThread:
         with mapped():
             (busy, _, _) = self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise StoreBusy("the database's log is in use")
+            raise StoreBusy("the session store's log is in use")
 
     def _transaction(self, step: Callable[[], T]) -> T:
         with mapped(), self._atomic():

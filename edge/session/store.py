@@ -137,6 +137,19 @@ class SessionStore(Protocol):
         """
         ...
 
+    async def read(self, session_id: str, now: float) -> StoredSession:
+        """Everything, without taking over. Raises ``UnknownSession``, also once it is expired."""
+        ...
+
+    async def erase(self, session_id: str) -> bool:
+        """Delete the session with its keys and entries; returns whether it was there.
+
+        Records stay. Whoever owns it is told ``UnknownSession`` by the next write. When it returns
+        nothing of it is left in the store's files, as far as the store itself can see to that;
+        after ``StoreBusy`` do it again.
+        """
+        ...
+
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:
         """Write the next turn and the state after it.
 

@@ -309,6 +309,37 @@ class SessionStoreContract:
             await store.take(SESSION, "b", NOW + 60)
         with pytest.raises(UnknownSession):
             await store.header(SESSION, NOW + 60)
+        with pytest.raises(UnknownSession):
+            await store.read(SESSION, NOW + 60)
+
+    async def test_reading_takes_nothing_from_the_owner(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        fence = await store.create(session(), "a")
+        await store.commit(fence, sealed(1))
+        await store.tool_pending(fence, intent("c1"))
+        read = await (await open_store()).read(SESSION, NOW)
+        await store.commit(fence, sealed(2))
+        _, taken = await store.take(SESSION, "a", NOW)
+        assert read.turns == (b"turn1",)
+        assert (read.header, read.tools) == (taken.header, taken.tools)
+
+    async def test_an_erased_session_is_gone_and_its_records_stay(
+        self, open_store: OpenStore
+    ) -> None:
+        store, operator = await open_store(), await open_store()
+        fence = await store.create(session(), "a")
+        other = await store.create(session(OTHER), "a")
+        await store.commit(fence, sealed(1))
+        await finish(store, fence, record("c_1", "lost"))
+        assert await operator.erase(SESSION)
+        with pytest.raises(UnknownSession):
+            await store.commit(fence, sealed(2))
+        for look in (store.header, store.read):
+            with pytest.raises(UnknownSession):
+                await look(SESSION, NOW)
+        assert [kept.call_id for kept in await store.read_records()] == ["c_1"]
+        await store.commit(other, sealed(1))
+        assert not await operator.erase(SESSION)
 
     async def test_entries_and_sessions_are_bounded(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge.session import sqlite as module
+from edge.session import sqlite_thread
 from edge.session.errors import StoreBroken, StoreBusy, TooLarge
 from edge.session.schema import VERSION, connect
 from edge.session.sqlite import SqliteStore
@@ -158,7 +159,7 @@ async def test_a_file_locked_for_too_long_is_busy_and_works_again_afterwards(
 async def test_a_queue_that_grows_too_long_is_busy(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 5)
+    monkeypatch.setattr(sqlite_thread, "MAX_WAITING", 5)
     fence = await store.create(session(), "a")
     results = await asyncio.gather(
         *(store.commit(fence, sealed(number)) for number in range(1, 9)), return_exceptions=True
@@ -171,18 +172,18 @@ async def test_no_step_runs_on_the_loops_thread(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[str] = set()
-    transaction = SqliteStore._transaction
+    transaction = sqlite_thread.SqliteThread._transaction
 
-    def spy(self: SqliteStore, step: object) -> object:
+    def spy(self: sqlite_thread.SqliteThread, step: object) -> object:
         threads.add(threading.current_thread().name)
         return transaction(self, step)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SqliteStore, "_transaction", spy)
+    monkeypatch.setattr(sqlite_thread.SqliteThread, "_transaction", spy)
     fence = await store.create(session(), "a")
     await store.commit(fence, sealed(1))
     await store.take(SESSION, "b", NOW)
     await store.sweep(NOW)
-    assert threads == {"session-store_0"}
+    assert threads == {"sqlite-sessions_0"}
 
 
 async def test_a_step_that_fails_leaves_no_transaction_open(store: SqliteStore) -> None:
