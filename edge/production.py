@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from edge.session.redis_settings import RedisSettings
 from edge.settings import NodeSettings
 from regions.providers import is_loopback
 
@@ -29,7 +30,12 @@ def _problems(settings: NodeSettings) -> Iterator[str]:
                 f"control_planes[{index}]: whoever is on the way could hand out keys, and let in "
                 "any caller: write https://"
             )
-    store = settings.store
-    open_way = store is not None and not store.tls and store.socket is None
-    if store is not None and open_way and not is_loopback(store.address[0]):
+    store, keys = settings.store, settings.keys.redis
+    if store is not None and _in_the_clear(store):
         yield "store.redis: its passwords would be in the clear on the way: write rediss://"
+    if store is not None and keys and _in_the_clear(store.model_copy(update={"redis": keys})):
+        yield "keys.redis: its passwords would be in the clear on the way: write rediss://"
+
+
+def _in_the_clear(server: RedisSettings) -> bool:
+    return not server.tls and server.socket is None and not is_loopback(server.address[0])

@@ -82,7 +82,7 @@ def ways_of(
     """Raises :class:`NoFixedPort`, and ``ConfigError`` for an agent that is not complete."""
     phone = settings.sip
     return Ways(
-        tcp=tuple(dict.fromkeys(_services(settings, agents, environ))),
+        tcp=(*_control_planes(settings), *services_of(settings, agents, environ)),
         sip=() if phone is None else tuple(dict.fromkeys(_peers(phone))),
         networks=() if phone is None else tuple(_networks(phone)),
         sip_ports=() if phone is None else _sip_ports(phone),
@@ -90,21 +90,37 @@ def ways_of(
     )
 
 
-def _services(
+def services_of(
     settings: NodeSettings, agents: Iterable[AgentSpec], environ: Mapping[str, str]
-) -> Iterator[TcpWay]:
-    for address in settings.control_planes:
-        yield from _beyond_loopback("control plane", address)
-    store = settings.store
-    if store is not None and store.socket is None:
-        host, port = store.address
-        if not is_loopback(host):
-            yield TcpWay("session store", host, port)
-        if store.aws_cache is not None:
-            yield TcpWay("this machine's role", *METADATA)
+) -> tuple[TcpWay, ...]:
+    """What a worker connects to beyond this machine. Raises ``ConfigError``."""
+    found = [*_stores(settings)]
+    if settings.keys.kms is not None:
+        found.append(TcpWay("key service", f"kms.{settings.region}.amazonaws.com", 443))
+    by_role = settings.store is not None and settings.store.aws_cache is not None
+    if by_role or settings.keys.kms is not None:
+        found.append(TcpWay("this machine's role", *METADATA))
     for spec in agents:
         for use in uses_of(spec, environ):
-            yield from _beyond_loopback(f"{use.what} of {spec.id}", use.endpoint.url)
+            found += _beyond_loopback(f"{use.what} of {spec.id}", use.endpoint.url)
+    return tuple(dict.fromkeys(found))
+
+
+def _control_planes(settings: NodeSettings) -> Iterator[TcpWay]:
+    for address in settings.control_planes:
+        yield from _beyond_loopback("control plane", address)
+
+
+def _stores(settings: NodeSettings) -> Iterator[TcpWay]:
+    store, keys = settings.store, settings.keys.redis
+    if store is None:
+        return
+    servers = [("session store", store)]
+    if keys is not None:
+        servers.append(("key store", store.model_copy(update={"redis": keys})))
+    for what, server in servers:
+        if server.socket is None and not is_loopback(server.address[0]):
+            yield TcpWay(what, *server.address)
 
 
 def _beyond_loopback(what: str, address: str) -> Iterator[TcpWay]:

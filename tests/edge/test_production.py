@@ -54,6 +54,7 @@ def test_what_does_not_leave_the_machine_needs_no_tls(changes: dict[str, Any]) -
         ({"public_url": "http://a.example.org"}, "public_url: "),
         ({"public_url": None}, "public_url: "),
         ({"store": store("redis://store.example.org")}, "store.redis: "),
+        ({"keys": {"redis": "redis://keys.example.org"}}, "keys.redis: "),
         (
             {"control_planes": ["https://control.example.org", "http://192.0.2.1:7000"]},
             "control_planes[1]: ",

@@ -45,6 +45,15 @@ def test_logging_in_by_the_machines_role_asks_the_metadata_service() -> None:
     assert METADATA not in {(way.host, way.port) for way in ways().tcp}
 
 
+def test_keys_have_ways_of_their_own() -> None:
+    there = ways(keys={"redis": "rediss://keys.example.org:6380"})
+    assert TcpWay("key store", "keys.example.org", 6380) in there.tcp
+    assert "kms.eu-central-1.amazonaws.com" not in {way.host for way in there.tcp}
+    wrapped = ways(keys={"kms": {"account": "111122223333", "tenants": {"clinic": "alias/c"}}})
+    hosts = {(way.host, way.port) for way in wrapped.tcp}
+    assert {("kms.eu-central-1.amazonaws.com", 443), METADATA} < hosts
+
+
 def test_media_leaves_from_the_ports_of_the_workers_and_of_phone_calls() -> None:
     assert ways().media == (
         UdpSource("media", 40_000, 40_001),
