@@ -27,6 +27,7 @@ PACKAGES = (
 )
 """What Debian's image for EC2 has of what matters here, and the packages that cloud-init is asked
 for: there is no mirror where the machine boots, so they have to be there."""
+PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter", "ip", "nft", "redis-server", "flite")
 MAKE_SECONDS = 300
 STOP_SECONDS = 60
 LEVEL_OF_PID_1 = "1"
@@ -37,7 +38,7 @@ def skip_unless_possible() -> None:
     """Skip where a container cannot be booted."""
     if os.geteuid() != 0:
         pytest.skip("booting a machine takes root")
-    for program in ("mmdebstrap", "systemd-nspawn", "nsenter", "ip", "redis-server"):
+    for program in PROGRAMS:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
 

@@ -98,5 +98,16 @@ def cable(
         yield one, other
 
 
+def translate(network: Namespace, outside: str, inside: str) -> None:
+    """What ``network`` sends to ``outside`` reaches ``inside``: EC2's public addresses."""
+    _ip("-n", network.name, "route", "add", f"{outside}/32", "dev", "eth0")
+    rules = [
+        *("table ip addresses {", "chain sent {", "type nat hook output priority -100"),
+        *(f"ip daddr {outside} dnat to {inside}", "}", "}", ""),
+    ]
+    command = network.command("nft", "--file", "-")
+    subprocess.run(command, input="\n".join(rules).encode(), check=True, timeout=30)
+
+
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)

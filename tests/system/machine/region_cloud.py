@@ -22,6 +22,7 @@ from aiohttp import web
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from moto.acm.models import CertBundle, acm_backends
 from moto.server import ThreadedMotoServer
 
 from infra.documents.store import access_string
@@ -126,6 +127,26 @@ def region_cloud(network: Namespace, machine: Machine) -> Iterator[RegionCloud]:
         thread.join(30)
     finally:
         moto.stop()
+
+
+def certify(cloud: RegionCloud, domain: str, authority: Authority) -> str:
+    """The ARN of an exportable certificate of ``authority`` for every name below ``domain``.
+
+    moto signs by a key that it throws away: what it issued is replaced inside of it.
+    """
+    arn = cloud.network.call(lambda: cloud.operator.certificate(domain))
+    files = authority.issue(f"*.{domain}")
+    _, _, _, region, account, _ = arn.split(":", 5)
+    acm_backends[account][region]._certificates[arn] = CertBundle(
+        account,
+        files.certificate.read_bytes(),
+        files.key.read_bytes(),
+        chain=authority.path.read_bytes(),
+        region=region,
+        arn=arn,
+        cert_options={"Export": "ENABLED"},
+    )
+    return arn
 
 
 @contextmanager

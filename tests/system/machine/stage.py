@@ -29,7 +29,7 @@ from inland.demo import __file__ as demo_file
 from tests.edge.transport.sip.net.certificates import Authority
 from tests.fakes.imds import Machine as Metadata
 from tests.system.machine.debian import Machine, booted, lay_out
-from tests.system.machine.namespaces import Namespace, cable
+from tests.system.machine.namespaces import Namespace, cable, translate
 from tests.system.machine.region_cloud import (
     CONTROL_PORT,
     GATEWAY,
@@ -38,6 +38,7 @@ from tests.system.machine.region_cloud import (
     OPERATOR_SHA256,
     STORE,
     RegionCloud,
+    certify,
     control_plane,
     region_cloud,
     running,
@@ -96,7 +97,7 @@ class Stage:
         self.cloud.network.call(lambda: s3.put_object(Bucket=BUCKET, Key=packed.key, Body=body))
 
     def edge(self) -> EdgeRole:
-        operator = self.cloud.operator
+        """A node that takes calls, and whose certificate is the authority's."""
         return EdgeRole(
             control_planes=(f"http://{GATEWAY}:{CONTROL_PORT}",),
             store=StoreAddress(
@@ -106,7 +107,7 @@ class Stage:
             media_ports=(20_000, 20_199),
             node_secret="inland/eu-central-1/node-secret",
             region_key="inland/eu-central-1/region-key",
-            certificate=self.cloud.network.call(lambda: operator.certificate(DOMAIN)),
+            certificate=certify(self.cloud, DOMAIN, self.authority),
         )
 
     def document(self, role: Role) -> NodeDocument:
@@ -162,6 +163,7 @@ def stage(folder: Path, image: Path, release: Packed, site: Packed) -> Iterator[
         closing.callback(shutil.rmtree, folder / "root", ignore_errors=True)
         near = (f"{GATEWAY}/24", f"{METADATA}/32")
         network, wire = closing.enter_context(cable(near, (f"{ADDRESS}/24",), GATEWAY))
+        translate(network, PUBLIC, ADDRESS)
         metadata = Metadata(
             instance_id=INSTANCE, region=REGION, local_ipv4=ADDRESS, public_ipv4=PUBLIC
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +17,20 @@ from urllib.request import Request, urlopen
 from infra.cloud_init.document import NodeDocument
 from tests.system.machine.debian import Machine, until
 from tests.system.machine.region_cloud import CONTROL_PORT, GATEWAY, OPERATOR_KEY
-from tests.system.machine.stage import ADDRESS, BUCKET, DRAIN, HEALTH_PORT, LAUNCH, Stage
+from tests.system.machine.stage import (
+    ADDRESS,
+    BUCKET,
+    DOMAIN,
+    DRAIN,
+    HEALTH_PORT,
+    INSTANCE,
+    LAUNCH,
+    PUBLIC,
+    Stage,
+)
 
+BANK_KEY = "sk_demo_bank_local_only"
+"""A tenant's, of the demo."""
 SECONDS = 240
 """When a wait counts as a hang: two processors that others use as well."""
 
@@ -42,6 +57,8 @@ class Story:
     served: dict[str, list[str]] = field(default_factory=dict)
     left: dict[str, list[str]] = field(default_factory=dict)
     """Address records of the zone, while it served and after it."""
+    call: list[dict[str, Any]] = field(default_factory=list)
+    """What a caller of the node wrote down."""
     status: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit to what the kernel says of its main process (proc(5), status)."""
 
@@ -89,11 +106,32 @@ def serves(story: Story, document: NodeDocument, began: float) -> None:
     story.seconds["woken: in service"] = time.monotonic() - began
     story.state = until(lambda: network.call(_directory), SECONDS, "the control plane knows it")
     story.certificate = network.call(lambda: ssl.get_server_certificate((ADDRESS, 443)))
+    story.call = _call(here)
     story.served = network.call(lambda: operator.addresses(document.zone_id))
     for unit in ("inland-edge", "inland-agent"):
         pid = machine.properties(f"{unit}.service", "MainPID")["MainPID"]
         lines = machine.run("cat", f"/proc/{pid}/status").splitlines()
         story.status[unit] = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def _call(here: Stage) -> list[dict[str, Any]]:
+    """Call the agent as somebody on the Internet does: by the names and addresses of the world."""
+    hosts = here.folder / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n{PUBLIC} eu-central-1-{INSTANCE}.{DOMAIN}\n")
+    options = ["--control-plane", f"http://{GATEWAY}:{CONTROL_PORT}", "--from", "DE"]
+    options += ["--agent", "bank-callback", "--key", BANK_KEY, "--say", "request a callback"]
+    options += ["--voice", "rms", "--json", "--timeout", "60"]
+    # The mount is seen in the namespace that `ip netns exec` makes, and nowhere else.
+    script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+    caller = [sys.executable, "-m", "inland", "call", *options]
+    done = subprocess.run(
+        here.cloud.network.command("sh", "-c", script, "sh", str(hosts), *caller),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"SSL_CERT_FILE": str(here.authority.path)},
+    )  # fmt: skip
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, (done.stderr, records[-3:])
+    return records
 
 
 def leaves(story: Story, document: NodeDocument) -> None:

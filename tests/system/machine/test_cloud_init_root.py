@@ -113,6 +113,18 @@ def test_the_node_says_that_it_is_ready_when_all_of_it_is(story: Story) -> None:
     assert story.ready["capacity"] == 10
 
 
+def test_a_caller_talks_with_the_agent_of_the_booted_machine(story: Story) -> None:
+    (connected,) = [record for record in story.call if record["record"] == "connected"]
+    assert connected["url"] == f"https://eu-central-1-{INSTANCE}.{DOMAIN}"
+    said = [record["text"] for record in story.call if record["record"] == "agent"]
+    heard = [record for record in story.call if record["record"] == "caller"]
+    assert said == [
+        "Service desk. I can arrange a callback for you. How can I help?",
+        "What is your customer number? It has six digits.",
+    ]
+    assert [record["text"] for record in heard] == ["request a callback"]
+
+
 def test_the_control_plane_counts_it_in_under_the_same_law(story: Story) -> None:
     (node,) = story.state["nodes"]
     assert node["health"] == "live"
@@ -147,6 +159,11 @@ def test_what_runs_for_callers_has_no_right_but_to_bind_low_ports(story: Story) 
         assert int(status["CapBnd"], 16) == capabilities, unit
         assert status["NoNewPrivs"] == "1", unit
         assert status["Seccomp"] == "2", unit
+
+
+def test_systemd_finds_little_that_a_service_could_do_to_its_machine(story: Story) -> None:
+    for unit in ("inland-edge", "inland-prepare", "inland-agent"):
+        story.machine.run("systemd-analyze", "security", "--threshold=20", f"{unit}.service")
 
 
 def test_nothing_secret_and_no_line_of_the_node_is_on_the_disk(story: Story) -> None:
