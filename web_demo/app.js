@@ -6,6 +6,7 @@ import { byId, el } from "./ui/dom.js";
 import { listen } from "./ui/keys.js";
 import { hideNotice, showNotice } from "./ui/notice.js";
 import { isCalling, showActivity, showPhase, showStatus } from "./ui/phase.js";
+import { ReceiptPanel } from "./ui/receipt.js";
 import { Regions } from "./ui/regions.js";
 import { Setup, loadConfig } from "./ui/setup.js";
 import { Sound } from "./ui/sound.js";
@@ -18,6 +19,7 @@ class Page {
   #config;
   #setup;
   #regions;
+  #receipt = new ReceiptPanel((region) => this.#regions.nameOf(region));
   #conversation = new Conversation();
   /** @type {import("./ui/phase.js").Phase} */
   #phase = "idle";
@@ -109,6 +111,7 @@ class Page {
       giveUp.signal.throwIfAborted();
       this.#enter("connecting");
       this.#follow(call);
+      this.#receipt.follow(call);
       this.#call = call;
       if (stream) this.#sound.caller(stream);
       showStatus(`Connecting to ${this.#regions.nameOf(placement.candidates[0].region)}…`);
@@ -123,14 +126,9 @@ class Page {
   async #place(signal) {
     const { tenant, choice, country, countryName } = this.#setup;
     const { controlPlane } = this.#config;
+    const { key, agent } = tenant;
     try {
-      const placement = await place({
-        controlPlane,
-        key: tenant.key,
-        agent: tenant.agent,
-        country,
-        signal,
-      });
+      const placement = await place({ controlPlane, key, agent, country, signal });
       this.#regions.decided(choice, placement.regions);
       this.#regions.show(choice, countryName);
       showSupport(placement.sessionId);

@@ -26,6 +26,7 @@ import { firstToTake, pause, resume } from "./sdk/resume.js";
 export { InlandError } from "./sdk/errors.js";
 export { microphone } from "./sdk/microphone.js";
 export { place } from "./sdk/placement.js";
+export { receiptsOf } from "./sdk/receipt.js";
 
 /** @typedef {import("./sdk/placement.js").Placement} Placement */
 /** @typedef {import("./sdk/placement.js").Candidate} Candidate */
@@ -93,7 +94,6 @@ export class InlandCall extends EventTarget {
 
   /**
    * Call the first candidate that takes the call.
-   *
    * @param {{placement: Placement, stream?: MediaStream|null}} what `stream` carries the caller's
    *   voice and is stopped when the call ends; null for a call by typing
    * @throws {InlandError} the last candidate's reason; the call has then ended

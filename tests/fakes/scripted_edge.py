@@ -230,6 +230,9 @@ class ScriptedEdge:
         """``Link`` headers that name its relays."""
         self.blocked = False
         """Answers as ever, and no media gets through."""
+        self.receipts: list[str] = []
+        self.live: Mapping[str, object] | None = None
+        """What it tells of a session's data: nothing, unless there is a receipt or an account."""
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         """Tokens that asked for the relays."""
         self.hung_up: asyncio.Queue[str] = asyncio.Queue()
@@ -247,6 +250,7 @@ class ScriptedEdge:
         app.router.add_post(calls, self._post)
         app.router.add_delete(calls + "/{call}", self._delete)
         app.router.add_post(calls + "/{call}/drill", self._drill)
+        app.router.add_get("/v1/sessions/{session}/receipt", self._receipt)
         app.router.add_options("/{path:.*}", self._options)
         self._runner, self.url = await serve(app)
         return self
@@ -355,6 +359,15 @@ class ScriptedEdge:
         call.deleted.set()
         self.hung_up.put_nowait(call.bearer)
         return web.Response(headers=CORS)
+
+    async def _receipt(self, request: web.Request) -> web.Response:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        known = bearer in {call.resume_token for call in self._calls.values()}
+        if not known or not (self.receipts or self.live):
+            missing = "No receipt of such a session."
+            return problem(Problem(code="unknown_session", title="-", status=404, detail=missing))
+        body = {"receipts": self.receipts, "keys": {"keys": []}}
+        return web.json_response(body | ({"live": self.live} if self.live else {}), headers=CORS)
 
     async def _drill(self, request: web.Request) -> web.Response:
         call = self._calls[request.match_info["call"]]

@@ -11,7 +11,7 @@
  * (the same, and the next attempt goes through a relay), `edge_lost` (a live call went silent and
  * could not be resumed), `microphone_denied`, `microphone_missing`, `microphone_busy`,
  * `microphone_insecure`, `microphone_lost`, `not_connected`, `text_too_long`, `already_used`,
- * `aborted`.
+ * `aborted`, `no_receipt`.
  *
  * @typedef {{region: string, allowed: boolean, reason: string}} RegionVerdict
  */
