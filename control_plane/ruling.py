@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from control_plane.tenants import Tenant
 from regions.models import Catalogue, DataClass, Operation, TenantPolicy
@@ -38,14 +39,16 @@ class Ruling:
     classes: Mapping[DataClass, tuple[str, ...]]
 
 
-def rule(catalogue: Catalogue, jurisdictions: tuple[str, ...], tenant: TenantPolicy) -> Ruling:
+def rule(
+    catalogue: Catalogue, jurisdictions: tuple[str, ...], tenant: TenantPolicy, *, on: date
+) -> Ruling:
     """Ask the policy about every class and operation of a call; one denial keeps a region out."""
     denied: dict[DataClass, dict[str, Verdict]] = {}
     granted: dict[str, Verdict] = {}
     for data_class, operations in NEEDS.items():
         refusals = denied.setdefault(data_class, {})
         for operation in operations:
-            decision = allowed_set(catalogue, jurisdictions, tenant, data_class, operation)
+            decision = allowed_set(catalogue, jurisdictions, tenant, data_class, operation, on=on)
             for verdict in decision.verdicts:
                 if verdict.allowed:
                     granted.setdefault(verdict.region, verdict)
@@ -71,19 +74,22 @@ def rule(catalogue: Catalogue, jurisdictions: tuple[str, ...], tenant: TenantPol
 
 
 class Rulings:
-    """Remembers rulings: they depend only on the files that this process started with.
+    """Remembers a day's rulings: else they depend only on the files this process started with.
 
     The number of entries is bounded by tenants times jurisdictions and agents in those files.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._on = date.min
         self._known: dict[tuple[str, tuple[str, ...]], Ruling] = {}
 
-    def of(self, tenant: Tenant, jurisdictions: tuple[str, ...]) -> Ruling:
-        """The ruling for a caller of ``tenant`` whom ``jurisdictions`` bind."""
+    def of(self, tenant: Tenant, jurisdictions: tuple[str, ...], *, on: date) -> Ruling:
+        """The ruling on a day for a caller of ``tenant`` whom ``jurisdictions`` bind."""
+        if on != self._on:
+            self._on, self._known = on, {}
         key = (tenant.id, jurisdictions)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = rule(self._catalogue, jurisdictions, tenant.policy)
+            found = self._known[key] = rule(self._catalogue, jurisdictions, tenant.policy, on=on)
         return found

@@ -31,6 +31,7 @@ from control_plane.ruling import Ruling, Rulings
 from control_plane.tenants import Agent, Tenant
 from control_plane.tokens import TokenSigner, new_session_id
 from regions.models import Catalogue
+from regions.policy import day_of
 
 RETRY_SECONDS = 5
 """When to ask again after no node could take the call: a node is back within a beat or two."""
@@ -148,7 +149,7 @@ class ControlPlane:
         return not_for(tenant, known.get(node)) is None
 
     def _rule(self, tenant: Tenant, location: Location) -> Ruling:
-        ruling = self._rulings.of(tenant, location.jurisdictions)
+        ruling = self._rulings.of(tenant, location.jurisdictions, on=day_of(self._clock.wall()))
         if not ruling.allowed or not ruling.jurisdictions:
             raise NoRegionAllowed(_why_none(location), regions=_verdicts(ruling))
         return ruling

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,8 +16,10 @@ from pydantic import Field, StringConstraints, model_validator
 from control_plane.contract import CountryCode, Identifier
 from control_plane.errors import SettingsError
 from control_plane.ratelimit import Rate
+from regions.errors import Fault
+from regions.errors import Path as KeyPath
 from regions.models import Catalogue, Strict, TenantPolicy
-from regions.strict_yaml import load_yaml
+from regions.strict_yaml import load_yaml, located
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """``printf %s KEY | sha256sum``. A plain hash is enough only because keys are random: 128 bits."""
@@ -163,30 +165,42 @@ def load_tenants(path: Path, catalogue: Catalogue) -> Tenants:
     Raises ``ConfigError`` where the file is not what this module describes, ``SettingsError``
     where it names what the catalogue does not have.
     """
-    tenants = load_yaml(path, TenantsFile).tenants
-    problems = [problem for tenant in tenants for problem in _problems(tenant, catalogue)]
-    ids = [tenant.id for tenant in tenants]
-    problems += [f"tenant {name} is listed twice" for name in sorted({*ids}) if ids.count(name) > 1]
-    if problems:
-        raise SettingsError(f"{path}: " + "; ".join(problems))
-    return Tenants(tenants)
+    file = load_yaml(path, TenantsFile)
+    found = tuple(faults(file, catalogue))
+    if found:
+        raise SettingsError("\n".join(located(path, found)))
+    return Tenants(file.tenants)
 
 
-def _problems(tenant: Tenant, catalogue: Catalogue) -> Iterable[str]:
-    who = f"tenant {tenant.id}"
-    for region in tenant.policy.unknown_regions(catalogue):
-        yield f"{who}: policy names region {region!r}, which the catalogue does not have"
+def faults(file: TenantsFile, catalogue: Catalogue) -> Iterator[Fault]:
+    """What no caller of these tenants could be served with, and at which key."""
+    seen: set[str] = set()
+    for number, tenant in enumerate(file.tenants):
+        where: KeyPath = ("tenants", number)
+        if tenant.id in seen:
+            yield Fault((*where, "id"), f"tenant {tenant.id} is listed twice")
+        seen.add(tenant.id)
+        for fault in _of_tenant(tenant, catalogue):
+            yield Fault((*where, *fault.path), f"tenant {tenant.id}: {fault.words}")
+
+
+def _of_tenant(tenant: Tenant, catalogue: Catalogue) -> Iterator[Fault]:
+    for fault in tenant.policy.faults(catalogue):
+        yield Fault(("policy", *fault.path), fault.words)
     if not tenant.secret_keys and not tenant.publishable_keys:
-        yield f"{who}: has no key, so nobody can call its agents"
+        yield Fault((), "has no key, so nobody can call its agents")
     if tenant.default_country and catalogue.jurisdiction_of(tenant.default_country) is None:
-        yield f"{who}: default_country {tenant.default_country!r} is under no known jurisdiction"
+        words = f"{tenant.default_country!r} is under no known jurisdiction"
+        yield Fault(("default_country",), words)
     known = {law.id for law in catalogue.jurisdictions}
     for name, agent in tenant.agents.items():
-        for law in agent.jurisdictions:
+        for number, law in enumerate(agent.jurisdictions):
             if law not in known:
-                yield f"{who}: agent {name}: unknown jurisdiction {law!r}"
+                words = f"agent {name}: unknown jurisdiction {law!r}"
+                yield Fault(("agents", name, "jurisdictions", number), words)
         if agent.country and catalogue.jurisdiction_of(agent.country) is None:
-            yield f"{who}: agent {name}: country {agent.country!r} is under no known jurisdiction"
+            words = f"agent {name}: {agent.country!r} is under no known jurisdiction"
+            yield Fault(("agents", name, "country"), words)
 
 
 def _is_loopback(origin: str) -> bool:

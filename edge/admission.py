@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 import jwt
@@ -22,7 +23,7 @@ from edge.session.errors import ResumeRefused
 from edge.session.resume import ResumeTokens
 from edge.tenancy import Tenancy
 from regions.models import Catalogue, DataClass, Operation, TenantPolicy
-from regions.policy import allowed_set
+from regions.policy import allowed_set, day_of
 
 MAX_TOKEN = 4096
 """Longest token that is looked at, characters."""
@@ -35,7 +36,8 @@ NEEDS: Mapping[DataClass, tuple[Operation, ...]] = {
 }
 """What a call cannot do without: each class, with what the node does with it."""
 UNRESTRICTED = TenantPolicy()
-"""The law alone; the tenant's contract is already inside the token's list."""
+"""The law alone, without adequacy; the tenant's sectors and contract are already inside the
+token's list."""
 
 
 class VerificationKeys(Protocol):
@@ -103,7 +105,7 @@ def rule_route_token(
             "deploy the same catalogue to both",
         )
     listed = {data_class: claims.reg.get(data_class.value, ()) for data_class in NEEDS}
-    return RouteRuling(claims, lawful_regions(listed, claims.jur, catalogue))
+    return RouteRuling(claims, lawful_regions(listed, claims.jur, catalogue, on=day_of(now)))
 
 
 def verify_route_token(
@@ -127,7 +129,13 @@ def verify_route_token(
 
 
 def verify_resume_token(
-    token: str, *, tokens: ResumeTokens, region: str, catalogue: Catalogue, tenancy: Tenancy
+    token: str,
+    *,
+    tokens: ResumeTokens,
+    now: float,
+    region: str,
+    catalogue: Catalogue,
+    tenancy: Tenancy,
 ) -> Admitted:
     """The session that a resume token opens, if this region may still hold it.
 
@@ -140,13 +148,14 @@ def verify_resume_token(
         raise EdgeRefusal(refused.code, refused.detail) from refused
     tenancy.admit(claims.tenant, dedicated=bool(claims.dedicated))
     listed = dict.fromkeys(NEEDS, claims.allowed_regions)
+    lawful = lawful_regions(listed, claims.jurisdictions, catalogue, on=day_of(now))
     return Admitted(
         session_id=claims.session_id,
         tenant=claims.tenant,
         agent=claims.agent,
         jurisdictions=claims.jurisdictions,
         policy=claims.policy,
-        regions=_each_has(lawful_regions(listed, claims.jurisdictions, catalogue), region),
+        regions=_each_has(lawful, region),
         resumed=True,
         dedicated=bool(claims.dedicated),
     )
@@ -156,8 +165,10 @@ def lawful_regions(
     listed: Mapping[DataClass, tuple[str, ...]],
     jurisdictions: tuple[str, ...],
     catalogue: Catalogue,
+    *,
+    on: date,
 ) -> dict[DataClass, tuple[str, ...]]:
-    """The listed regions that the law allows too, per data class, in the order of the list.
+    """The listed regions that the law of that day allows too, per data class, in the list's order.
 
     The law is evaluated again with this node's own catalogue: whatever a token lists, data is
     tagged for, sealed for and sent to lawful regions only.
@@ -166,9 +177,10 @@ def lawful_regions(
     for data_class, operations in NEEDS.items():
         allowed = set(listed[data_class])
         for operation in operations:
-            allowed &= set(
-                allowed_set(catalogue, jurisdictions, UNRESTRICTED, data_class, operation).allowed
+            decision = allowed_set(
+                catalogue, jurisdictions, UNRESTRICTED, data_class, operation, on=on
             )
+            allowed &= set(decision.allowed)
         lawful[data_class] = tuple(name for name in listed[data_class] if name in allowed)
     return lawful
 

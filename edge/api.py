@@ -212,6 +212,7 @@ class Signalling:
             return verify_resume_token(
                 token,
                 tokens=gate.resume,
+                now=now,
                 region=region,
                 catalogue=gate.catalogue,
                 tenancy=gate.tenancy,

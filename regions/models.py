@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from regions import coherence
+from regions.errors import Fault, Faults, Path
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 """An id that people write: lower case, digits, dot, dash, underscore."""
@@ -45,6 +47,31 @@ class Strict(BaseModel):
     """Immutable, refuses unknown keys, converts nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Term(Strict):
+    """The days on which something holds, first and last included, by UTC. Open where not given."""
+
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    def begun(self, on: date) -> bool:
+        """Whether it holds on that day, or did before."""
+        return self.valid_from is None or self.valid_from <= on
+
+    def lapsed(self, on: date) -> bool:
+        """Whether its last day is over."""
+        return self.valid_until is not None and self.valid_until < on
+
+    def in_force(self, on: date) -> bool:
+        """Whether it holds on that day."""
+        return self.begun(on) and not self.lapsed(on)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError("ends before it begins: correct `valid_from` or `valid_until`")
+        return self
 
 
 class Region(Strict):
@@ -90,12 +117,16 @@ class Jurisdiction(Strict):
     """When the source was read: older readings deserve another look."""
 
 
-class Rule(Strict):
+class Rule(Term):
     """Where a jurisdiction lets some classes of data go, for some operations.
 
     It allows the named ``regions`` and every region that stands in one of ``in_jurisdictions``;
     an empty list allows nothing and says why. Rules that speak of the same data all bind: what
     one of them keeps out stays out.
+
+    A rule both lets in and keeps out, and the two end differently, so that no lapse ever widens:
+    after ``valid_until`` it lets nothing in, and goes on keeping out what it kept out until it is
+    removed from the catalogue. Before ``valid_from`` it is not there.
     """
 
     jurisdiction: Id
@@ -103,6 +134,9 @@ class Rule(Strict):
     operations: tuple[Operation, ...] = Field(min_length=1)
     regions: tuple[Id, ...] | None = None
     in_jurisdictions: tuple[Id, ...] | None = None
+    unless_adequate: bool = False
+    """Whether it gives way to an adequacy decision of its jurisdiction, which a tenant asked for.
+    A rule that keeps data at home for a reason of its own does not."""
     source: Words
     reason: Words
 
@@ -127,6 +161,96 @@ class Rule(Strict):
         return self
 
 
+class Sector(Strict):
+    """A trade with law of its own, which a tenant declares to be in."""
+
+    id: Id
+    name: Words
+
+
+class SectorRule(Term):
+    """What a sector asks for besides the law: it takes regions away, and cannot add one.
+
+    A region must have all ``attributes``, and be among ``regions`` or stand in one of
+    ``in_jurisdictions`` where either is given. Before ``valid_from`` the rule is not there; after
+    ``valid_until`` it binds on until it is removed, since its end would widen.
+    """
+
+    sector: Id
+    jurisdiction: Id | None = None
+    """Whose callers it is for; without it, everyone's."""
+    classes: tuple[DataClass, ...] = Field(min_length=1)
+    operations: tuple[Operation, ...] = Field(min_length=1)
+    attributes: tuple[Id, ...] = ()
+    regions: tuple[Id, ...] | None = None
+    in_jurisdictions: tuple[Id, ...] | None = None
+    source: Words
+    reason: Words
+
+    def binds(
+        self,
+        sectors: Collection[str],
+        jurisdictions: Collection[str],
+        data_class: DataClass,
+        operation: Operation,
+    ) -> bool:
+        """Whether the rule speaks of this."""
+        return (
+            self.sector in sectors
+            and (self.jurisdiction is None or self.jurisdiction in jurisdictions)
+            and data_class in self.classes
+            and operation in self.operations
+        )
+
+    def missing(self, region: Region) -> tuple[str, ...]:
+        """The attributes that the rule requires and ``region`` lacks."""
+        return tuple(name for name in self.attributes if name not in region.attributes)
+
+    def stands(self, region: Region) -> bool:
+        """Whether ``region`` is where the rule wants its data."""
+        if self.regions is None and self.in_jurisdictions is None:
+            return True
+        return region.id in (self.regions or ()) or region.jurisdiction in (
+            self.in_jurisdictions or ()
+        )
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.attributes and self.regions is None and self.in_jurisdictions is None:
+            raise ValueError("asks for nothing: add `attributes`, `regions` or `in_jurisdictions`")
+        return self
+
+
+class Adequacy(Term):
+    """A jurisdiction's finding that data are as well protected in another as at home.
+
+    It opens the other's regions for ``process`` alone, only past rules that say
+    ``unless_adequate``, and only for tenants that ask for it. It is not there outside its dates.
+    """
+
+    jurisdiction: Id
+    recognises: Id
+    classes: tuple[DataClass, ...] = Field(min_length=1)
+    except_sectors: tuple[Id, ...] = ()
+    """Tenants in one of these cannot use it."""
+    limits: Words | None = None
+    """Whom or what it covers, where that is not everything: for the tenant's counsel."""
+    source: Words
+    decided_on: date
+    read_on: date
+
+    def covers(
+        self, jurisdiction: str, region: Region, data_class: DataClass, operation: Operation
+    ) -> bool:
+        """Whether the decision speaks of this."""
+        return (
+            operation is Operation.PROCESS
+            and self.jurisdiction == jurisdiction
+            and self.recognises == region.jurisdiction
+            and data_class in self.classes
+        )
+
+
 class Catalogue(Strict):
     """Every region, jurisdiction and rule of one version of the world."""
 
@@ -135,6 +259,9 @@ class Catalogue(Strict):
     jurisdictions: tuple[Jurisdiction, ...] = Field(min_length=1)
     rules: tuple[Rule, ...]
     aliases: tuple[Alias, ...] = ()
+    sectors: tuple[Sector, ...] = ()
+    sector_rules: tuple[SectorRule, ...] = ()
+    adequacy: tuple[Adequacy, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -185,44 +312,10 @@ class Catalogue(Strict):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        problems = [*self._repeated(), *self._dangling()]
-        if problems:
-            raise ValueError("; ".join(problems))
+        faults = tuple(coherence.faults(self))
+        if faults:
+            raise Faults(faults)
         return self
-
-    def _repeated(self) -> Iterable[str]:
-        for what, ids in (
-            ("region", [region.id for region in self.regions]),
-            ("jurisdiction", [law.id for law in self.jurisdictions]),
-            ("alias", [name for alias in self.aliases for name in alias.names]),
-        ):
-            yield from (f"{what} {name!r} is listed twice" for name in _twice(ids))
-        countries = [country for law in self.jurisdictions for country in law.countries]
-        for country in _twice(countries):
-            laws = ", ".join(law.id for law in self.jurisdictions if country in law.countries)
-            yield f"country {country!r} is listed twice (in {laws}): one jurisdiction binds it"
-
-    def _dangling(self) -> Iterable[str]:
-        for region in self.regions:
-            law = self._by_country.get(region.country)
-            if region.jurisdiction not in self._jurisdictions:
-                yield f"region {region.id!r} names unknown jurisdiction {region.jurisdiction!r}"
-            elif law != region.jurisdiction:
-                yield (
-                    f"region {region.id!r} stands in {region.country!r}, which is not a country "
-                    f"of its jurisdiction {region.jurisdiction!r}"
-                )
-        for number, rule in enumerate(self.rules):
-            named = (rule.jurisdiction, *(rule.in_jurisdictions or ()))
-            for name in sorted({*named} - {*self._jurisdictions}):
-                yield f"rules[{number}] names unknown jurisdiction {name!r}"
-            for name in sorted({*(rule.regions or ())} - {*self._regions}):
-                yield f"rules[{number}] allows unknown region {name!r}"
-        for alias in self.aliases:
-            if alias.region is not None and alias.region not in self._regions:
-                yield f"alias {alias.names[0]!r} names unknown region {alias.region!r}"
-            for name in sorted({*alias.names} & {*self._regions}):
-                yield f"alias {name!r} is a region of this catalogue"
 
 
 class Narrowing(Strict):
@@ -237,20 +330,37 @@ class Narrowing(Strict):
 
 
 class TenantPolicy(Narrowing):
-    """A tenant's narrowing for all data, and more of it for single data classes."""
+    """A tenant's narrowing for all data, and more of it for single data classes.
 
+    ``adequacy`` is the only word of it that can open anything, and opens no more than the
+    catalogue's adequacy decisions do.
+    """
+
+    sectors: tuple[Id, ...] = ()
+    """The trades that the tenant is in: their rules bind besides the law."""
+    adequacy: bool = False
+    """Whether the tenant uses adequacy decisions, for ``process``."""
     classes: dict[DataClass, Narrowing] = Field(default_factory=dict)
 
-    def unknown_regions(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """Region ids that the catalogue does not have, sorted.
+    def faults(self, catalogue: Catalogue) -> Iterator[Fault]:
+        """What the catalogue does not have, and where this policy names it.
 
-        Whoever loads a policy refuses it when there are any: a slip in ``deny`` would leave the
-        region that was meant open.
+        Whoever loads a policy refuses it when there is any: a slip in ``deny`` would leave the
+        region that was meant open, one in ``sectors`` the sector's law aside.
         """
-        parts = (self, *self.classes.values())
-        named = {name for part in parts for name in (*(part.regions or ()), *part.deny)}
-        return tuple(sorted(named - {region.id for region in catalogue.regions}))
-
-
-def _twice(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, count in Counter(names).items() if count > 1)
+        parts: list[tuple[Path, Narrowing]] = [((), self)]
+        parts += [(("classes", name.value), part) for name, part in self.classes.items()]
+        known = {region.id for region in catalogue.regions}
+        for where, part in parts:
+            for key, names in (("regions", part.regions or ()), ("deny", part.deny)):
+                for number, name in enumerate(names):
+                    if name not in known:
+                        words = f"the catalogue has no region {name!r}{catalogue.hint(name)}"
+                        yield Fault((*where, key, number), words)
+        sectors = [sector.id for sector in catalogue.sectors]
+        for number, name in enumerate(self.sectors):
+            if name not in sectors:
+                words = (
+                    f"the catalogue has no sector {name!r}: it has {', '.join(sectors) or 'none'}"
+                )
+                yield Fault(("sectors", number), words)

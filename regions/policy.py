@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from regions.geo import distance_km
-from regions.models import Catalogue, DataClass, Narrowing, Operation, Region, TenantPolicy
+from regions.models import (
+    Catalogue,
+    DataClass,
+    Narrowing,
+    Operation,
+    Region,
+    Rule,
+    SectorRule,
+    TenantPolicy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,7 @@ class Decision:
 
     ``jurisdictions`` is sorted; ``verdicts`` has every region of the catalogue in its order;
     ``allowed`` are the ids of those that were let in, in the same order. Empty means refuse.
+    ``policy`` is the catalogue's ``version#digest``, ``on`` the day (UTC) it was asked about.
     """
 
     jurisdictions: tuple[str, ...]
@@ -31,6 +42,18 @@ class Decision:
     operation: Operation
     verdicts: tuple[Verdict, ...]
     allowed: tuple[str, ...]
+    policy: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    catalogue: Catalogue
+    jurisdictions: tuple[str, ...]
+    tenant: TenantPolicy
+    data_class: DataClass
+    operation: Operation
+    on: date
 
 
 def allowed_set(
@@ -39,22 +62,28 @@ def allowed_set(
     tenant: TenantPolicy,
     data_class: DataClass,
     operation: Operation,
+    *,
+    on: date,
 ) -> Decision:
-    """Intersect the law of every binding jurisdiction, then let the tenant narrow the result.
+    """Intersect the law of every binding jurisdiction, then that of the tenant's sectors, then let
+    the tenant's contract narrow the result.
 
-    No jurisdiction, an unknown one, or one without a rule for this data denies every region. The
-    result does not depend on the order of ``jurisdictions``.
+    No jurisdiction, an unknown one, or one without a rule in force for this data denies every
+    region. The result does not depend on the order of ``jurisdictions``.
     """
     binding = tuple(sorted(set(jurisdictions)))
-    verdicts = tuple(
-        _verdict(catalogue, binding, tenant, data_class, operation, region)
-        for region in catalogue.regions
-    )
+    asked = _Question(catalogue, binding, tenant, data_class, operation, on)
+    verdicts = tuple(_verdict(asked, region) for region in catalogue.regions)
     allowed = tuple(verdict.region for verdict in verdicts if verdict.allowed)
-    return Decision(binding, data_class, operation, verdicts, allowed)
+    return Decision(binding, data_class, operation, verdicts, allowed, catalogue.policy, on)
 
 
-def failover(catalogue: Catalogue, region_id: str) -> tuple[str, ...]:
+def day_of(unix_s: float) -> date:
+    """The day (UTC) of a time, for :func:`allowed_set`."""
+    return datetime.fromtimestamp(unix_s, UTC).date()
+
+
+def failover(catalogue: Catalogue, region_id: str, *, on: date) -> tuple[str, ...]:
     """The regions that may take a region's own callers when it is lost, the nearest first.
 
     Its own callers are those bound by the law of the place, whatever their tenant's contract takes
@@ -62,7 +91,7 @@ def failover(catalogue: Catalogue, region_id: str) -> tuple[str, ...]:
     """
     home = catalogue.region(region_id)
     decision = allowed_set(
-        catalogue, (home.jurisdiction,), TenantPolicy(), DataClass.AUDIO, Operation.PROCESS
+        catalogue, (home.jurisdiction,), TenantPolicy(), DataClass.AUDIO, Operation.PROCESS, on=on
     )
     others = [catalogue.region(name) for name in decision.allowed if name != region_id]
     others.sort(
@@ -73,33 +102,86 @@ def failover(catalogue: Catalogue, region_id: str) -> tuple[str, ...]:
     return tuple(there.id for there in others)
 
 
-def _verdict(
-    catalogue: Catalogue,
-    jurisdictions: tuple[str, ...],
-    tenant: TenantPolicy,
-    data_class: DataClass,
-    operation: Operation,
-    region: Region,
-) -> Verdict:
-    if not jurisdictions:
+def _verdict(asked: _Question, region: Region) -> Verdict:
+    if not asked.jurisdictions:
         return Verdict(region.id, False, "no jurisdiction is known, so nothing is allowed")
-    place = catalogue.jurisdiction(region.jurisdiction).name
+    place = asked.catalogue.jurisdiction(region.jurisdiction).name
     reasons: list[str] = []
-    for jurisdiction in jurisdictions:
-        rules = [r for r in catalogue.rules if r.binds(jurisdiction, data_class, operation)]
-        if not rules:
-            what = f"{jurisdiction} has no rule that lets anyone {operation} {data_class}"
-            return Verdict(region.id, False, what)
-        for rule in rules:
-            words = f"{rule.reason} ({rule.source})"
-            if not rule.admits(region):
-                return Verdict(region.id, False, f"in {place}: {words}")
-            reasons.append(words)
-    for narrowing in (tenant, tenant.classes.get(data_class)):
+    for jurisdiction in asked.jurisdictions:
+        refusal = _law(asked, jurisdiction, region, reasons)
+        if refusal is not None:
+            return Verdict(region.id, False, refusal)
+    for rule in asked.catalogue.sector_rules:
+        refusal = _sector(asked, rule, region)
+        if refusal is not None:
+            return Verdict(region.id, False, refusal)
+    tenant = asked.tenant
+    for narrowing in (tenant, tenant.classes.get(asked.data_class)):
         refusal = None if narrowing is None else _refusal(narrowing, region)
         if refusal is not None:
             return Verdict(region.id, False, refusal)
     return Verdict(region.id, True, f"in {place}: {'; '.join(reasons)}")
+
+
+def _law(asked: _Question, jurisdiction: str, region: Region, reasons: list[str]) -> str | None:
+    """Why ``jurisdiction`` keeps ``region`` out; or None, and its ``reasons`` for letting it in."""
+    what = f"{asked.operation} {asked.data_class}"
+    spoken = [
+        rule
+        for rule in asked.catalogue.rules
+        if rule.binds(jurisdiction, asked.data_class, asked.operation) and rule.begun(asked.on)
+    ]
+    if not spoken:
+        return f"{jurisdiction} has no rule that lets anyone {what}"
+    place = asked.catalogue.jurisdiction(region.jurisdiction).name
+    for rule in spoken:
+        words = f"{rule.reason} ({rule.source})"
+        if rule.admits(region):
+            pass
+        elif rule.lapsed(asked.on):
+            return f"in {place}: {words}; it lapsed after {rule.valid_until}, and keeps out still"
+        else:
+            found = _adequate(asked, rule, region) if rule.unless_adequate else None
+            if found is None:
+                return f"in {place}: {words}"
+            words = found
+        if not rule.lapsed(asked.on):
+            reasons.append(words)
+    if all(rule.lapsed(asked.on) for rule in spoken):
+        last = max(rule.valid_until for rule in spoken if rule.valid_until is not None)
+        return f"{jurisdiction} lets nobody {what} since its rules lapsed after {last}"
+    return None
+
+
+def _adequate(asked: _Question, rule: Rule, region: Region) -> str | None:
+    """The adequacy decision that opens ``region`` past ``rule``, in words; or None."""
+    if not asked.tenant.adequacy:
+        return None
+    for decision in asked.catalogue.adequacy:
+        if (
+            decision.covers(rule.jurisdiction, region, asked.data_class, asked.operation)
+            and decision.in_force(asked.on)
+            and not {*decision.except_sectors} & {*asked.tenant.sectors}
+        ):
+            limits = f", for {decision.limits}" if decision.limits else ""
+            return f"found adequate by {rule.jurisdiction} ({decision.source}){limits}"
+    return None
+
+
+def _sector(asked: _Question, rule: SectorRule, region: Region) -> str | None:
+    """Why the law of a sector keeps ``region`` out, or None when it does not."""
+    sectors, laws = asked.tenant.sectors, asked.jurisdictions
+    if not rule.binds(sectors, laws, asked.data_class, asked.operation):
+        return None
+    if not rule.begun(asked.on):
+        return None
+    words = f"{rule.reason} ({rule.source})"
+    missing = rule.missing(region)
+    if missing:
+        return f"sector {rule.sector} requires {', '.join(missing)}: {words}"
+    return (
+        None if rule.stands(region) else f"sector {rule.sector} keeps its data elsewhere: {words}"
+    )
 
 
 def _refusal(tenant: Narrowing, region: Region) -> str | None:

@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from regions.errors import ConfigError
+from regions.errors import ConfigError, Fault, Faults, dotted
+from regions.errors import Path as Path_
 from regions.yaml_cures import cure_of
 
 __all__ = ["MAX_BYTES", "ConfigError", "key_lines", "load_yaml", "parse_yaml"]
@@ -32,7 +34,6 @@ MAX_PROBLEMS = 10
 
 Model = TypeVar("Model", bound=BaseModel)
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-Path_: TypeAlias = "tuple[str | int, ...]"
 
 _YAML_1_1_BOOLEAN = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF", re.ASCII)
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False}
@@ -73,6 +74,15 @@ def key_lines(path: Path) -> dict[Path_, int]:
     return reader.lines
 
 
+def located(path: Path, faults: Iterable[Fault]) -> Iterator[str]:
+    """``file:line: key: words`` for each fault of a file that was read."""
+    reader = _Reader(str(path))
+    _parsed(reader, _text_of(path))
+    for fault in faults:
+        known = reader.known_prefix(fault.path)
+        yield f"{path}:{reader.lines.get(known, 1)}: {fault}"
+
+
 def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -103,24 +113,30 @@ def _parsed(reader: _Reader, text: str) -> Plain:
 def _problems(
     name: str, reader: _Reader, model: type[BaseModel], error: ValidationError
 ) -> Iterator[str]:
-    details = error.errors(include_url=False)
-    for detail in details[:MAX_PROBLEMS]:
-        # A location also has parts that are no keys of the file (the variant of a union that was
-        # tried), and ends in a key that is not there when one is missing.
-        keys = detail["loc"]
-        known = reader.known_prefix(keys)
+    found = [
+        fault
+        for detail in error.errors(include_url=False)
+        for fault in _faults(reader, model, detail)
+    ]
+    for fault in found[:MAX_PROBLEMS]:
+        where = f"{dotted(fault.path)}: " if fault.path else ""
+        yield f"{name}:{reader.lines[reader.known_prefix(fault.path)]}: {where}{fault.words}"
+    if len(found) > MAX_PROBLEMS:
+        yield f"{name}: and {len(found) - MAX_PROBLEMS} more problems"
+
+
+def _faults(reader: _Reader, model: type[BaseModel], detail: ErrorDetails) -> Iterator[Fault]:
+    # A location also has parts that are no keys of the file (the variant of a union that was
+    # tried), and ends in a key that is not there when one is missing.
+    keys = detail["loc"]
+    known = reader.known_prefix(keys)
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, Faults):
+        for fault in cause.faults:
+            yield Fault((*known, *fault.path), fault.words)
+    else:
         shown = (*known, keys[-1]) if detail["type"] == "missing" else known
-        where = f"{_dotted(shown)}: " if shown else ""
-        yield f"{name}:{reader.lines[known]}: {where}{cure_of(detail, model)}"
-    if len(details) > MAX_PROBLEMS:
-        yield f"{name}: and {len(details) - MAX_PROBLEMS} more problems"
-
-
-def _dotted(path: Path_) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")
+        yield Fault(shown, cure_of(detail, model))
 
 
 @dataclass
@@ -232,7 +248,7 @@ class _Reader:
         return path
 
     def _error(self, line: int, path: Path_, cure: str) -> ConfigError:
-        where = f"{_dotted(path)}: " if path else ""
+        where = f"{dotted(path)}: " if path else ""
         return ConfigError(f"{self.name}:{line}: {where}{cure}")
 
 

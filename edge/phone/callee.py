@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 from edge.admission import lawful_regions
@@ -35,9 +36,16 @@ CalleeRuling: TypeAlias = MayCall | MayNotCall
 
 
 def rule_callee(
-    caller: Admitted, target: str, *, national: str | None, region: str, catalogue: Catalogue
+    caller: Admitted,
+    target: str,
+    *,
+    national: str | None,
+    region: str,
+    catalogue: Catalogue,
+    on: date,
 ) -> CalleeRuling:
-    """Whether ``region`` may call ``target``, a number or a SIP or ``tel`` URI, for ``caller``.
+    """Whether ``region`` may call ``target``, a number or a SIP or ``tel`` URI, for ``caller``
+    by the law of that day.
 
     ``national`` is the country (ISO 3166-1) in whose form the trunk is given numbers without a
     plus. The token was made for the country that the tenant named; a number under a law that the
@@ -58,13 +66,15 @@ def rule_callee(
         return MayNotCall(f"no law of the catalogue covers {country}, so nothing is allowed")
     if law in caller.jurisdictions:
         return MayCall(caller, f"{country} is under {law}, which the token names")
-    return _under_both(caller, law, region, catalogue)
+    return _under_both(caller, law, region, catalogue, on)
 
 
-def _under_both(caller: Admitted, law: str, region: str, catalogue: Catalogue) -> CalleeRuling:
+def _under_both(
+    caller: Admitted, law: str, region: str, catalogue: Catalogue, on: date
+) -> CalleeRuling:
     both = tuple(sorted({*caller.jurisdictions, law}))
     listed = {DataClass(name): regions for name, regions in caller.regions.items()}
-    lawful = lawful_regions(listed, both, catalogue)
+    lawful = lawful_regions(listed, both, catalogue, on=on)
     for data_class, regions in lawful.items():
         if region not in regions:
             return MayNotCall(

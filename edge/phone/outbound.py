@@ -20,6 +20,7 @@ from edge.problem import EdgeRefusal
 from edge.transport.sip.core.events import Ended, Progress
 from edge.transport.sip.core.session import Session
 from regions.models import Catalogue
+from regions.policy import day_of
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Outbound:
             national=access.trunk.national_format,
             region=self._region,
             catalogue=self._catalogue,
+            on=day_of(self._clock.wall()),
         )
         if isinstance(ruling, MayNotCall):
             raise EdgeRefusal("wrong_region", ruling.reason)

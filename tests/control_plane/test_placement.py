@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,8 @@ from tests.control_plane.helpers import CATALOGUE, POLICY, REGIONS
 EVERYTHING = TenantPolicy()
 POOLED = Tenant(id="pooled", name="Pooled", agents={"a": Agent()})
 DEDICATED = Tenant(id="clinic", name="Clinic", isolation="dedicated", agents={"a": Agent()})
-EUROPE = rule(CATALOGUE, ("eea",), EVERYTHING)
+TODAY = date(2026, 11, 21)
+EUROPE = rule(CATALOGUE, ("eea",), EVERYTHING, on=TODAY)
 
 
 def node(region: str, name: str = "a", **changes: object) -> NodeView:
@@ -108,8 +110,9 @@ def test_no_load_fault_or_setting_places_a_call_outside_its_allowed_set(
     ]
     lawful = set(REGIONS)
     for data_class, operation in needed:
-        lawful &= set(allowed_set(CATALOGUE, laws, tenant, data_class, operation).allowed)
-    ruling = rule(CATALOGUE, laws, tenant)
+        decision = allowed_set(CATALOGUE, laws, tenant, data_class, operation, on=TODAY)
+        lawful &= set(decision.allowed)
+    ruling = rule(CATALOGUE, laws, tenant, on=TODAY)
     placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), POOLED)
 
     assert {candidate.region for candidate in placement.candidates} <= lawful

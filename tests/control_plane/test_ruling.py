@@ -1,32 +1,35 @@
 from __future__ import annotations
 
+from datetime import date
+
 from control_plane.ruling import CALL, rule
 from regions.models import DataClass, Narrowing, TenantPolicy
 from tests.control_plane.helpers import CATALOGUE, EEA
 
+TODAY = date(2026, 11, 21)
 BUT_IRELAND = tuple(region for region in EEA if region != "eu-west-1")
 
 
 def test_a_european_call_is_allowed_in_europe_and_nowhere_else_with_a_reason_for_each() -> None:
-    ruling = rule(CATALOGUE, ("eea",), TenantPolicy())
+    ruling = rule(CATALOGUE, ("eea",), TenantPolicy(), on=TODAY)
     assert ruling.allowed == EEA
     assert {v.region for v in ruling.verdicts} == {region.id for region in CATALOGUE.regions}
     assert all(verdict.reason for verdict in ruling.verdicts)
 
 
 def test_no_jurisdiction_allows_nothing() -> None:
-    ruling = rule(CATALOGUE, (), TenantPolicy())
+    ruling = rule(CATALOGUE, (), TenantPolicy(), on=TODAY)
     assert ruling.allowed == ()
     assert all(regions == () for regions in ruling.classes.values())
 
 
 def test_two_laws_that_do_not_meet_allow_nothing() -> None:
-    assert rule(CATALOGUE, ("eea", "in"), TenantPolicy()).allowed == ()
+    assert rule(CATALOGUE, ("eea", "in"), TenantPolicy(), on=TODAY).allowed == ()
 
 
 def test_a_region_that_may_not_have_the_transcript_may_not_take_the_call() -> None:
     tenant = TenantPolicy(classes={DataClass.TRANSCRIPT: Narrowing(deny=("eu-west-1",))})
-    ruling = rule(CATALOGUE, ("eea",), tenant)
+    ruling = rule(CATALOGUE, ("eea",), tenant, on=TODAY)
     assert ruling.allowed == BUT_IRELAND
     refused = next(v for v in ruling.verdicts if v.region == "eu-west-1")
     assert not refused.allowed
@@ -36,12 +39,12 @@ def test_a_region_that_may_not_have_the_transcript_may_not_take_the_call() -> No
 
 def test_a_region_without_recording_still_takes_the_call_and_is_not_listed_for_recordings() -> None:
     tenant = TenantPolicy(classes={DataClass.RECORDING: Narrowing(deny=("eu-west-1",))})
-    ruling = rule(CATALOGUE, ("eea",), tenant)
+    ruling = rule(CATALOGUE, ("eea",), tenant, on=TODAY)
     assert ruling.allowed == EEA
     assert ruling.classes[DataClass.RECORDING] == BUT_IRELAND
 
 
 def test_recordings_are_never_listed_where_the_call_may_not_be() -> None:
     tenant = TenantPolicy(classes={DataClass.AUDIO: Narrowing(deny=("eu-west-1",))})
-    ruling = rule(CATALOGUE, ("eea",), tenant)
+    ruling = rule(CATALOGUE, ("eea",), tenant, on=TODAY)
     assert ruling.classes[DataClass.RECORDING] == BUT_IRELAND

@@ -48,7 +48,7 @@ def by_resume(tenancy: Tenancy, *, dedicated: bool) -> Admitted:
     facts = ("demo-clinic", "clinic-reception", EU, (EU,), CATALOGUE.policy, ("eea",), 60)
     token, _ = TOKENS.issue("s_" + "a" * 22, *facts, dedicated=dedicated)
     return verify_resume_token(
-        token, tokens=TOKENS, region=EU, catalogue=CATALOGUE, tenancy=tenancy
+        token, tokens=TOKENS, now=NOW, region=EU, catalogue=CATALOGUE, tenancy=tenancy
     )
 
 

@@ -165,7 +165,7 @@ def test_an_unknown_tenant_and_a_typo_in_a_policy_are_bad_input(
     assert inland_regions(*words, "bakery") == 2
     assert "no tenant 'bakery': it has clinic, typo" in capsys.readouterr().err
     assert inland_regions(*words, "typo") == 2
-    assert "unknown regions: eu-wset-1" in capsys.readouterr().err
+    assert "the catalogue has no region 'eu-wset-1'" in capsys.readouterr().err
 
 
 def test_a_narrow_terminal_keeps_the_columns(

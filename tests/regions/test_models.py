@@ -32,7 +32,7 @@ def problem(
 
 
 def test_a_region_listed_twice_is_refused() -> None:
-    assert problem(regions=(R, R)) == "region 'ra' is listed twice"
+    assert problem(regions=(R, R)) == "regions[1].id: region 'ra' is listed twice"
 
 
 def test_a_jurisdiction_listed_twice_is_refused() -> None:
@@ -42,7 +42,7 @@ def test_a_jurisdiction_listed_twice_is_refused() -> None:
 def test_a_country_under_two_jurisdictions_is_refused() -> None:
     other = law("lb").model_copy(update={"countries": ("AA", "BB")})
     words = problem(laws=(law("la"), other))
-    assert words.startswith("country 'AA' is listed twice (in la, lb): one jurisdiction binds it")
+    assert "country 'AA' is listed twice (in la, lb): one jurisdiction binds it" in words
 
 
 def test_a_country_listed_twice_in_one_jurisdiction_is_refused() -> None:
@@ -51,7 +51,9 @@ def test_a_country_listed_twice_in_one_jurisdiction_is_refused() -> None:
 
 
 def test_a_region_under_an_unknown_jurisdiction_is_refused() -> None:
-    assert problem(regions=(region("ra", "lb"),)) == ("region 'ra' names unknown jurisdiction 'lb'")
+    assert problem(regions=(region("ra", "lb"),)) == (
+        "regions[0].jurisdiction: region 'ra' names unknown jurisdiction 'lb'"
+    )
 
 
 def test_a_region_in_a_country_that_its_jurisdiction_lacks_is_refused() -> None:
@@ -61,13 +63,15 @@ def test_a_region_in_a_country_that_its_jurisdiction_lacks_is_refused() -> None:
 
 def test_a_rule_that_allows_an_unknown_region_is_refused() -> None:
     assert problem(rules=(rule("la", regions=("ra", "moon")),)) == (
-        "rules[0] allows unknown region 'moon'"
+        "rules[0].regions[1]: allows unknown region 'moon'"
     )
 
 
 def test_a_rule_of_or_for_an_unknown_jurisdiction_is_refused() -> None:
-    assert "rules[0] names unknown jurisdiction 'lb'" in problem(rules=(rule("lb", regions=()),))
-    assert "rules[0] names unknown jurisdiction 'lc'" in problem(
+    assert "rules[0].jurisdiction: names unknown jurisdiction 'lb'" in problem(
+        rules=(rule("lb", regions=()),)
+    )
+    assert "rules[0].in_jurisdictions[0]: names unknown jurisdiction 'lc'" in problem(
         rules=(rule("la", inside=("lc",)),)
     )
 
@@ -92,7 +96,10 @@ def test_an_alias_that_misleads_is_refused(aliases: tuple[Alias, ...], words: st
 
 def test_every_problem_is_named_at_once() -> None:
     words = problem(regions=(R, R), rules=(rule("la", regions=("moon",)),))
-    assert words == "region 'ra' is listed twice; rules[0] allows unknown region 'moon'"
+    assert words == (
+        "regions[1].id: region 'ra' is listed twice; "
+        "rules[0].regions[0]: allows unknown region 'moon'"
+    )
 
 
 def test_lookups_find_what_is_there() -> None:
@@ -131,5 +138,16 @@ def test_a_tenant_policy_names_the_regions_that_the_catalogue_lacks() -> None:
         deny=("moon",),
         classes={DataClass.AUDIO: Narrowing(regions=("venus",), deny=("ra",))},
     )
-    assert policy.unknown_regions(world((R,), ())) == ("mars", "moon", "venus")
-    assert TenantPolicy().unknown_regions(world((R,), ())) == ()
+    assert [str(fault) for fault in policy.faults(world((R,), ()))] == [
+        "regions[1]: the catalogue has no region 'mars'",
+        "deny[0]: the catalogue has no region 'moon'",
+        "classes.audio.regions[0]: the catalogue has no region 'venus'",
+    ]
+    assert [*TenantPolicy().faults(world((R,), ()))] == []
+
+
+def test_a_tenant_in_a_sector_that_the_catalogue_lacks_is_a_fault() -> None:
+    faults = [*TenantPolicy(sectors=("helth",)).faults(world((R,), ()))]
+    assert [str(fault) for fault in faults] == [
+        "sectors[0]: the catalogue has no sector 'helth': it has health, payments"
+    ]

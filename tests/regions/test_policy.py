@@ -1,5 +1,7 @@
 """No tenant, order or gap in the rules lets data out of the intersection of the law."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ classes = st.sampled_from(CLASSES)
 operations = st.sampled_from(OPERATIONS)
 
 ANYONE = TenantPolicy()
+TODAY = date(2026, 11, 21)
 TWO = world(
     (region("ra", "la", ("dedicated",)), region("rb", "lb")),
     (rule("la", inside=("la", "lb"), reason="a is generous"), rule("lb", inside=("lb",))),
@@ -20,7 +23,7 @@ TWO = world(
 
 
 def audio(catalogue: Catalogue, laws: tuple[str, ...], tenant: TenantPolicy = ANYONE) -> Decision:
-    return allowed_set(catalogue, laws, tenant, DataClass.AUDIO, Operation.PROCESS)
+    return allowed_set(catalogue, laws, tenant, DataClass.AUDIO, Operation.PROCESS, on=TODAY)
 
 
 @given(st.data(), worlds(), laws, classes, operations)
@@ -32,7 +35,7 @@ def test_the_result_never_leaves_the_intersection(
     operation: Operation,
 ) -> None:
     tenant = data.draw(tenants(catalogue))
-    decision = allowed_set(catalogue, binding, tenant, data_class, operation)
+    decision = allowed_set(catalogue, binding, tenant, data_class, operation, on=TODAY)
     expected = {found.id for found in catalogue.regions} if binding else set()
     for law in binding:
         spoken = [r for r in catalogue.rules if r.binds(law, data_class, operation)]
@@ -55,12 +58,12 @@ def test_a_tenant_never_widens(
     operation: Operation,
 ) -> None:
     tenant = data.draw(tenants(catalogue))
-    wide = allowed_set(catalogue, binding, ANYONE, data_class, operation)
-    narrow = allowed_set(catalogue, binding, tenant, data_class, operation)
+    wide = allowed_set(catalogue, binding, ANYONE, data_class, operation, on=TODAY)
+    narrow = allowed_set(catalogue, binding, tenant, data_class, operation, on=TODAY)
     assert {*narrow.allowed} <= {*wide.allowed}
     found = data.draw(st.sampled_from(catalogue.regions))
     more = tenant.model_copy(update={"deny": (*tenant.deny, found.id)})
-    denied = allowed_set(catalogue, binding, more, data_class, operation)
+    denied = allowed_set(catalogue, binding, more, data_class, operation, on=TODAY)
     assert {*denied.allowed} == {*narrow.allowed} - {found.id}
 
 
@@ -69,8 +72,8 @@ def test_one_more_binding_law_never_widens(
     catalogue: Catalogue, binding: list[str], law: str, data_class: DataClass, operation: Operation
 ) -> None:
     if binding:
-        before = allowed_set(catalogue, binding, ANYONE, data_class, operation)
-        after = allowed_set(catalogue, [*binding, law], ANYONE, data_class, operation)
+        before = allowed_set(catalogue, binding, ANYONE, data_class, operation, on=TODAY)
+        after = allowed_set(catalogue, [*binding, law], ANYONE, data_class, operation, on=TODAY)
         assert {*after.allowed} <= {*before.allowed}
 
 
@@ -83,8 +86,8 @@ def test_the_order_of_jurisdictions_means_nothing(
     operation: Operation,
 ) -> None:
     shuffled = data.draw(st.permutations(binding * 2))
-    assert allowed_set(catalogue, binding, ANYONE, data_class, operation) == allowed_set(
-        catalogue, shuffled, ANYONE, data_class, operation
+    assert allowed_set(catalogue, binding, ANYONE, data_class, operation, on=TODAY) == allowed_set(
+        catalogue, shuffled, ANYONE, data_class, operation, on=TODAY
     )
 
 
@@ -92,7 +95,7 @@ def test_the_order_of_jurisdictions_means_nothing(
 def test_every_region_comes_back_with_a_reason_in_the_order_of_the_catalogue(
     catalogue: Catalogue, binding: list[str], data_class: DataClass, operation: Operation
 ) -> None:
-    decision = allowed_set(catalogue, binding, ANYONE, data_class, operation)
+    decision = allowed_set(catalogue, binding, ANYONE, data_class, operation, on=TODAY)
     assert [v.region for v in decision.verdicts] == [found.id for found in catalogue.regions]
     assert all(verdict.reason for verdict in decision.verdicts)
     assert decision.allowed == tuple(v.region for v in decision.verdicts if v.allowed)
@@ -111,8 +114,13 @@ def test_no_rule_denies() -> None:
 
 
 def test_a_rule_for_another_class_or_operation_allows_nothing() -> None:
-    assert allowed_set(TWO, ("la",), ANYONE, DataClass.METRICS, Operation.PROCESS).allowed == ()
-    assert allowed_set(TWO, ("la",), ANYONE, DataClass.AUDIO, Operation.EXPORT).allowed == ()
+    assert (
+        allowed_set(TWO, ("la",), ANYONE, DataClass.METRICS, Operation.PROCESS, on=TODAY).allowed
+        == ()
+    )
+    assert (
+        allowed_set(TWO, ("la",), ANYONE, DataClass.AUDIO, Operation.EXPORT, on=TODAY).allowed == ()
+    )
 
 
 def test_two_laws_allow_what_both_allow() -> None:
@@ -145,10 +153,10 @@ def test_failover_is_what_the_law_of_the_place_allows_and_nearest_first() -> Non
     known = world(
         (far, alone, home, near), (rule("la", inside=("la",)), rule("lb", inside=("lb",)))
     )
-    assert failover(known, "home") == ("near", "far")
-    assert failover(known, "alone") == ()
+    assert failover(known, "home", on=TODAY) == ("near", "far")
+    assert failover(known, "alone", on=TODAY) == ()
     with pytest.raises(KeyError):
-        failover(known, "moon")
+        failover(known, "moon", on=TODAY)
 
 
 def test_the_tenant_keeps_regions_out_and_says_how() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from hypothesis import strategies as st
 
 from regions.models import (
+    Adequacy,
     Catalogue,
     DataClass,
     Jurisdiction,
@@ -12,12 +13,15 @@ from regions.models import (
     Operation,
     Region,
     Rule,
+    Sector,
+    SectorRule,
     TenantPolicy,
 )
 
 LAWS = ("la", "lb", "lc", "ld")
 COUNTRIES = ("AA", "BB", "CC", "DD")
 ATTRIBUTES = ("dedicated", "hipaa-baa")
+SECTORS = ("health", "payments")
 CLASSES = (DataClass.AUDIO, DataClass.TRANSCRIPT)
 OPERATIONS = (Operation.PROCESS, Operation.STORE)
 
@@ -53,6 +57,8 @@ def rule(
     classes: tuple[DataClass, ...] = CLASSES,
     operations: tuple[Operation, ...] = OPERATIONS,
     reason: str = "so says the law",
+    term: tuple[date | None, date | None] = (None, None),
+    unless_adequate: bool = False,
 ) -> Rule:
     return Rule(
         jurisdiction=law,
@@ -60,14 +66,73 @@ def rule(
         operations=operations,
         regions=regions,
         in_jurisdictions=inside,
+        unless_adequate=unless_adequate,
+        valid_from=term[0],
+        valid_until=term[1],
         source="a section",
         reason=reason,
     )
 
 
-def world(regions: tuple[Region, ...], rules: tuple[Rule, ...]) -> Catalogue:
+def sector_rule(
+    sector: str,
+    law: str | None = None,
+    *,
+    attributes: tuple[str, ...] = (),
+    inside: tuple[str, ...] | None = None,
+    classes: tuple[DataClass, ...] = CLASSES,
+    operations: tuple[Operation, ...] = OPERATIONS,
+    term: tuple[date | None, date | None] = (None, None),
+) -> SectorRule:
+    return SectorRule(
+        sector=sector,
+        jurisdiction=law,
+        classes=classes,
+        operations=operations,
+        attributes=attributes,
+        in_jurisdictions=inside,
+        valid_from=term[0],
+        valid_until=term[1],
+        source="a standard",
+        reason="so says the trade",
+    )
+
+
+def adequacy(
+    law: str,
+    recognises: str,
+    *,
+    classes: tuple[DataClass, ...] = CLASSES,
+    but: tuple[str, ...] = (),
+    term: tuple[date | None, date | None] = (None, None),
+) -> Adequacy:
+    return Adequacy(
+        jurisdiction=law,
+        recognises=recognises,
+        classes=classes,
+        except_sectors=but,
+        valid_from=term[0],
+        valid_until=term[1],
+        source="a decision",
+        decided_on=date(2026, 1, 1),
+        read_on=date(2026, 11, 21),
+    )
+
+
+def world(
+    regions: tuple[Region, ...],
+    rules: tuple[Rule, ...],
+    sector_rules: tuple[SectorRule, ...] = (),
+    adequacy: tuple[Adequacy, ...] = (),
+) -> Catalogue:
     return Catalogue(
-        version="1", regions=regions, jurisdictions=tuple(law(name) for name in LAWS), rules=rules
+        version="1",
+        regions=regions,
+        jurisdictions=tuple(law(name) for name in LAWS),
+        rules=rules,
+        sectors=tuple(Sector(id=name, name=name) for name in SECTORS),
+        sector_rules=sector_rules,
+        adequacy=adequacy,
     )
 
 

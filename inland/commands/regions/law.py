@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +61,9 @@ def _list(arguments: argparse.Namespace) -> int:
     from regions.policy import failover
 
     catalogue = load_catalogue(arguments.catalogue)
-    others = {region.id: failover(catalogue, region.id) for region in catalogue.regions}
+    others = {
+        region.id: failover(catalogue, region.id, on=_today()) for region in catalogue.regions
+    }
     if arguments.json:
         regions = [
             region.model_dump(mode="json") | {"failover": others[region.id]}
@@ -108,12 +112,12 @@ def _show(arguments: argparse.Namespace) -> int:
             f"no region {wanted!r}{catalogue.hint(wanted)}; the catalogue has {known}"
         )
     law = catalogue.jurisdiction(region.jurisdiction)
-    others = failover(catalogue, region.id)
+    others = failover(catalogue, region.id, on=_today())
     question = (TenantPolicy(), DataClass.AUDIO, Operation.PROCESS)
     callers = [
         found
         for found in catalogue.jurisdictions
-        if region.id in allowed_set(catalogue, (found.id,), *question).allowed
+        if region.id in allowed_set(catalogue, (found.id,), *question, on=_today()).allowed
     ]
     if arguments.json:
         _print_json(
@@ -149,7 +153,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     tenant = _tenant_policy(arguments.tenant_file, arguments.tenant, catalogue)
     jurisdiction = catalogue.jurisdiction_of(country)
     binding = () if jurisdiction is None else (jurisdiction,)
-    decision = allowed_set(catalogue, binding, tenant, data_class, operation)
+    decision = allowed_set(catalogue, binding, tenant, data_class, operation, on=_today())
     if arguments.json:
         _print_json(_as_json(catalogue, country, decision))
     else:
@@ -229,10 +233,16 @@ def _tenant_policy(path: Path | None, tenant: str | None, catalogue: Catalogue) 
     policies = {found.id: found.policy for found in load_yaml(path, TenantsFile).tenants}
     if tenant not in policies:
         raise ConfigError(f"{path}: no tenant {tenant!r}: it has {', '.join(sorted(policies))}")
-    unknown = policies[tenant].unknown_regions(catalogue)
-    if unknown:
-        raise ConfigError(f"{path}: tenant {tenant!r} names unknown regions: {', '.join(unknown)}")
+    faults = [fault.words for fault in policies[tenant].faults(catalogue)]
+    if faults:
+        raise ConfigError(f"{path}: tenant {tenant!r}: {'; '.join(faults)}")
     return policies[tenant]
+
+
+def _today() -> date:
+    from regions.policy import day_of
+
+    return day_of(time.time())
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from regions.models import Catalogue, Jurisdiction, Region, Rule
 
 CATALOGUE = load_catalogue()
 EEA = ("eu-central-1", "eu-west-1")
+TODAY = dt.date(2026, 11, 21)
 
 
 def order(jurisdictions: tuple[str, ...] = ("eea",), regions: tuple[str, ...] = EEA) -> Admitted:
@@ -30,7 +31,7 @@ def order(jurisdictions: tuple[str, ...] = ("eea",), regions: tuple[str, ...] = 
 
 def ruled(target: str, national: str | None = None) -> MayCall | MayNotCall:
     return rule_callee(
-        order(), target, national=national, region="eu-central-1", catalogue=CATALOGUE
+        order(), target, national=national, region="eu-central-1", catalogue=CATALOGUE, on=TODAY
     )
 
 
@@ -135,11 +136,15 @@ def neighbours() -> Catalogue:
 def test_under_two_laws_only_what_both_allow_is_left() -> None:
     world = neighbours()
     caller = order(("la",), ("r-la", "r-lc"))
-    ruling = rule_callee(caller, "+33123456789", national=None, region="r-lc", catalogue=world)
+    ruling = rule_callee(
+        caller, "+33123456789", national=None, region="r-lc", catalogue=world, on=TODAY
+    )
     assert isinstance(ruling, MayCall)
     assert ruling.caller.jurisdictions == ("la", "lb")
     assert set(ruling.caller.regions.values()) == {("r-lc",)}
-    refused = rule_callee(caller, "+33123456789", national=None, region="r-la", catalogue=world)
+    refused = rule_callee(
+        caller, "+33123456789", national=None, region="r-la", catalogue=world, on=TODAY
+    )
     assert isinstance(refused, MayNotCall)
 
 
@@ -147,5 +152,7 @@ def test_the_callee_s_law_adds_no_region_to_the_token_s() -> None:
     world = neighbours()
     caller = order(("la",), ("r-la",))
     for region in ("r-lb", "r-lc"):
-        ruling = rule_callee(caller, "+33123456789", national=None, region=region, catalogue=world)
+        ruling = rule_callee(
+            caller, "+33123456789", national=None, region=region, catalogue=world, on=TODAY
+        )
         assert isinstance(ruling, MayNotCall)
