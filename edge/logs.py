@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 import logging
+import secrets
 import sys
 import threading
 import traceback
@@ -33,8 +35,9 @@ FIELDS = (
     "engine",
     "seconds",
     "pid",
+    "peer",
 )
-"""What a log record may carry besides its constant message."""
+"""What a log record may carry besides its constant message. ``peer`` is a :func:`pseudonym`."""
 MAX_LEAVES = 8
 """Errors of a group that are written down."""
 
@@ -94,6 +97,19 @@ def short(call_id: str) -> str:
     Who knows a call's id can hang it up, so the id itself is not written down.
     """
     return hashlib.sha256(call_id.encode()).hexdigest()[:12]
+
+
+_PSEUDONYMS = secrets.token_bytes(32)
+"""Dies with this process: no list of all numbers or addresses tells who is behind a pseudonym, and
+nobody can be followed from one start to the next."""
+
+
+def pseudonym(personal: str) -> str:
+    """A caller's number or address for the logs: 12 hex digits of a keyed hash (HMAC-SHA256).
+
+    The same one is the same in one process, so that one who knocks often is told from many.
+    """
+    return hmac.new(_PSEUDONYMS, personal.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 OURS = frozenset({"edge", "control_plane", "inland", "regions"})

@@ -54,6 +54,12 @@ class WorkerMetrics:
             buckets=COMMIT_BUCKETS,
             registry=registry,
         )
+        self.unexpected = Counter(
+            "inland_unexpected_connections",
+            "Connections and look-ups that the settings do not explain",
+            (*labels, "kind"),
+            registry=registry,
+        )
         self.late_ticks = Gauge(
             "inland_media_late_ticks",
             "Media ticks that came a frame late",

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from edge.call_builder import Rooms
 from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
+from edge.egress.report import worker_tripwire
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
 from edge.ledger import Place
 from edge.logs import configure_logging, log_loop_errors
@@ -126,7 +127,16 @@ async def work(
             worker.on_change = report
             watch.on_change = report
             await watch.ask()
+            tripwire = worker_tripwire(
+                settings,
+                rooms.agents.values(),
+                rooms.environ,
+                rooms.clock,
+                lambda kind: rooms.metrics.unexpected.labels(str(index), kind).inc(),
+            )
+            tripwire.arm()
             background = [
+                calls.create_task(tripwire.run()),
                 calls.create_task(ticker.run()),
                 calls.create_task(watch.run()),
                 calls.create_task(_sweep(rooms.stores, rooms.vault, rooms.clock)),

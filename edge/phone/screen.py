@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 
 from edge.clock import Clock
+from edge.logs import pseudonym
 from edge.phone.admission import Challenge, Door, Forbidden, Silence, Welcome
 from edge.phone.trunk import Trunk
 from edge.phone.trunks import Trunks
@@ -53,7 +54,8 @@ class Screen:
                 headers = [("www-authenticate", challenge) for challenge in challenges]
                 transaction.forget(make_response(request, 401, headers=headers))
             case Forbidden(reason):
-                log.info("phone request refused", extra={"reason": reason})
+                peer = pseudonym(transaction.flow.remote[0])
+                log.info("phone request refused", extra={"reason": reason, "peer": peer})
                 transaction.forget(make_response(request, 403))
             case Silence():
                 transaction.forget()

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from edge.egress.report import MAX_LOGGED, Trips
 from edge.egress.tripwire import ASK_SECONDS, Tripwire
 from edge.egress.ways import TcpWay
+from edge.logs import JsonFormatter, pseudonym
 from tests.edge.egress.site import Names
 from tests.fakes.clock import FakeClock
 
@@ -142,3 +144,19 @@ async def test_pythons_own_connections_are_heard_in_every_thread_until_disarmed(
     sys.audit("socket.getaddrinfo", "x.example", 1, 0, 0, 0)
     await wire.judge()
     assert len(tripped) == 3
+
+
+def test_each_host_is_logged_once_by_a_pseudonym_and_counted_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted: list[str] = []
+    trips = Trips(counted.append)
+    for kind, host in (("connect", STORE), ("connect", STORE), ("lookup", "evil.example")):
+        trips(kind, host)  # type: ignore[arg-type]
+    for number in range(MAX_LOGGED * 2):
+        trips("connect", f"198.51.100.{number}")
+    assert counted.count("connect") == 2 + MAX_LOGGED * 2
+    assert len(caplog.records) == MAX_LOGGED
+    text = "".join(JsonFormatter().format(record) for record in caplog.records)
+    assert STORE not in text and "evil" not in text
+    assert pseudonym(STORE) in text
