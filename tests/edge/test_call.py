@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from edge.call import Call, CallIdentity, ResumeGrant
@@ -19,6 +20,7 @@ from edge.events import (
     ToolRecord,
     Turn,
 )
+from edge.ledger import Entry, Ledger
 from edge.leg import LegEnd, LegError, TransferRequest, TransferResult
 from edge.media.frames import Band, Samples
 from edge.media.playout import Playout
@@ -28,6 +30,7 @@ from edge.session.journal import Journal
 from edge.session.records import CallRecord
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
+from regions.models import DataClass, Operation
 from tests.edge.session.parts import books
 from tests.edge.test_conversation import FakeEar, FakeMouth, ScriptedConductor
 from tests.fakes.clock import FakeClock
@@ -107,7 +110,10 @@ class FakeListener(FakeEar):
 
 
 class FakeJournal:
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.entries: tuple[Entry, ...] = ()
+        """Of the call's ledger, when its record was written."""
         self.commits: list[Exception] = []
         self.finishes: list[Exception] = []
         self.records: list[CallRecord] = []
@@ -122,6 +128,7 @@ class FakeJournal:
         if self.finishes:
             raise self.finishes.pop(0)
         self.records.append(record)
+        self.entries = self.ledger.entries
 
     async def tool_pending(
         self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
@@ -142,13 +149,14 @@ class Stage:
         self.leg = FakeLeg()
         self.listener = FakeListener()
         self.mouth = FakeMouth()
-        self.journal = FakeJournal()
+        self.books = books()
+        self.journal = FakeJournal(self.books.notary.ledger)
         self.conductor = ScriptedConductor(acts or (Say("good morning"),))
         self.call = Call(
             WHO,
             leg=self.leg,
             journal=cast(Journal, self.journal),
-            books=books(),
+            books=self.books,
             conductor=self.conductor,
             listener=cast(Listener, self.listener),
             speaker=cast(Speaker, self.mouth),
@@ -180,6 +188,33 @@ async def test_hang_up_is_told_recorded_and_closes_everything() -> None:
     assert [record.reason for record in stage.journal.records] == ["hangup"]
     assert stage.leg.closes == 1
     assert stage.listener.closed
+
+
+async def test_all_that_passed_over_the_leg_is_in_the_account_before_it_is_signed() -> None:
+    stage = Stage()
+    heard: list[Samples] = []
+    stage.listener.feed = heard.append  # type: ignore[method-assign, assignment]
+    frame = np.zeros(320, np.int16)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.call.run())
+        (await stage.mouth.answers.get()).play()
+        stage.leg.on_audio(frame)
+        so_far = {line.kind for line in stage.call.account().lines}
+        stage.leg.on_audio(frame)
+        stage.leg.on_message(typed("hello"))
+        stage.leg.on_message({"type": "inland.hangup"})
+    assert len(heard) == 2
+    assert so_far == {"caller", "host"}
+    found = {(one.place.kind, one.data_class): one for one in stage.journal.entries}
+    assert found["caller", DataClass.AUDIO].received == 2 * 640
+    assert found["host", DataClass.AUDIO].sent == 2 * 640
+    assert found["caller", DataClass.TRANSCRIPT].received == len("hello")
+
+
+def typed(words: str) -> dict[str, JsonValue]:
+    content: list[JsonValue] = [{"type": "input_text", "text": words}]
+    item: dict[str, JsonValue] = {"type": "message", "role": "user", "content": content}
+    return {"type": "conversation.item.create", "item": item}
 
 
 @pytest.mark.parametrize(
@@ -260,6 +295,10 @@ async def test_transferred_call_is_recorded_as_such() -> None:
     assert record.transferred
     assert stage.journal.tools == [stage.leg.transfers[0].reference] * 2
     assert stage.leg.closes == 1
+    exported = {
+        entry.data_class for entry in stage.journal.entries if entry.operation is Operation.EXPORT
+    }
+    assert exported == {DataClass.ROUTING, DataClass.AUDIO}
 
 
 async def test_far_end_that_leaves_because_it_was_transferred_did_not_hang_up() -> None:
