@@ -17,6 +17,8 @@ HALLWAY = {
     "edge.grammar",
     "edge.leg",
     "edge.clock",
+    "edge.logs",
+    "edge.process",
     "edge.media",
     "edge.retention",
     "edge.section",

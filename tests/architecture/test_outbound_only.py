@@ -46,6 +46,7 @@ ALLOWED: Mapping[str, tuple[frozenset[str], str]] = {
         "a handshake with a forbidden address, before any call",
     ),
     "edge.egress.resolve": (frozenset({"dns"}), "the machine's resolvers, read for the barrier"),
+    "edge.egress.tripwire": (frozenset({"socket"}), "reads the family of others' sockets"),
     "edge.session.kms_client": (
         frozenset({"boto3", "botocore"}),
         "the region's key service: wraps of keys, and no data",

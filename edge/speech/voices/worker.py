@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.logs import configure_logging, log_loop_errors
+from edge.process import keep_private
 from edge.speech.models_folder import models_folder
 from edge.speech.voice import Speech
 from edge.speech.voices.engine import Engine, EngineError
@@ -197,7 +199,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--language", action="append", default=[], help="load its voice at once")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.WARNING)
+    keep_private()
+    configure_logging("warning", worker="voice")
     try:
         models = arguments.models or models_folder(os.environ)
         studio = Studio(engines(arguments.voice, models))
@@ -213,6 +216,7 @@ def main(argv: list[str] | None = None) -> int:
 async def _run(socket: Path, studio: Studio) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_loop_errors(loop)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     # A terminal's Ctrl-C reaches the whole group; calls may be draining, so the parent decides.
     loop.add_signal_handler(signal.SIGINT, lambda: None)
