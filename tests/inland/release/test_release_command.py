@@ -39,6 +39,7 @@ def test_a_package_without_a_wheel_ends_the_build_with_status_2(
     def refuse(*_: object, **__: object) -> None:
         raise NoWheel(["thing 1.0"], "arm64")
 
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     monkeypatch.setattr(build, "build_release", refuse)
     assert main(["release", "build", "--platform", "arm64"]) == 2
     assert "no wheel for arm64: thing 1.0" in capsys.readouterr().err
