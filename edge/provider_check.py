@@ -45,7 +45,8 @@ def _wrong(use: Use, providers: Providers, here: str, environ: Mapping[str, str]
         if fault is not None:
             yield f"{fault}: mend the agent, or the file that 'providers' names"
     provider = providers.of(endpoint.url)
-    if use.key_env is None and provider is not None and provider.needs_key:
+    keyless = endpoint.purpose == "model" and use.key_env is None
+    if keyless and provider is not None and provider.needs_key:
         yield f"{provider.id} answers only those who show a key: name the variable it is in"
     if use.key_env is not None and not environ.get(use.key_env):
         yield f"{use.key_env} is not set: it should hold the key"

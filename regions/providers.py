@@ -88,7 +88,8 @@ class Provider(Strict):
     data_classes: tuple[DataClass, ...] = Field(min_length=1)
     """What the contract with the operator covers."""
     needs_key: bool = False
-    """Whether it answers only those who show a key: an agent that uses it has to name one."""
+    """Whether its model answers only those who show a key: an agent that talks by it has to name
+    one. Tools show none."""
 
 
 class Providers(Strict):
