@@ -166,6 +166,63 @@ def worlds(draw: st.DrawFn) -> Catalogue:
     return world(regions, tuple(rules))
 
 
+DAYS = (date(2026, 1, 1), date(2026, 6, 1), date(2026, 11, 21), date(2027, 6, 1))
+TERMS = (
+    (None, None),
+    (None, None),
+    (None, DAYS[1]),
+    (DAYS[1], None),
+    (DAYS[1], DAYS[2]),
+    (None, DAYS[0]),
+)
+_laws = st.sampled_from(LAWS)
+_inside = st.sets(_laws).map(lambda names: tuple(sorted(names)))
+_classes = st.sampled_from((CLASSES, CLASSES[:1], CLASSES[1:]))
+_operations = st.sampled_from((OPERATIONS, OPERATIONS[:1], OPERATIONS[1:]))
+_terms = st.sampled_from(TERMS)
+
+
+@st.composite
+def dated_worlds(draw: st.DrawFn) -> Catalogue:
+    """Like :func:`worlds`, with sectors, adequacy decisions and dates."""
+    places = draw(
+        st.lists(st.tuples(_laws, st.sampled_from(((), *zip(ATTRIBUTES)))), min_size=2, max_size=6)
+    )
+    rules = st.builds(
+        rule,
+        _laws,
+        inside=_inside,
+        classes=_classes,
+        operations=_operations,
+        term=_terms,
+        unless_adequate=st.booleans(),
+    )
+    sector_rules = st.builds(
+        sector_rule,
+        st.sampled_from(SECTORS),
+        st.none() | _laws,
+        attributes=st.sampled_from(tuple(zip(ATTRIBUTES))),
+        inside=st.none() | _inside,
+        classes=_classes,
+        operations=_operations,
+        term=_terms,
+    )
+    decisions = st.builds(
+        adequacy,
+        st.sampled_from(LAWS[:2]),
+        st.sampled_from(LAWS[2:]),
+        classes=_classes,
+        but=st.sampled_from(((), *zip(SECTORS))),
+        term=_terms,
+    )
+    return world(
+        tuple(region(f"r{i}", law, having) for i, (law, having) in enumerate(places)),
+        tuple(draw(st.lists(rules, min_size=2, max_size=6))),
+        tuple(draw(st.lists(sector_rules, max_size=3))),
+        tuple(draw(st.lists(decisions, max_size=3))),
+    )
+
+
 def narrowings(regions: tuple[str, ...]) -> st.SearchStrategy[Narrowing]:
     return st.builds(
         Narrowing,
