@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,12 @@ def test_without_a_file_nobody_is_listed(tmp_path: Path) -> None:
     assert load_providers(None).providers == ()
     with pytest.raises(ConfigError, match=r"none\.yaml"):
         load_providers(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("manual", ["edge.md", "agents.md"])
+def test_the_manuals_examples_are_catalogues(manual: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / manual).read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(providers:\n.*?)```", text, re.DOTALL)
+    found = parse_yaml(example, manual, Providers)
+    assert len(found.providers) == 1
+    assert unknown_regions(found, load_catalogue()) == ()
