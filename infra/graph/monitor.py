@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import Final
 
 from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf.message import Message
 from pulumi import RunError
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 
@@ -29,6 +31,32 @@ FEATURES: Final = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
 )
 """Transforms and hooks are left out: the SDK refuses them in words."""
+
+_RECORDED: Final = frozenset(
+    {
+        "acceptResources",
+        "acceptSecrets",
+        "accepts_byte_string",
+        "aliasSpecs",
+        "custom",
+        "dependencies",
+        "ignoreChanges",
+        "name",
+        "object",
+        "parent",
+        "parentStackTraceHandle",
+        "propertyDependencies",
+        "protect",
+        "provider",
+        "sourcePosition",
+        "stackTrace",
+        "supportsPartialValues",
+        "supportsResultReporting",
+        "type",
+        "version",
+    }
+)
+"""Fields of a registration that are recorded by themselves, or only say what the SDK can do."""
 
 
 def urn_of(project: str, stack: str, parent: str, type_: str, name: str) -> str:
@@ -56,7 +84,19 @@ def resource_of(urn: str, request: resource_pb2.RegisterResourceRequest) -> Reso
         depends_on=tuple(sorted(request.dependencies)),
         ignore_changes=tuple(request.ignoreChanges),
         secrets=wire.secret_keys(request.object),
+        version=request.version,
+        options=_options(request),
     )
+
+
+def _options(request: resource_pb2.RegisterResourceRequest) -> frozenset[str]:
+    given = {field.name for field, value in request.ListFields() if not _empty(value)}
+    return frozenset(given - _RECORDED)
+
+
+def _empty(value: object) -> bool:
+    """The SDK sends messages that have nothing in them."""
+    return isinstance(value, Message) and not value.ListFields()
 
 
 def _parent(urn: str) -> str:
@@ -126,10 +166,11 @@ class Monitor:
         if request.type == STACK_TYPE:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         resource = resource_of(urn, request)
-        self._record(resource)
         if not request.custom:
+            self._record(resource)
             return resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
         id_, computed = self._made(resource)
+        self._record(replace(resource, made={"id": id_, **computed} if id_ else computed))
         outputs = struct_pb2.Struct()
         outputs.CopyFrom(request.object)
         outputs.MergeFrom(wire.write(computed, request.additionalSecretOutputs))

@@ -82,13 +82,14 @@ def _resource(
         type=type_,
         name=name,
         properties=plain(properties),
-        custom=not is_component(type_),
+        custom=provider is not None or not is_component(type_),
         parent=options.parent or "",
         provider=None if provider is None else provider.urn,
         protect=options.protect,
         dependencies=dependencies,
         ignore_changes=tuple(options.ignore_changes),
         secrets=frozenset(properties.get(MARK, ())),
+        words="inputs" if dependencies is None else "outputs",
     )
 
 
@@ -96,7 +97,11 @@ def _provider(provider: PolicyProviderResource | None) -> list[Resource]:
     if provider is None:
         return []
     properties = plain(provider.props)
-    return [Resource(provider.urn, PROVIDER, provider.name, properties, dependencies=None)]
+    return [
+        Resource(
+            provider.urn, PROVIDER, provider.name, properties, dependencies=None, words="inputs"
+        )
+    ]
 
 
 def _graph(resources: Sequence[Resource], outputs: Resource | None = None) -> Graph:

@@ -14,7 +14,9 @@ from typing import Final
 
 NOT_SHOWN: Final[Mapping[str, str]] = {
     "invoke-region": "an invoke goes to its provider and to no analyzer",
+    "known-properties": "what the engine shows has the provider's own defaults in it",
     "no-lookup": "a resource that is read and not made is never sent to an analyzer",
     "no-stack-reference": "a StackReference is read and not made: it is never sent either",
+    "plain-options": "imports, other plugins and most options are not shown",
 }
 """Rule to the reason why the pack cannot apply it."""

@@ -1,21 +1,23 @@
-"""Buckets: their policies are evaluated, request by request, for what must not be possible.
+"""Buckets: what their policies deny is tried, request by request, for what must not be possible.
 
-A bucket is found by its name or by what its policy was computed from. What a bucket lacks is said
-of the bucket, what its policy lets happen of the policy.
+Only denials that are understood to their last word take part (``infra.rules.denials``). What a
+bucket lacks is said of the bucket, what its policy lets happen of the policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from infra.rules import allowed_types as types
 from infra.rules.conditions import Context
+from infra.rules.denials import protecting
 from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
+from infra.rules.identity import is_
 from infra.rules.model import Graph, Resource, Scope, Value
-from infra.rules.outsiders import ELSEWHERE, NOWHERE, STRANGER, outsiders
-from infra.rules.values import block, comes_from, entries, holds, maps
+from infra.rules.outsiders import ELSEWHERE, NOWHERE, STRANGER, outsiders, tests
+from infra.rules.values import block, holds, maps
 
 HOLDS: Final = "inland:holds"
 _ACCESS_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -24,12 +26,22 @@ _ENCRYPTION: Final = (
 )
 _LIFECYCLE: Final = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 _OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+_VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
+LONGEST_RECORDINGS: Final = 3650
+"""Days; what a stack file may ask for at most."""
 _BLOCKS: Final = (
     "blockPublicAcls",
     "blockPublicPolicy",
     "ignorePublicAcls",
     "restrictPublicBuckets",
 )
+_PLAIN: Final = {
+    "s3:GetObject": "nobody/probe",
+    "s3:PutObject": "nobody/probe",
+    "s3:ListBucket": "",
+    "s3:GetBucketPolicy": "",
+}
+"""What is asked of objects, and of the bucket itself."""
 _SECURE: Final[Context] = {"aws:SecureTransport": "true", "aws:SourceIp": "203.0.113.7"}
 """From somewhere on the internet, by HTTPS."""
 
@@ -47,7 +59,7 @@ def _through(scope: Scope, region: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
-    """A bucket with the statements that guard it, as an insider of the account meets them."""
+    """A bucket with the denials that guard it, as an insider of the account meets them."""
 
     bucket: Resource
     urn: str
@@ -71,29 +83,11 @@ class _Policy:
     def home(self, scope: Scope) -> Context:
         """By HTTPS through the endpoint that the policy itself names, whatever that is."""
         context = _through(scope, sorted(scope.regions)[0])
-        for key, value in self.conditions():
-            if key in ("aws:sourcevpce", "aws:sourcevpc"):
-                context["aws:SourceVpce" if key.endswith("e") else "aws:SourceVpc"] = value
-        return context
-
-    def conditions(self) -> Iterator[tuple[str, str]]:
-        """Every condition key of the policy in lower case, with each of its values."""
         for statement in self.found:
-            for tests in block(statement.get("Condition")).values():
-                for key, values in block(tests).items():
-                    yield from ((key.lower(), str(value)) for value in entries(values))
-
-    def prefixes(self) -> list[str]:
-        """A key below each prefix that the statements name, and one that none names."""
-        start = f"arn:aws:s3:::{self.name}/"
-        named = {
-            str(pattern).removeprefix(start).replace("*", "probe").replace("?", "x")
-            for statement in self.found
-            for element in ("Resource", "NotResource")
-            for pattern in entries(statement.get(element))
-            if str(pattern).startswith(start)
-        }
-        return sorted(named | {"nobody/probe"})
+            for _, key, values in tests(statement):
+                if key == "aws:sourcevpce":
+                    context["aws:SourceVpce"] = values[0]
+        return context
 
 
 def held(resource: Resource) -> str | None:
@@ -107,8 +101,7 @@ def parts(graph: Graph, bucket: Resource, type_: str) -> list[Resource]:
     return [
         found
         for found in graph.of(type_)
-        if bucket.urn in (found.dependencies or {}).get("bucket", ())
-        or (found.properties.get("bucket") or "") == _name(bucket)
+        if is_(found, "bucket", found.properties.get("bucket"), bucket)
     ]
 
 
@@ -116,7 +109,7 @@ def _name(bucket: Resource) -> Value:
     return bucket.properties.get("bucket")
 
 
-def _policies(graph: Graph) -> Iterator[_Policy]:
+def _policies(graph: Graph, scope: Scope) -> Iterator[_Policy]:
     """What can be judged: known, and a document."""
     for bucket in graph.of(types.BUCKET):
         for policy in parts(graph, bucket, types.BUCKET_POLICY):
@@ -125,7 +118,8 @@ def _policies(graph: Graph) -> Iterator[_Policy]:
             if not seen(document) or not isinstance(name, str):
                 continue
             try:
-                yield _Policy(bucket, policy.urn, name, statements(document))
+                found = protecting(statements(document), policy, name, graph, scope)
+                yield _Policy(bucket, policy.urn, name, found)
             except Unreadable:
                 continue
 
@@ -145,18 +139,38 @@ def bucket_complete(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def bucket_retention(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
-    """Recordings end: some enabled rule expires objects, and old versions of them."""
+    """Recordings end, below every prefix and within a bound, and so do old versions of them."""
     for bucket in graph.of(types.BUCKET):
         rules = [
             rule
             for part in parts(graph, bucket, _LIFECYCLE)
             for rule in maps(part.properties.get("rules"))
-            if rule.get("status") == "Enabled"
+            if rule.get("status") == "Enabled" and _of_all(rule)
         ]
         if held(bucket) == "software" or not parts(graph, bucket, _LIFECYCLE):
             continue
-        if not any(holds(block(rule.get("expiration")).get("days")) for rule in rules):
-            yield bucket.urn, "no rule expires its objects"
+        if not any(_ends(block(rule.get("expiration")).get("days")) for rule in rules):
+            yield bucket.urn, f"no rule expires all its objects within {LONGEST_RECORDINGS} days"
+        old = (block(rule.get("noncurrentVersionExpiration")) for rule in rules)
+        if _versioned(graph, bucket) and not any(_ends(one.get("noncurrentDays")) for one in old):
+            yield bucket.urn, f"no rule ends all old versions within {LONGEST_RECORDINGS} days"
+
+
+def _of_all(rule: Mapping[str, Value]) -> bool:
+    """A rule for every object: by no prefix, tag or size."""
+    chosen = {name: value for name, value in block(rule.get("filter")).items() if holds(value)}
+    return not chosen and not holds(rule.get("prefix"))
+
+
+def _ends(days: Value) -> bool:
+    return isinstance(days, int | float) and 1 <= days <= LONGEST_RECORDINGS
+
+
+def _versioned(graph: Graph, bucket: Resource) -> bool:
+    return any(
+        block(part.properties.get("versioningConfiguration")).get("status") != "Disabled"
+        for part in parts(graph, bucket, _VERSIONING)
+    )
 
 
 def bucket_public_access(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -173,17 +187,17 @@ def bucket_public_access(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]
 
 def bucket_tls(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
     """Plain HTTP is refused, whoever asks."""
-    for policy in _policies(graph):
+    for policy in _policies(graph, scope):
         plain = {**policy.home(scope), "aws:SecureTransport": "false"}
-        for action in ("s3:GetObject", "s3:PutObject"):
-            if policy.allows(scope, action, "nobody/probe", plain):
+        for action, key in _PLAIN.items():
+            if policy.allows(scope, action, key, plain):
                 yield policy.urn, f"policy lets {action} pass without TLS"
 
 
 def bucket_endpoint(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
     """Objects are reached through the endpoint of this network only: not from the internet, and
     not through an endpoint of another. Bundles may be put from outside; recordings may not."""
-    for policy in _policies(graph):
+    for policy in _policies(graph, scope):
         actions = ["s3:GetObject", "s3:GetObjectVersion"]
         if policy.recordings:
             actions.append("s3:PutObject")
@@ -194,10 +208,6 @@ def bucket_endpoint(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
                 yield policy.urn, f"policy lets {action} come through another network's endpoint"
             if policy.allows(scope, action, "nobody/probe", _through(scope, NOWHERE)):
                 yield policy.urn, f"policy lets {action} come from another region of the account"
-        resource = graph.resources[policy.urn]
-        named = any(key == "aws:sourcevpce" for key, _ in policy.conditions())
-        if named and not comes_from(resource, "policy", types.ENDPOINT):
-            yield policy.urn, "policy names an endpoint that is not of this stack"
 
 
 def bucket_replication(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -207,7 +217,7 @@ def bucket_replication(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
         "s3:ReplicateObject": "nobody/probe",
         "s3:InitiateReplication": "nobody/probe",
     }
-    for policy in _policies(graph):
+    for policy in _policies(graph, scope):
         if not policy.recordings:
             continue
         for action, key in asked.items():
@@ -216,8 +226,8 @@ def bucket_replication(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def bucket_foreign_key(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
-    """Nobody seals a recording with a key of another account, below any prefix."""
-    for policy in _policies(graph):
+    """Nobody seals a recording with a key of another account."""
+    for policy in _policies(graph, scope):
         if not policy.recordings:
             continue
         for region in sorted(scope.regions):
@@ -227,21 +237,23 @@ def bucket_foreign_key(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
                 "s3:x-amz-server-side-encryption": "aws:kms",
                 "s3:x-amz-server-side-encryption-aws-kms-key-id": key,
             }
-            for prefix in policy.prefixes():
-                if policy.allows(scope, "s3:PutObject", prefix, context):
-                    yield policy.urn, f"policy lets {prefix} be sealed with another account's key"
+            if policy.allows(scope, "s3:PutObject", "nobody/probe", context):
+                yield policy.urn, "policy lets objects be sealed with another account's key"
 
 
-_GUARDED: Final = {
-    types.BUCKET_POLICY: "s3:GetObject",
-    "aws:secretsmanager/secretPolicy:SecretPolicy": "secretsmanager:GetSecretValue",
-    "aws:sns/topicPolicy:TopicPolicy": "sns:Publish",
-    "aws:sqs/queuePolicy:QueuePolicy": "sqs:ReceiveMessage",
-    types.QUEUE: "sqs:ReceiveMessage",
-    types.SECRET: "secretsmanager:GetSecretValue",
-    types.TOPIC: "sns:Publish",
-}
-"""Whose ``policy`` says who may come, and what an outsider would want."""
+_GUARDED: Final = frozenset(
+    {
+        types.BUCKET,
+        types.BUCKET_POLICY,
+        "aws:secretsmanager/secretPolicy:SecretPolicy",
+        "aws:sns/topicPolicy:TopicPolicy",
+        "aws:sqs/queuePolicy:QueuePolicy",
+        types.QUEUE,
+        types.SECRET,
+        types.TOPIC,
+    }
+)
+"""Whose ``policy`` says who may come."""
 
 
 def policy_outsider(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -254,10 +266,5 @@ def policy_outsider(resource: Resource, graph: Graph, scope: Scope) -> Iterator[
     except Unreadable as error:
         yield f"policy {error}"
         return
-    anywhere = [
-        {key: value for key, value in one.items() if key not in ("Resource", "NotResource")}
-        for one in found
-    ]
-    action = _GUARDED[resource.type]
-    for who in outsiders(anywhere, scope, action, "*"):
-        yield f"policy lets {who} do {action}"
+    for who in outsiders(found, scope):
+        yield f"policy lets {who} in"

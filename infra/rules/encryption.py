@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from infra.rules import allowed_types as types
 from infra.rules.iam import Unreadable, seen, statements
+from infra.rules.identity import is_
 from infra.rules.model import UNKNOWN, Graph, Resource, Scope, Value
 from infra.rules.outsiders import outsiders
-from infra.rules.values import block, comes_from, holds, maps, true
+from infra.rules.values import block, holds, maps, true
 
 SHORTEST_WINDOW: Final = 14
 """Days in which the deletion of a key can be taken back; KMS takes 7 to 30."""
@@ -46,7 +47,7 @@ def key_deletion_window(resource: Resource, graph: Graph, scope: Scope) -> Itera
 
 
 def key_policy(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """Asked as an outsider would: nobody of another account may use the key."""
+    """Nobody of another account may use the key, in any way."""
     if resource.type not in (types.KEY, "aws:kms/keyPolicy:KeyPolicy"):
         return
     document = resource.properties.get("policy")
@@ -60,9 +61,8 @@ def key_policy(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     except Unreadable as error:
         yield f"policy {error}"
         return
-    for action in ("kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant", "kms:PutKeyPolicy"):
-        for who in outsiders(found, scope, action, "*"):
-            yield f"policy lets {who} do {action}"
+    for who in outsiders(found, scope):
+        yield f"policy lets {who} use the key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,23 @@ STORES: Final[Mapping[str, _Store]] = {
     types.LAUNCH_TEMPLATE: _Store("blockDeviceMappings", _volumes),
     _ENCRYPTION: _Store("rules", _bucket_rules),
 }
+_DISABLED: Final = re.compile(r"off( (resetkeys|resetchannels|-@all))*")
+_TENANT: Final = re.compile(r"on ~inland:([a-z0-9-]+):\* resetchannels -@all((?: \S+)+)")
+_GIVEN = (
+    "eval evalsha script|load ping expireat hdel hget hgetall hincrby hmget hset hsetnx llen lpop "
+    "lrange rpush"
+)
+_COMMANDS: Final = frozenset(f"+{name}" for name in _GIVEN.split())
+"""Commands that touch the keys they are given and no others. No category is here: each has some
+(``SCAN``, ``FLUSHALL``, ``RANDOMKEY``) that no key pattern holds back."""
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):([0-9]{12}):(?:key|alias)/.+")
 
 
 def own_key(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     """A key of this stack seals it. AWS's own keys (``aws/...``) and foreign ones do not do.
 
-    Dependencies tell; where they are not known (one resource at a time) an ARN must at least be of
-    the stack's account and region, and the whole stack is judged later.
+    Where the rest of the stack is not known (one resource at a time) an ARN must at least be of the
+    stack's account and region, and the whole stack is judged later.
     """
     store = STORES.get(resource.type)
     if store is None:
@@ -116,12 +125,8 @@ def own_key(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
             yield f"{store.property} has no key: AWS would seal it with its own"
         elif resource.dependencies is None:
             yield from _at_least_ours(store.property, value, scope)
-        elif not (
-            comes_from(resource, store.property, types.KEY)
-            or comes_from(resource, store.property, types.ALIAS)
-            or _of_stack(value, graph)
-        ):
-            yield f"{store.property} does not come from a key of this stack"
+        elif not _of_stack(resource, store.property, value, graph, scope):
+            yield f"{store.property} is not a key of this stack"
 
 
 def _at_least_ours(name: str, value: Value, scope: Scope) -> Iterator[str]:
@@ -134,18 +139,15 @@ def _at_least_ours(name: str, value: Value, scope: Scope) -> Iterator[str]:
         yield f"{name} is a key that AWS keeps: {value}"
 
 
-def _of_stack(value: Value, graph: Graph) -> bool:
-    """Whether a text is the ARN, the id or the alias of a key of the graph."""
-    names = {
-        str(found.properties[name])
-        for found in graph.of(types.KEY, types.ALIAS)
-        for name in ("arn", "keyId", "id", "name")
-        if isinstance(found.properties.get(name), str)
-    }
-    text = str(value)
-    return text in names or text.partition(":alias/")[2] in {
-        name.removeprefix("alias/") for name in names if name.startswith("alias/")
-    }
+def _of_stack(resource: Resource, name: str, value: Value, graph: Graph, scope: Scope) -> bool:
+    """Whether a value is the ARN or the id of a key of the graph, or an alias of one."""
+    text, alias = str(value), str(value).partition(":alias/")[2]
+    if alias and _KEY_ARN.fullmatch(text) and not [*_at_least_ours(name, value, scope)]:
+        text = f"alias/{alias}"
+    return any(
+        text == target.properties.get("name") or is_(resource, name, value, target)
+        for target in graph.of(types.KEY, types.ALIAS)
+    )
 
 
 def encrypted_volume(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -181,12 +183,21 @@ def cache_login(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]
         or holds(resource.properties.get("authToken"))
     ):
         yield "neither userGroupIds nor authToken is set"
-    if resource.type == "aws:elasticache/user:User":
-        access = str(resource.properties.get("accessString"))
-        if true(resource.properties.get("noPasswordRequired")) and not access.startswith("off "):
-            yield "noPasswordRequired is set"
-        if not access.startswith("off ") and re.search(r"(?:^|\s)(?:~\*|allkeys)(?:\s|$)", access):
-            yield "accessString reaches the keys of every tenant"
-        for kind in maps(resource.properties.get("authenticationMode")):
-            if kind.get("type") == "no-password-required" and not access.startswith("off "):
-                yield "authenticationMode asks for no password"
+    if resource.type != types.USER:
+        return
+    if true(resource.properties.get("noPasswordRequired")):
+        yield "noPasswordRequired is set"
+    for kind in maps(resource.properties.get("authenticationMode")):
+        if kind.get("type") != "iam":
+            yield f"authenticationMode is {kind.get('type')}, not iam"
+    access = str(resource.properties.get("accessString"))
+    if _DISABLED.fullmatch(access):
+        return
+    match = _TENANT.fullmatch(access)
+    if match is None:
+        yield "accessString is not that of one tenant's keys, by commands that are named"
+        return
+    for command in sorted(set(match[2].split()) - _COMMANDS):
+        yield f"accessString gives {command}"
+    if resource.properties.get("userId") != f"inland-{match[1]}":
+        yield f"accessString reaches the keys of {match[1]}, who is another user"

@@ -18,6 +18,9 @@ UNKNOWN: Final = _Unknown()
 
 Value: TypeAlias = Any
 """None, bool, int, float, str, ``UNKNOWN``, or a list or dict of values. Keys are camelCase."""
+Words: TypeAlias = Literal["program", "inputs", "outputs"]
+"""Whose words a resource's properties are: the program's alone, or with the defaults that the
+provider fills in, or with what AWS answers as well (both only in a policy pack)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Resource:
     ``provider`` is the URN of its provider, None when it has none of its own; ``dependencies``
     gives, per property, the URNs that it was computed from, and is None where the caller does not
     know them (a policy pack while a single resource is analysed). ``custom`` is False for
-    components, ``read`` True for what is looked up and not made.
+    components, ``read`` True for what is looked up and not made. ``made`` gives the id and what
+    else AWS computes, as far as that is known: in a preview no more than names.
     """
 
     urn: str
@@ -44,6 +48,13 @@ class Resource:
     ignore_changes: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
     """Properties that hold a secret."""
+    made: Mapping[str, Value] = field(default_factory=dict)
+    version: str = ""
+    """Of the provider's plugin; empty when the program leaves it to the engine."""
+    options: frozenset[str] = frozenset()
+    """Names of the other options that were given, as Pulumi's ``RegisterResourceRequest`` has
+    them: ``importId``, ``retainOnDelete``, ..."""
+    words: Words = "program"
 
 
 @dataclass(frozen=True, slots=True)

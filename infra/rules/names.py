@@ -37,6 +37,8 @@ _GLOBAL_S3 = re.compile(
 """Endpoints of S3 that answer from Virginia, or from wherever the caller is."""
 _CONTROL_PLANE_URL = re.compile(rf"https://[a-z]\.{_REGION}\.(?!amazonaws\.)[a-z0-9.-]+")
 """A replica of the control plane: nodes of every region beat to it, and send no personal data."""
+_NEIGHBOURS = re.compile(r'\\?"(?:control_planes|replica_urls)\\?"\s*:\s*\[([^\]]*)\]')
+"""Where a machine is told the control planes of the stack file."""
 _NODE_SECRET = re.compile(rf'"{_REGION}(?:\.[a-z0-9-]+)?\\?"\s*:\s*\[?\s*\\?"[0-9a-f]{{64}}')
 """What a control plane knows of another region's stack: the SHA-256 of its nodes' secrets."""
 
@@ -48,8 +50,17 @@ def zone_prefix(region: str) -> str:
 
 
 def without_neighbours(text: str) -> str:
-    """User data without the two things in it that name other regions and carry no caller's data."""
-    return _CONTROL_PLANE_URL.sub("", _NODE_SECRET.sub("", text))
+    """User data without the two things in it that name other regions and carry no caller's data.
+
+    A control plane's address counts as such only in the lists of those that the stack file names,
+    and only when they are of one domain.
+    """
+    return _NEIGHBOURS.sub(_without_urls, _NODE_SECRET.sub("", text))
+
+
+def _without_urls(match: re.Match[str]) -> str:
+    domains = {url.split(".", 2)[2] for url in _CONTROL_PLANE_URL.findall(match[0])}
+    return match[0] if len(domains) > 1 else _CONTROL_PLANE_URL.sub("", match[0])
 
 
 def foreign(text: str, regions: frozenset[str]) -> list[str]:

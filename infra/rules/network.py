@@ -1,17 +1,16 @@
-"""The way in and the way out: ports open to the world, roads to other networks, endpoints."""
+"""The way in: ports open to the world, and who else is let in."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from infra.rules import allowed_types as types
-from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
-from infra.rules.model import UNKNOWN, Graph, Resource, Scope, Value
-from infra.rules.outsiders import STRANGER
-from infra.rules.values import entries, holds, maps, true
+from infra.rules.identity import is_
+from infra.rules.model import Graph, Resource, Scope, Value
+from infra.rules.values import entries, holds, maps
 
 OPEN_TCP: Final = frozenset({443, 5061, 5349})
 """HTTPS, SIP over TLS, TURN over TLS."""
@@ -20,22 +19,13 @@ CLEAR_SIP: Final = 5060
 """Signalling in the clear comes from the carriers' networks only."""
 _WIDE: Final = {4: 8, 6: 16}
 """A block with fewer bits than this is the world, or one of the halves that add up to it."""
-_ROADS: Final = (
-    "aws:ec2/vpcPeering",
-    "aws:ec2/peeringConnection",
-    "aws:ec2/customerGateway",
-    "aws:ec2/vpn",
-    "aws:ec2transitgateway/",
-    "aws:directconnect/",
-    "aws:networkmanager/",
-    "aws:globalaccelerator/",
-    "aws:cloudfront/",
-    "aws:vpclattice/",
-    "aws:route53/zoneAssociation",
-    "aws:route53/vpcAssociation",
-    "aws:ec2/natGateway",
-    "aws:ec2/vpcEndpointService",
-)
+NARROWEST_CARRIER: Final = {4: 16, 6: 32}
+"""A carrier's gateways are in a block with at least so many bits."""
+_CARRIERS: Final = frozenset({5060, 5061})
+"""SIP, in the clear and by TLS."""
+
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +93,34 @@ def _offered(protocol: str, low: float, high: float) -> bool:
     return low >= LEAST_OPEN_UDP and not low <= CLEAR_SIP <= high
 
 
+def inbound_source(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
+    """Who is let in is the world, the stack's own network, or by SIP alone a carrier.
+
+    What the world may reach, and that groups are the stack's, other rules say.
+    """
+    found = [network.properties.get("cidrBlock") for network in graph.of(types.VPC)]
+    own = [ipaddress.ip_network(cidr) for cidr in found if isinstance(cidr, str)]
+    for resource in graph.resources.values():
+        for opening in _openings(resource):
+            for source in opening.sources:
+                if not _wide(source) and not _expected(source, opening, own):
+                    yield resource.urn, f"{opening.where} lets {source} in, which nobody knows"
+
+
+def _expected(source: str, opening: _Opening, own: list[_Network]) -> bool:
+    network = ipaddress.ip_network(source, strict=False)
+    # Of one family by then, which the type checker cannot see.
+    if any(network.version == one.version and network.subnet_of(one) for one in own):  # type: ignore[arg-type]
+        return True
+    low, high = opening.ports
+    return (
+        opening.protocol in ("tcp", "udp")
+        and low == high
+        and low in _CARRIERS
+        and network.prefixlen >= NARROWEST_CARRIER[network.version]
+    )
+
+
 def world_open_protocol(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     """Nobody is let in by all protocols, not even a neighbour."""
     for opening in _openings(resource):
@@ -119,97 +137,8 @@ def default_group_empty(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]
         for name in ("ingress", "egress"):
             if holds(group.properties.get(name)):
                 yield group.urn, f"{name} is set"
-    for network in graph.of("aws:ec2/vpc:Vpc"):
+    for network in graph.of(types.VPC):
         if not any(
-            network.urn in (group.dependencies or {}).get("vpcId", ())
-            or group.properties.get("vpcId") == network.properties.get("id", UNKNOWN)
-            for group in emptied
+            is_(group, "vpcId", group.properties.get("vpcId"), network) for group in emptied
         ):
             yield network.urn, "its default security group is not emptied"
-
-
-def no_road_out(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """No peering, gateway or accelerator joins the network to another, and no endpoint leaves."""
-    if resource.type.startswith(_ROADS):
-        yield f"{resource.type} leads out of the region"
-    if resource.type == types.ENDPOINT:
-        region = resource.properties.get("serviceRegion")
-        if holds(region) and region not in scope.regions:
-            yield f"serviceRegion is {region}"
-        service = str(resource.properties.get("serviceName"))
-        if service.startswith("com.amazonaws.vpce."):
-            yield "serviceName is somebody's own service, wherever that runs"
-    if resource.type == "aws:ec2/routeTable:RouteTable":
-        for index, route in enumerate(maps(resource.properties.get("routes"))):
-            yield from _route(f"routes[{index}]", route)
-    if resource.type == "aws:ec2/route:Route":
-        yield from _route("the route", resource.properties)
-
-
-def _route(where: str, route: Any) -> Iterator[str]:
-    for name in ("vpcPeeringConnectionId", "transitGatewayId", "natGatewayId", "coreNetworkArn"):
-        if holds(route.get(name)):
-            yield f"{where}.{name} leads out of the network"
-
-
-def endpoint_policy(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """Through the endpoint of S3 no node reaches a bucket of another account."""
-    service = str(resource.properties.get("serviceName"))
-    if resource.type != types.ENDPOINT or not service.endswith(".s3"):
-        return
-    document = resource.properties.get("policy")
-    if document is None:
-        yield "policy is not set: every bucket of the world could be reached"
-        return
-    if not seen(document):
-        return
-    try:
-        found = statements(document)
-    except Unreadable as error:
-        yield f"policy {error}"
-        return
-    for action in ("s3:PutObject", "s3:GetObject"):
-        if any(_reaches(found, action, scope.account_id, region) for region in scope.regions):
-            yield f"policy lets {action} reach buckets of other accounts"
-
-
-def _reaches(found: list[Statement], action: str, account_id: str, region: str) -> bool:
-    insider = f"arn:aws:iam::{account_id}:role/any"
-    context = {
-        "aws:PrincipalAccount": account_id,
-        "aws:PrincipalArn": insider,
-        "aws:RequestedRegion": region,
-        "aws:ResourceAccount": STRANGER,
-        "aws:SecureTransport": "true",
-        "s3:ResourceAccount": STRANGER,
-    }
-    request = Request(action, "arn:aws:s3:::any-bucket/probe", insider, context=context)
-    return decide(found, request) == "allow"
-
-
-def no_access_logs(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """A load balancer keeps no list of callers' addresses."""
-    if resource.type != "aws:lb/loadBalancer:LoadBalancer":
-        return
-    for name in ("accessLogs", "connectionLogs"):
-        for found in maps(resource.properties.get(name)):
-            if true(found.get("enabled")) or found.get("enabled") is UNKNOWN:
-                yield f"{name} is on: it would keep callers' addresses"
-
-
-def subscription_home(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """Alarms go to a mailbox or to a queue of the account, and to no address of somebody else.
-
-    Alarms name stacks and figures, and no caller.
-    """
-    if resource.type != types.SUBSCRIPTION:
-        return
-    protocol = resource.properties.get("protocol")
-    endpoint = resource.properties.get("endpoint")
-    if protocol == "sqs":
-        parts = str(endpoint).split(":")
-        home = len(parts) > 5 and parts[3] in scope.regions and parts[4] == scope.account_id
-        if not home and endpoint is not UNKNOWN:
-            yield f"endpoint {endpoint} is not a queue of this stack's account and region"
-    elif protocol != "email":
-        yield f"protocol {protocol} takes messages out of the region"

@@ -1,12 +1,20 @@
-"""Requests that must fail: what anybody outside the stack's account could ask of a resource."""
+"""Whom a policy lets in who is not of the account: judged by its shape, not by trying requests.
+
+An Allow is for the account itself, for a principal that is named by the account's own ARN, or for
+everybody or a service *and* pinned to the account by a condition that is known to pin. Whatever
+else is said, or is not understood, lets outsiders in; what a Deny takes away again does not count.
+
+Source: "AWS JSON policy elements: Principal" and "AWS global condition context keys", AWS IAM user
+guide; "Condition keys for AWS KMS" (2026-11-21).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from infra.rules.conditions import Context
-from infra.rules.iam import Request, Statement, decide
+from infra.rules.iam import Statement
 from infra.rules.model import Scope
 from infra.rules.values import block, entries
 
@@ -22,97 +30,101 @@ ELSEWHERE: Final[Context] = {
 }
 """Through an endpoint of somebody else's network."""
 
-
-_CHOSEN: Final = (
-    "aws:referer",
-    "aws:sourceip",
-    "aws:useragent",
-    "kms:encryptioncontext",
-    "kms:grantisforawsresource",
-    "kms:viaservice",
-)
-"""Condition keys that whoever asks chooses, or that say nothing of whose they are: as the only
-condition of an Allow they keep nobody out."""
+_TEXT: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase", "StringLike"})
+_ARN: Final = frozenset({"ArnEquals", "ArnLike"})
+_PEOPLE: Final = frozenset({"aws:principalaccount", "kms:calleraccount"})
+_PEOPLE_ARN: Final = frozenset({"aws:principalarn"})
+_SOURCE: Final = frozenset({"aws:sourceaccount"})
+_SOURCE_ARN: Final = frozenset({"aws:sourcearn", "kms:encryptioncontext:aws:logs:arn"})
+"""For whose resource a service acts. CloudWatch Logs says so in the encryption context (Amazon
+CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS")."""
+_RESOURCE: Final = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 
 
 def outsiders(
-    found: Sequence[Statement], scope: Scope, action: str, resource: str
+    found: Iterable[Statement], scope: Scope, unpinned: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """Who outside the account gets ``action``: anybody, a foreign account, a service for one."""
-    met = [_without_chosen(statement) for statement in found]
-    for who, request in _requests(found, scope, action, resource):
-        if decide(found if request.service else met, request) == "allow":
-            yield who
+    """Who outside the account is let in: anybody, an account, an identity, a service for one.
 
-
-def _without_chosen(statement: Statement) -> Statement:
-    conditions = statement.get("Condition")
-    if statement.get("Effect") == "Deny" or not isinstance(conditions, Mapping):
-        return statement
-    kept = {
-        operator: {
-            key: value
-            for key, value in block(tests).items()
-            if not str(key).lower().startswith(_CHOSEN)
-        }
-        for operator, tests in conditions.items()
-    }
-    return {**statement, "Condition": {operator: one for operator, one in kept.items() if one}}
-
-
-def _requests(
-    found: Sequence[Statement], scope: Scope, action: str, resource: str
-) -> Iterator[tuple[str, Request]]:
-    for region in sorted(scope.regions):
-        secure = {"aws:SecureTransport": "true", "aws:RequestedRegion": region}
-        yield "anybody", Request(action, resource, context={**secure, **ELSEWHERE})
-        for arn in sorted({f"arn:aws:iam::{STRANGER}:role/any", *_foreign(found, scope)}):
-            account = arn.split(":")[4]
-            who = "other accounts" if account == STRANGER else f"account {account}"
-            context = {**secure, **ELSEWHERE, **_account(account, arn)}
-            yield who, Request(action, resource, arn, context=context)
-        for service in sorted(_services(found)):
-            context = {**secure, **_for_a_stranger(service, region)}
-            request = Request(action, resource, service, service=True, context=context)
-            yield f"{service} for another account", request
-
-
-def _account(account: str, arn: str) -> dict[str, str]:
-    return {
-        "aws:PrincipalAccount": account,
-        "aws:PrincipalArn": arn,
-        "aws:PrincipalIsAWSService": "false",
-        "aws:PrincipalOrgID": "o-0000000000",
-        "kms:CallerAccount": account,
-    }
-
-
-def _for_a_stranger(service: str, region: str) -> dict[str, str]:
-    """A service that acts for somebody else's resource (the confused deputy)."""
-    return {
-        "aws:PrincipalIsAWSService": "true",
-        "aws:SourceAccount": STRANGER,
-        "aws:SourceArn": f"arn:aws:{service.split('.')[0]}:{region}:{STRANGER}:any",
-        "aws:SourceOrgID": "o-0000000000",
-        "kms:CallerAccount": STRANGER,
-        "kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{STRANGER}:log-group:any",
-    }
-
-
-def _foreign(found: Iterable[Statement], scope: Scope) -> Iterator[str]:
-    for name in _named(found, "AWS"):
-        arn = f"arn:aws:iam::{name}:root" if name.isdigit() else name
-        parts = arn.split(":")
-        if len(parts) > 5 and parts[4] != scope.account_id:
-            yield arn if not arn.endswith(":root") else arn.removesuffix(":root") + ":role/any"
-
-
-def _services(found: Iterable[Statement]) -> set[str]:
-    return set(_named(found, "Service"))
-
-
-def _named(found: Iterable[Statement], kind: str) -> Iterator[str]:
+    ``unpinned`` are services that cannot act for another account.
+    """
     for statement in found:
+        if statement.get("Effect") == "Deny":
+            continue
         principal = statement.get("Principal")
-        if isinstance(principal, Mapping):
-            yield from (str(name) for name in entries(principal.get(kind)))
+        if "NotPrincipal" in statement or not isinstance(principal, str | Mapping):
+            yield "anybody"
+            continue
+        named = principal if isinstance(principal, Mapping) else {"AWS": principal}
+        for kind, names in named.items():
+            for name in entries(names):
+                if not _inside(str(kind), str(name), statement, scope, unpinned):
+                    yield _called(str(kind), str(name))
+
+
+def _inside(
+    kind: str, name: str, statement: Statement, scope: Scope, unpinned: frozenset[str]
+) -> bool:
+    if kind == "Service":
+        return name in unpinned or _pinned(statement, scope, _SOURCE, _SOURCE_ARN)
+    if kind != "AWS":
+        return False
+    if name == "*":
+        return _pinned(statement, scope, _PEOPLE | _SOURCE, _PEOPLE_ARN | _SOURCE_ARN)
+    return name == scope.account_id or _ours(name, scope)
+
+
+def _called(kind: str, name: str) -> str:
+    if kind == "Service":
+        return f"{name} for another account"
+    if kind != "AWS":
+        return f"a {kind} identity"
+    return "anybody" if name == "*" else name
+
+
+def _ours(arn: str, scope: Scope) -> bool:
+    """An identity of the account, by an ARN whose account is written out."""
+    parts = arn.split(":", 5)
+    return len(parts) == 6 and parts[2] in ("iam", "sts") and _of_account(arn, scope)
+
+
+def _of_account(arn: str, scope: Scope) -> bool:
+    parts = arn.split(":", 5)
+    return len(parts) == 6 and parts[0] == "arn" and parts[4] == scope.account_id
+
+
+def _pinned(
+    statement: Statement, scope: Scope, keys: frozenset[str], arn_keys: frozenset[str]
+) -> bool:
+    """Whether one condition can only be met by the account: all its values are the account's."""
+    return _says(statement, _TEXT, keys, lambda value: value == scope.account_id) or _says(
+        statement, _ARN, arn_keys, lambda value: _of_account(value, scope)
+    )
+
+
+def within_account(statement: Statement, scope: Scope) -> bool:
+    """Whether a condition keeps the statement to resources of the account."""
+    return _pinned(statement, scope, _RESOURCE, frozenset())
+
+
+def _says(
+    statement: Statement,
+    operators: frozenset[str],
+    keys: frozenset[str],
+    right: Callable[[str], bool],
+) -> bool:
+    for operator, key, values in tests(statement):
+        if operator in operators and key in keys and values and all(map(right, values)):
+            return True
+    return False
+
+
+def tests(statement: Statement) -> Iterator[tuple[str, str, list[str]]]:
+    """Each condition of a statement: its operator, its key in lower case, its values."""
+    for operator, found in block(statement.get("Condition")).items():
+        for key, values in block(found).items():
+            yield operator, str(key).lower(), [_text(value) for value in entries(values)]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from infra.rules.allowed_types import ALLOWED, PROVIDER, is_component
-from infra.rules.iam import Unreadable, statements
-from infra.rules.model import UNKNOWN, Graph, Invoke, Resource, Scope
+from infra.rules.documents import DOCUMENTS
+from infra.rules.iam import Unreadable, seen, statements
+from infra.rules.model import UNKNOWN, Graph, Invoke, Resource, Scope, Value
 from infra.rules.names import foreign, without_neighbours
+from infra.rules.options import PLUGIN_VERSION
 from infra.rules.values import decoded_json, entries, holds, maps, opened, strings
 
 _ACCOUNT = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:([0-9]{12}):")
@@ -22,12 +24,28 @@ _PROFILE = re.compile(
 Source: "Supported Regions and models for inference profiles", Amazon Bedrock user guide,
 2026-11-21.
 """
-_ENDPOINT_HOLES: Final = ("s3UseAccelerate", "useFipsEndpoint", "s3UsEast1RegionalEndpoint")
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
+_ACCOUNT_FIELD = re.compile(r"arn:[^:\s]*:[^:\s]*:[^:\s]*:([^:\s]*):")
+_OF_A_PROVIDER: Final = frozenset(
+    {
+        "allowedAccountIds",
+        "assumeRole",
+        "assumeRoles",
+        "defaultTags",
+        "maxRetries",
+        "region",
+        "retryMode",
+        "skipRegionValidation",
+        "version",
+    }
+)
+"""What a provider may be told. Addresses, proxies, certificates, files of credentials and checks
+that are skipped are not here."""
 
 
 def explicit_provider(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     """A default provider takes its region from whoever runs the command."""
-    if resource.type.startswith("pulumi:") or is_component(resource.type):
+    if resource.type.startswith("pulumi:") or not resource.custom:
         return
     provider = graph.provider_of(resource)
     if provider is None or provider.name.startswith("default"):
@@ -47,15 +65,18 @@ def account_pin(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]
 
 
 def provider_region(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """The provider's own region, and no endpoint that leads elsewhere."""
+    """The provider's own region, straight to its endpoints, by the plugin that was judged."""
     if resource.type != PROVIDER:
         return
     region = _of(resource, "region")
     if region not in scope.regions:
         yield f"region is {region or 'not set'}, outside {_regions(scope)}"
-    for name in ("endpoints", *_ENDPOINT_HOLES):
+    version = _of(resource, "version")
+    if holds(version) and version != PLUGIN_VERSION:
+        yield f"version is {version}, not {PLUGIN_VERSION}"
+    for name in sorted(set(resource.properties) - _OF_A_PROVIDER):
         if holds(_of(resource, name)) and _of(resource, name) not in ("regional", "false"):
-            yield f"{name} leads requests past the endpoints of the region"
+            yield f"{name} is set: requests could go elsewhere, or unchecked"
 
 
 def effective_region(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -89,9 +110,12 @@ def _invoke(invoke: Invoke, provider: Resource | None, scope: Scope) -> Iterator
 
 def type_allowed(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     """Only types that somebody has thought about."""
-    if is_component(resource.type) or resource.type == "pulumi:pulumi:StackReference":
-        return  # a reference has a rule of its own
-    if resource.type not in ALLOWED[scope.kind]:
+    if resource.type == "pulumi:pulumi:StackReference":
+        return  # it has a rule of its own
+    if is_component(resource.type):
+        if resource.custom:
+            yield f"{resource.type} is the name of a component, and this is none"
+    elif resource.type not in ALLOWED[scope.kind] or not resource.custom:
         yield f"{resource.type} is not on the list of a {scope.kind} stack"
 
 
@@ -109,10 +133,25 @@ def foreign_region_name(resource: Resource, graph: Graph, scope: Scope) -> Itera
 
 
 def foreign_account(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """No ARN of another account; principals of policies are asked one by one elsewhere."""
+    """No ARN of another account, and in a policy not even its number, nor any account at all."""
     for path, text in strings(resource.properties):
         for account in sorted(set(_ACCOUNT.findall(text)) - {scope.account_id}):
             yield f"{path} names account {account}"
+    for name in DOCUMENTS.get(resource.type, ()):
+        for account in sorted(_accounts(resource.properties.get(name)) - {scope.account_id}):
+            yield f"{name} names account {account}"
+
+
+def _accounts(document: Value) -> set[str]:
+    """The numbers of accounts in a policy, and what else stands where ARNs name an account."""
+    found: set[str] = set()
+    try:
+        said = statements(document) if seen(document) else []
+    except Unreadable:
+        return found
+    for _, text in strings(said):
+        found.update(_NUMBER.findall(text), _ACCOUNT_FIELD.findall(text))
+    return found - {"", "aws"}
 
 
 def cross_region_inference(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:

@@ -7,8 +7,9 @@ from typing import Final
 
 from infra.rules import allowed_types as types
 from infra.rules.buckets import HOLDS, held
+from infra.rules.identity import named
 from infra.rules.model import UNKNOWN, Graph, Resource, Scope
-from infra.rules.values import comes_from, holds
+from infra.rules.values import holds
 
 _HOLDINGS: Final = {
     types.BUCKET: {"recordings", "software"},
@@ -29,6 +30,10 @@ def holds_tag(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     allowed = _HOLDINGS.get(resource.type)
     if allowed is not None and held(resource) not in allowed:
         yield f"tag {HOLDS} is {held(resource) or 'not set'}, not {' or '.join(sorted(allowed))}"
+    if resource.type == types.BUCKET:
+        name = str(resource.properties.get("bucket"))
+        if not name.startswith(f"inland-{held(resource)}-{scope.account_id}-"):
+            yield f"tag {HOLDS} says {held(resource)}, and its name {name} does not"
 
 
 def protected(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -62,9 +67,8 @@ def log_home(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
         yield f"logDestinationType is {kind}"
     if holds(resource.properties.get("deliverCrossAccountRole")):
         yield "deliverCrossAccountRole gives them to another account"
-    if resource.dependencies is not None and not (
-        comes_from(resource, "logDestination", types.LOG_GROUP)
-        or resource.properties.get("logDestination")
-        in {found.properties.get("arn", "") for found in graph.of(types.LOG_GROUP)}
+    value = resource.properties.get("logDestination")
+    if resource.dependencies is not None and (
+        named(graph, resource, "logDestination", value, types.LOG_GROUP) is None
     ):
         yield "logDestination is not a log group of this stack"

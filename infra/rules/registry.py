@@ -13,8 +13,13 @@ from infra.rules import (
     encryption,
     network,
     nodes,
+    options,
+    own_buckets,
     place,
+    properties,
     records,
+    references,
+    roads,
     roles,
     words,
 )
@@ -47,6 +52,9 @@ RULES: Final[Mapping[str, Rule]] = {
         "no text names another region", place.foreign_region_name, place.foreign_output
     ),
     "foreign-account": Rule("no text names another account", place.foreign_account),
+    "own-reference": Rule(
+        "what a resource points to is of this stack", stack=references.own_reference
+    ),
     "cross-region-inference": Rule(
         "no model that may answer from another region", place.cross_region_inference
     ),
@@ -72,7 +80,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "bucket-complete": Rule(
         "every bucket has its policy, key and owner", stack=buckets.bucket_complete
     ),
-    "bucket-retention": Rule("recordings end", stack=buckets.bucket_retention),
+    "bucket-retention": Rule("recordings end, below every prefix", stack=buckets.bucket_retention),
     "bucket-public-access": Rule(
         "public access is blocked four times", stack=buckets.bucket_public_access
     ),
@@ -91,16 +99,25 @@ RULES: Final[Mapping[str, Rule]] = {
     "default-group-empty": Rule(
         "default security groups let nothing pass", stack=network.default_group_empty
     ),
-    "no-road-out": Rule("no network is joined to another", network.no_road_out),
-    "endpoint-policy": Rule("no way to buckets of others", network.endpoint_policy),
-    "no-access-logs": Rule("load balancers list no callers", network.no_access_logs),
+    "inbound-source": Rule(
+        "the world, carriers and the stack itself come in", stack=network.inbound_source
+    ),
+    "no-road-out": Rule("no network is joined to another", roads.no_road_out),
+    "record-home": Rule("names lead to the stack's own balancers", stack=roads.record_home),
+    "endpoint-policy": Rule(
+        "no way to what is another account's", stack=own_buckets.endpoint_policy
+    ),
+    "no-access-logs": Rule("load balancers list no callers", roads.no_access_logs),
     "listener-tls": Rule("load balancers speak TLS 1.2 or later", control_plane.listener_tls),
-    "subscription-home": Rule("messages stay at home", network.subscription_home),
+    "subscription-home": Rule("messages stay at home", roads.subscription_home),
     # Roles.
     "role-trust": Rule("roles trust named services only", roles.role_trust),
-    "role-actions": Rule("roles name what they do", roles.role_actions, roles.role_actions_managed),
+    "role-actions": Rule(
+        "roles do what is on the list", roles.role_actions, roles.role_actions_managed
+    ),
     "role-boundary": Rule("roles have the boundary", stack=roles.role_boundary),
     "role-fence": Rule("roles deny themselves other regions", stack=roles.role_fence),
+    "own-bucket": Rule("roles reach the stack's buckets only", stack=own_buckets.own_bucket),
     # Machines.
     "metadata-token": Rule("instance metadata asks for a token", nodes.metadata_token),
     "disk-ends": Rule("disks end with their machine", nodes.disk_ends),
@@ -111,6 +128,12 @@ RULES: Final[Mapping[str, Rule]] = {
     "log-home": Rule("flow logs stay in the stack", records.log_home),
     # What a program writes.
     "known-keys": Rule("no key is misspelt", words.known_keys),
+    "known-properties": Rule(
+        "a resource has no property that nobody thought about", properties.known_properties
+    ),
+    "no-side-door": Rule("no property leads round another rule", properties.no_side_door),
+    "plain-options": Rule("nothing is imported, kept or made by others", options.plain_options),
+    "ignored-changes": Rule("no property stays as it was", options.ignored_changes),
     "document-seen": Rule("every policy can be read before it holds", words.document_seen),
     "no-secret-export": Rule("no output is a secret", stack=words.no_secret_export),
     "no-secret-value": Rule("no secret is in a stack's state", words.no_secret_value),

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from infra.rules import allowed_types as types
-from infra.rules.iam import Request, Statement, Unreadable, decide, seen, statements
+from infra.rules.fences import fenced
+from infra.rules.iam import Statement, Unreadable, seen, statements
+from infra.rules.identity import is_, named
 from infra.rules.model import UNKNOWN, Graph, Resource, Scope, Value
-from infra.rules.outsiders import NOWHERE, outsiders
-from infra.rules.values import comes_from, entries, holds, maps
+from infra.rules.outsiders import outsiders
+from infra.rules.values import entries, holds, maps
 
-_FENCED: Final = (
-    "s3:PutObject",
-    "s3:CreateBucket",
-    "sqs:SendMessage",
-    "kms:ReplicateKey",
-    "dynamodb:PutItem",
-    "kinesis:PutRecord",
-    "ec2:RunInstances",
-    "ec2:CopySnapshot",
-    "secretsmanager:ReplicateSecretToRegions",
-    "bedrock:InvokeModel",
-    "transcribe:StartTranscriptionJob",
-    "logs:PutLogEvents",
-)
-"""By which data could leave for another region."""
-_WIDE = re.compile(r"\*|[a-z0-9-]*[*?][a-z0-9*?-]*:.*|[a-z0-9-]+:\*+")
-"""Everything, every service that fits, or everything of a service."""
-_TRUSTED: Final = frozenset(
+_CEILING: Final = frozenset(
     {
-        "ec2.amazonaws.com",
-        "autoscaling.amazonaws.com",
-        "vpc-flow-logs.amazonaws.com",
-        "monitoring.rds.amazonaws.com",
-        "events.amazonaws.com",
-        "scheduler.amazonaws.com",
+        "acm:exportcertificate",
+        "autoscaling:completelifecycleaction",
+        "autoscaling:recordlifecycleactionheartbeat",
+        "autoscaling:setinstanceprotection",
+        "cloudwatch:putmetricdata",
+        "elasticache:connect",
+        "kms:decrypt",
+        "kms:generatedatakey",
+        "logs:createlogstream",
+        "logs:describeloggroups",
+        "logs:describelogstreams",
+        "logs:putlogevents",
+        "route53:changeresourcerecordsets",
+        "s3:abortmultipartupload",
+        "s3:getobject",
+        "s3:putobject",
+        "secretsmanager:getsecretvalue",
     }
 )
+"""Every action that a role or a boundary may allow, in lower case. None takes another role, starts
+anything, or sends to a queue, topic or stream."""
+_UNPINNED: Final = frozenset({"ec2.amazonaws.com"})
+"""EC2 names no source account when it takes a role for an instance, and takes it for instances of
+the role's own account only."""
+_TRUSTED: Final = _UNPINNED | {"vpc-flow-logs.amazonaws.com"}
 
 
 def role_trust(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
@@ -52,37 +53,25 @@ def role_trust(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
             yield "assumeRolePolicy is no policy"
         return
     for statement in found:
-        if statement.get("Effect") == "Deny":
-            continue
         principal = statement.get("Principal")
-        if principal == "*" or "NotPrincipal" in statement or not isinstance(principal, dict):
-            yield "assumeRolePolicy trusts anybody"
-            continue
-        for name in entries(principal.get("Service")):
-            if name not in _TRUSTED:
+        services = entries(principal.get("Service")) if isinstance(principal, dict) else []
+        for name in services:
+            if name not in _TRUSTED and statement.get("Effect") != "Deny":
                 yield f"assumeRolePolicy trusts {name}"
-        for kind in sorted(set(principal) - {"Service", "AWS"}):
-            yield f"assumeRolePolicy trusts a {kind} identity"
-    people = [one for one in found if not _only_services(one)]
-    for who in outsiders(people, scope, "sts:AssumeRole", "*"):
+    for who in outsiders(found, scope, _UNPINNED):
         yield f"assumeRolePolicy trusts {who}"
 
 
-def _only_services(statement: Statement) -> bool:
-    principal = statement.get("Principal")
-    return isinstance(principal, dict) and set(principal) == {"Service"}
-
-
 def role_actions(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """No role may do everything of a service, and none has a policy that AWS words."""
-    for name, document in _granted(resource):
+    """A role does what is on the list, by whole names, and has no policy that AWS words."""
+    for name, document in granted(resource):
         for statement in _read(document) or []:
             if statement.get("Effect") == "Deny":
                 continue
             if "NotAction" in statement:
                 yield f"{name} allows all but a few actions"
             for action in entries(statement.get("Action")):
-                if _WIDE.fullmatch(str(action).lower()):
+                if str(action).lower() not in _CEILING:
                     yield f"{name} allows {action}"
     attached = (
         [resource.properties.get("policyArn")] if resource.type == types.ROLE_ATTACHMENT else []
@@ -94,8 +83,9 @@ def role_actions(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str
             yield f"{arn} is worded by AWS, who may change it"
 
 
-def _granted(resource: Resource) -> Iterator[tuple[str, Value]]:
-    if resource.type == types.ROLE_POLICY:
+def granted(resource: Resource) -> Iterator[tuple[str, Value]]:
+    """The policies of an identity that a resource holds, each with the property that it is in."""
+    if resource.type in (types.ROLE_POLICY, types.MANAGED_POLICY):
         yield "policy", resource.properties.get("policy")
     if resource.type == types.ROLE:
         for index, inline in enumerate(maps(resource.properties.get("inlinePolicies"))):
@@ -103,17 +93,16 @@ def _granted(resource: Resource) -> Iterator[tuple[str, Value]]:
 
 
 def role_actions_managed(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
-    """The same of policies of the stack that are attached to a role."""
+    """What is attached to a role is a policy of the stack."""
     for attachment in graph.of(types.ROLE_ATTACHMENT):
-        policy = _managed(graph, attachment, "policyArn")
-        if policy is None:
-            if not str(attachment.properties.get("policyArn")).startswith("arn:aws:iam::aws:"):
-                yield attachment.urn, "policyArn is not a policy of this stack"
-            continue
-        wide = Resource(
-            policy.urn, types.ROLE_POLICY, policy.name, {"policy": policy.properties.get("policy")}
-        )
-        yield from ((policy.urn, wrong) for wrong in role_actions(wide, graph, scope))
+        arn = str(attachment.properties.get("policyArn"))
+        if attached(graph, attachment) is None and ":iam::aws:" not in arn:
+            yield attachment.urn, "policyArn is not a policy of this stack"
+    for role in graph.of(types.ROLE):
+        for arn in entries(role.properties.get("managedPolicyArns")):
+            own = named(graph, role, "managedPolicyArns", arn, types.MANAGED_POLICY)
+            if own is None and ":iam::aws:" not in str(arn):
+                yield role.urn, "managedPolicyArns has a policy that is not of this stack"
 
 
 def role_boundary(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -122,13 +111,13 @@ def role_boundary(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
         if not holds(role.properties.get("permissionsBoundary")):
             yield role.urn, "permissionsBoundary is not set"
             continue
-        policy = _managed(graph, role, "permissionsBoundary")
+        policy = _policy(graph, role, "permissionsBoundary")
         if policy is None:
             yield role.urn, "permissionsBoundary is not a policy of this stack"
             continue
         found = _read(policy.properties.get("policy"))
-        if found is not None and (open_ := _unfenced(found, scope, granted=True)):
-            yield policy.urn, f"the boundary lets {open_} happen in another region"
+        if found is not None and not fenced(found, scope):
+            yield policy.urn, "the boundary does not refuse other regions, all of it and always"
 
 
 def role_fence(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -137,31 +126,21 @@ def role_fence(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
         found = _of_role(graph, role)
         if found is None:
             continue  # not known: another rule refuses it
-        if open_ := _unfenced(found, scope, granted=False):
-            yield role.urn, f"no policy of the role denies it {open_} in another region"
-
-
-def _unfenced(found: list[Statement], scope: Scope, *, granted: bool) -> str:
-    """The first action that is not refused elsewhere; ``granted`` when only an Allow lets it."""
-    for action in _FENCED:
-        context = {"aws:RequestedRegion": NOWHERE, "aws:PrincipalAccount": scope.account_id}
-        decision = decide(found, Request(action, context=context))
-        if decision == "allow" or (decision == "none" and not granted):
-            return action
-    return ""
+        if not fenced(found, scope):
+            yield role.urn, "no policy of the role denies it other regions, all of it and always"
 
 
 def _of_role(graph: Graph, role: Resource) -> list[Statement] | None:
     """All statements of a role's own and attached policies; None when one is not known."""
     found: list[Statement] = []
-    documents: list[Value] = [document for _, document in _granted(role)]
+    documents: list[Value] = [document for _, document in granted(role)]
     for policy in graph.of(types.ROLE_POLICY):
-        if _about(policy, role):
+        if is_(policy, "role", policy.properties.get("role"), role):
             documents.append(policy.properties.get("policy"))
     for attachment in graph.of(types.ROLE_ATTACHMENT):
-        if _about(attachment, role):
-            managed = _managed(graph, attachment, "policyArn")
-            documents.append(None if managed is None else managed.properties.get("policy"))
+        if is_(attachment, "role", attachment.properties.get("role"), role):
+            policy_given = attached(graph, attachment)
+            documents.append(policy_given and policy_given.properties.get("policy"))
     for document in documents:
         read = _read(document)
         if read is None and document is not None:
@@ -176,31 +155,13 @@ def role_statements(graph: Graph) -> Iterator[tuple[Resource, list[Statement]]]:
         yield role, _of_role(graph, role) or []
 
 
-def _about(resource: Resource, role: Resource) -> bool:
-    named = resource.properties.get("role")
-    return role.urn in (resource.dependencies or {}).get("role", ()) or (
-        isinstance(named, str) and named in (role.properties.get("name"), role.name)
-    )
+def attached(graph: Graph, attachment: Resource) -> Resource | None:
+    """The policy of the stack that an attachment gives to a role."""
+    return _policy(graph, attachment, "policyArn")
 
 
-def _managed(graph: Graph, resource: Resource, name: str) -> Resource | None:
-    """The policy of the stack that a property names: by dependency, else by its ARN's name."""
-    value = resource.properties.get(name)
-    for policy in graph.of(types.MANAGED_POLICY):
-        if comes_from(resource, name, types.MANAGED_POLICY):
-            if policy.urn in (resource.dependencies or {}).get(name, ()):
-                return policy
-        elif isinstance(value, str) and value in (
-            policy.properties.get("arn"),
-            *_arn(policy.properties.get("name"), value),
-        ):
-            return policy
-    return None
-
-
-def _arn(name: Any, value: str) -> list[str]:
-    account = value.split(":")[4] if value.count(":") >= 5 else ""
-    return [f"arn:aws:iam::{account}:policy/{name}"] if isinstance(name, str) else []
+def _policy(graph: Graph, resource: Resource, name: str) -> Resource | None:
+    return named(graph, resource, name, resource.properties.get(name), types.MANAGED_POLICY)
 
 
 def _read(document: Value) -> list[Statement] | None:

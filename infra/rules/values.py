@@ -12,7 +12,13 @@ from typing import Any
 
 from infra.rules.model import UNKNOWN, Resource, Value
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{48,}={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{12,}={0,2}")
+_WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/]{32})\r?\n[ \t]*(?=[A-Za-z0-9+/=])")
+"""A line's end inside an encoding, as `base64` breaks lines and YAML indents them."""
+_ESCAPE = re.compile(
+    r"\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})"
+)
+"""A character by its number: in JSON, in YAML, in a URL."""
 _DEPTH = 4
 """How deep encodings are opened: user data, a gzip in it, a file in that, and one to spare."""
 _LARGEST = 4_000_000
@@ -74,19 +80,27 @@ def true(value: Value) -> bool:
 
 
 def opened(text: str, depth: int = _DEPTH) -> Iterator[str]:
-    """``text``, and what is readable in the base64 and gzip encodings in it."""
+    """``text``, with its escapes read too, and what is readable in base64 and gzip in it."""
     yield text
     if depth == 0:
         return
-    for token in _BASE64.findall(text):
+    read = _ESCAPE.sub(_character, text)
+    if read != text:
+        yield from opened(read, depth - 1)
+    for token in _BASE64.findall(_WRAPPED.sub("", text)):
         found = _decoded(token)
         if found is not None:
             yield from opened(found, depth - 1)
 
 
+def _character(match: re.Match[str]) -> str:
+    number = int(next(filter(None, match.groups())), 16)
+    return chr(number) if number < 0x110000 else ""
+
+
 def _decoded(token: str) -> str | None:
     try:
-        data = base64.b64decode(token, validate=True)
+        data = base64.b64decode(token + "=" * (-len(token) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
     if data[:2] == b"\x1f\x8b":

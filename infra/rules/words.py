@@ -7,27 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from infra.rules import allowed_types as types
+from infra.rules.documents import DOCUMENTS
 from infra.rules.iam import seen
 from infra.rules.model import Graph, Resource, Scope, Value
 from infra.rules.values import decoded_json, keys, maps
 
-DOCUMENTS: Final = {
-    types.ROLE: ("assumeRolePolicy",),
-    types.ROLE_POLICY: ("policy",),
-    types.MANAGED_POLICY: ("policy",),
-    types.KEY: ("policy",),
-    types.BUCKET_POLICY: ("policy",),
-    types.ENDPOINT: ("policy",),
-    types.QUEUE: ("policy",),
-    types.TOPIC: ("policy",),
-    types.SECRET: ("policy",),
-    "aws:kms/keyPolicy:KeyPolicy": ("policy",),
-    "aws:secretsmanager/secretPolicy:SecretPolicy": ("policy",),
-    "aws:sns/topicPolicy:TopicPolicy": ("policy",),
-    "aws:sqs/queuePolicy:QueuePolicy": ("policy",),
-}
-"""Properties that say who may do what."""
-_COMPUTED: Final = frozenset({types.ENDPOINT, types.QUEUE, types.SECRET, types.TOPIC})
+_COMPUTED: Final = frozenset({types.BUCKET, types.ENDPOINT, types.QUEUE, types.SECRET, types.TOPIC})
 """Types to which AWS gives a policy when the program gives none: not known before it is made."""
 _SNAKE: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 _FREE: Final = re.compile(

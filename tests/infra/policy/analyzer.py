@@ -111,7 +111,7 @@ class Pack:
         resources = [
             analyzer_pb2.AnalyzerResource(
                 type=resource.type,
-                properties=struct(resource.properties, resource.secrets),
+                properties=struct(_outputs(resource), resource.secrets),
                 urn=resource.urn,
                 name=resource.name,
                 options=_options(resource),
@@ -149,6 +149,15 @@ def _rule(said: analyzer_pb2.AnalyzeDiagnostic) -> str:
     """A message is the policy's description, and below it the rule's id, a colon, and the words."""
     assert said.enforcementLevel == analyzer_pb2.MANDATORY, said.message
     return said.message.split("\n", 1)[1].split(":", 1)[0]
+
+
+def _outputs(resource: Resource) -> Mapping[str, Any]:
+    """What a provider answers: the inputs, and what the resource is called from now on."""
+    names = ("id", "arn", "keyId", "dnsName", "zoneId")
+    return {
+        **resource.properties,
+        **{name: resource.made[name] for name in names if name in resource.made},
+    }
 
 
 def _options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from infra.rules.model import Graph, Resource, Scope
+from infra.rules.options import PLUGIN_VERSION
 
 ACCOUNT = "111122223333"
 OTHER_ACCOUNT = "444455556666"
@@ -19,6 +20,8 @@ SOFTWARE = f"inland-software-{ACCOUNT}-{REGION}"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/inland-{REGION}-boundary"
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ENDPOINT_ID = "vpce-1a2b3c4d"
+LOG_ARN = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow"
+BALANCER_ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/net/sip/1a2b"
 
 
 def urn(type_: str, name: str, stack: str = REGION) -> str:
@@ -40,6 +43,12 @@ def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
 
 def deny(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
     return {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, **more}
+
+
+def home(action: Any) -> dict[str, Any]:
+    """For everybody, on what is the account's."""
+    condition = {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
+    return allow(action, Principal="*", Condition=condition)
 
 
 FENCE = {
@@ -99,7 +108,8 @@ def bucket_policy(bucket: str) -> list[dict[str, Any]]:
 
 def _resource(type_: str, name: str, properties: Mapping[str, Any], **more: Any) -> Resource:
     provider = None if type_.startswith("pulumi:") else PROVIDER
-    return Resource(urn(type_, name), type_, name, properties, provider=provider, **more)
+    told = {"provider": provider, "version": PLUGIN_VERSION, **more}
+    return Resource(urn(type_, name), type_, name, properties, **told)
 
 
 def _bucket(name: str, bucket: str, holds: str) -> list[Resource]:
@@ -154,12 +164,16 @@ def _lifecycle(bucket: str, about: Mapping[str, tuple[str, ...]]) -> Resource:
 def _network() -> list[Resource]:
     vpc = urn("aws:ec2/vpc:Vpc", "vpc")
     world = {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["0.0.0.0/0"]}
+    carrier = {"protocol": "udp", "fromPort": 5060, "toPort": 5060, "cidrBlocks": ["192.0.2.0/28"]}
     own = {"protocol": "tcp", "fromPort": 8080, "toPort": 8080, "cidrBlocks": ["10.16.0.0/16"]}
-    account_only = allow(
-        "s3:*", Principal="*", Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
-    )
     return [
-        _resource("aws:ec2/vpc:Vpc", "vpc", {"cidrBlock": "10.16.0.0/16"}),
+        _resource("aws:ec2/vpc:Vpc", "vpc", {"cidrBlock": "10.16.0.0/16"}, made={"id": "vpc-1"}),
+        _resource(
+            "aws:ec2/internetGateway:InternetGateway",
+            "gateway",
+            {"vpcId": "vpc-1"},
+            made={"id": "igw-1"},
+        ),
         _resource(
             "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
             "default",
@@ -170,8 +184,14 @@ def _network() -> list[Resource]:
             "aws:ec2/subnet:Subnet",
             "edge",
             {"vpcId": "vpc-1", "availabilityZoneId": "euc1-az1"},
+            made={"id": "subnet-1"},
         ),
-        _resource("aws:ec2/securityGroup:SecurityGroup", "edge", {"ingress": [world, own]}),
+        _resource(
+            "aws:ec2/securityGroup:SecurityGroup",
+            "edge",
+            {"vpcId": "vpc-1", "ingress": [world, own, carrier]},
+            made={"id": "sg-1"},
+        ),
         _resource(
             "aws:ec2/routeTable:RouteTable",
             "public",
@@ -183,26 +203,54 @@ def _network() -> list[Resource]:
             {
                 "serviceName": f"com.amazonaws.{REGION}.s3",
                 "vpcEndpointType": "Gateway",
-                "policy": document(account_only),
+                "policy": document(home("s3:*")),
             },
             dependencies={"policy": (vpc,)},
+            made={"id": ENDPOINT_ID},
         ),
         _resource(
             "aws:ec2/vpcEndpoint:VpcEndpoint",
             "secrets",
-            {"serviceName": f"com.amazonaws.{REGION}.secretsmanager"},
+            {
+                "serviceName": f"com.amazonaws.{REGION}.secretsmanager",
+                "policy": document(home("secretsmanager:GetSecretValue")),
+                "subnetIds": ["subnet-1"],
+            },
         ),
         _resource(
             "aws:ec2/flowLog:FlowLog",
             "flow",
-            {"logDestination": "arn", "logDestinationType": "cloud-watch-logs"},
-            dependencies={"logDestination": (urn("aws:cloudwatch/logGroup:LogGroup", "flow"),)},
+            {"logDestination": LOG_ARN, "logDestinationType": "cloud-watch-logs"},
         ),
-        _resource("aws:lb/loadBalancer:LoadBalancer", "sip", {"name": "sip", "accessLogs": {}}),
+        _resource(
+            "aws:lb/loadBalancer:LoadBalancer",
+            "sip",
+            {"name": "sip", "accessLogs": {}, "securityGroups": ["sg-1"]},
+            made={"arn": BALANCER_ARN, "dnsName": "sip.example.net", "zoneId": "Z1"},
+        ),
+        _resource(
+            "aws:route53/record:Record",
+            "sip",
+            {
+                "type": "A",
+                "name": "sip.example.org",
+                "aliases": [{"name": "sip.example.net", "zoneId": "Z1"}],
+            },
+        ),
+        _resource(
+            "aws:route53/record:Record",
+            "sip-udp",
+            {"type": "SRV", "records": ["10 10 5060 sip.example.org."]},
+        ),
         _resource(
             "aws:lb/listener:Listener",
             "turn",
-            {"port": 5349, "protocol": "TLS", "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
+            {
+                "port": 5349,
+                "protocol": "TLS",
+                "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+                "loadBalancerArn": BALANCER_ARN,
+            },
         ),
     ]
 
@@ -221,12 +269,14 @@ def _stores() -> list[Resource]:
                 "tags": {"inland:holds": "keys"},
             },
             protect=True,
+            made={"id": KEY_ARN.rpartition("/")[2], "arn": KEY_ARN},
         ),
         _resource(
             "aws:cloudwatch/logGroup:LogGroup",
             "flow",
             {"kmsKeyId": KEY_ARN, "retentionInDays": 30, "tags": {"inland:holds": "logs"}},
             dependencies=sealed,
+            made={"arn": LOG_ARN},
         ),
         _resource(
             "aws:secretsmanager/secret:Secret",
@@ -251,9 +301,15 @@ def _stores() -> list[Resource]:
             "aws:elasticache/user:User",
             "clinic",
             {
-                "accessString": "on ~inland:clinic:* resetchannels -@all +@read",
+                "accessString": "on ~inland:clinic:* resetchannels -@all +hget +hset",
                 "authenticationMode": {"type": "iam"},
+                "userId": "inland-clinic",
             },
+        ),
+        _resource(
+            "aws:elasticache/userGroup:UserGroup",
+            "store",
+            {"userGroupId": "inland", "userIds": ["inland-clinic"]},
         ),
         _resource(
             "aws:sns/topic:Topic",
@@ -274,13 +330,12 @@ def _stores() -> list[Resource]:
     ]
 
 
-def _roles() -> list[Resource]:
+def _roles(may: Mapping[str, Any]) -> list[Resource]:
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "ec2.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    may = allow("s3:PutObject", f"arn:aws:s3:::{RECORDINGS}/clinic/*")
     return [
         _resource(
             "aws:iam/policy:Policy",
@@ -316,8 +371,15 @@ def _nodes() -> list[Resource]:
             {
                 "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
                 "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": disk}],
+                "networkInterfaces": [{"securityGroups": ["sg-1"]}],
             },
             dependencies={"blockDeviceMappings": (KEY,)},
+            made={"id": "lt-1"},
+        ),
+        _resource(
+            "aws:autoscaling/group:Group",
+            "edge",
+            {"launchTemplate": {"id": "lt-1"}, "vpcZoneIdentifiers": ["subnet-1"]},
         ),
     ]
 
@@ -343,7 +405,7 @@ def small_region() -> Graph:
         _provider("region", REGION),
         *_stores(),
         *_network(),
-        *_roles(),
+        *_roles(allow("s3:PutObject", f"arn:aws:s3:::{RECORDINGS}/clinic/*")),
         *_nodes(),
         *_bucket("recordings", RECORDINGS, "recordings"),
         *_bucket("software", SOFTWARE, "software"),
@@ -353,14 +415,13 @@ def small_region() -> Graph:
 def small_control_plane() -> Graph:
     """A control plane: no store of sessions, no recordings."""
     gone = ("aws:elasticache/",)
-    return _graph(
-        _provider("second", "ap-south-1"),
-        *(
-            resource
-            for resource in small_region().resources.values()
-            if not resource.type.startswith(gone) and resource.name != "recordings"
-        ),
+    kept = (
+        resource
+        for resource in small_region().resources.values()
+        if not resource.type.startswith(gone) and resource.name != "recordings"
     )
+    reads = allow("s3:GetObject", f"arn:aws:s3:::{SOFTWARE}/software/*")
+    return _graph(_provider("second", "ap-south-1"), *kept, *_roles(reads))
 
 
 def named(graph: Graph, type_: str, name: str | None = None) -> Resource:

@@ -7,10 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from infra.rules.model import UNKNOWN
+from tests.infra.rules.holes_in_policies import HOLES_IN_POLICIES
+from tests.infra.rules.holes_in_stacks import HOLES_IN_STACKS
 from tests.infra.rules.small_stacks import (
     ACCOUNT,
     BOUNDARY,
+    ENDPOINT_ID,
     FENCE,
+    KEY_ARN,
+    LOG_ARN,
     OTHER_ACCOUNT,
     REGION,
     SOFTWARE,
@@ -52,7 +57,7 @@ from tests.infra.rules.spoiling import (
 )
 
 FOREIGN = "eu-west-1"
-SPOILED: Final[list[tuple[str, str, Spoil]]] = [
+_PLAINLY: Final[list[tuple[str, str, Spoil]]] = [
     ("explicit-provider", "none", having(LOGS, provider=None)),
     ("account-pin", "none", set_(PROVIDERS, allowedAccountIds=None)),
     ("account-pin", "two", set_(PROVIDERS, allowedAccountIds=[ACCOUNT, OTHER_ACCOUNT])),
@@ -120,7 +125,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
         key_also("*", Condition={"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}),
     ),
     ("own-key", "none", set_(LOGS, kmsKeyId=None)),
-    ("own-key", "not of the stack", having(LOGS, dependencies={})),
+    ("own-key", "not of the stack", set_(LOGS, kmsKeyId=f"{KEY_ARN}-other")),
     ("own-key", "disk", disk(kmsKeyId=None)),
     ("own-key", "topic", set_("aws:sns/topic:Topic", kmsMasterKeyId=None)),
     (
@@ -184,7 +189,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("bucket-endpoint", "not said", without("Endpoint")),
     ("bucket-endpoint", "turned round", worded('"StringNotEquals"', '"StringEquals"')),
     ("bucket-endpoint", "lets versions out", worded("s3:GetObject*", "s3:GetObject")),
-    ("bucket-endpoint", "another's", having(POLICY, "recordings", dependencies={})),
+    ("bucket-endpoint", "another's", worded(ENDPOINT_ID, "vpce-5e6f7a8b")),
     ("bucket-replication", "not said", without("Replication")),
     ("bucket-replication", "in one way", worded('"s3:InitiateReplication"', '"s3:Other"')),
     ("bucket-foreign-key", "not said", without("Key")),
@@ -347,7 +352,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("log-retention", "none", set_(LOGS, retentionInDays=None)),
     ("log-retention", "for ever", set_(LOGS, retentionInDays=0)),
     ("log-home", "bucket", set_("aws:ec2/flowLog:FlowLog", logDestinationType="s3")),
-    ("log-home", "another group", having("aws:ec2/flowLog:FlowLog", dependencies={})),
+    ("log-home", "another group", set_("aws:ec2/flowLog:FlowLog", logDestination=f"{LOG_ARN}-x")),
     ("known-keys", "nested", set_(TEMPLATE, placement={"host_resource_group": "x"})),
     ("known-keys", "in a list", set_(TEMPLATE, networkInterfaces=[{"ip_v6": 1}])),
     (
@@ -368,6 +373,7 @@ SPOILED: Final[list[tuple[str, str, Spoil]]] = [
     ("no-lookup", "bucket", having(BUCKET, "recordings", read=True)),
     ("software-read-only", "writes", may(allow("s3:PutObject", f"arn:aws:s3:::{SOFTWARE}/*"))),
 ]
+SPOILED: Final = [*_PLAINLY, *HOLES_IN_POLICIES, *HOLES_IN_STACKS]
 """(rule, in what way, how)"""
 
 SPOILED_CONTROL_PLANE: Final[list[tuple[str, str, Spoil]]] = [

@@ -32,6 +32,7 @@ BUCKET: Final = "aws:s3/bucket:Bucket"
 CACHE: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 KEY: Final = "aws:kms/key:Key"
+MANAGED: Final = "aws:iam/policy:Policy"
 LOGS: Final = "aws:cloudwatch/logGroup:LogGroup"
 POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
 PROVIDERS: Final = "pulumi:providers:aws"
@@ -101,6 +102,13 @@ def worded(old: str, new: str) -> Spoil:
     return set_(POLICY, "recordings", policy=policy)
 
 
+def denying(sid: str, **more: Any) -> Spoil:
+    """A denial of the recordings' policy with something more in it, or something else."""
+    found = [{**one, **more} if one["Sid"] == sid else one for one in bucket_policy(RECORDINGS)]
+    kept = [{key: value for key, value in one.items() if value is not None} for one in found]
+    return set_(POLICY, "recordings", policy=document(*kept))
+
+
 def words_also(statement: dict[str, Any]) -> Spoil:
     """The software bucket's policy says one thing more."""
     policy = document(*bucket_policy(SOFTWARE)[:1], statement)
@@ -109,6 +117,18 @@ def words_also(statement: dict[str, Any]) -> Spoil:
 
 def may(*statements: dict[str, Any]) -> Spoil:
     return set_(ROLE_POLICY, policy=document(*statements, FENCE))
+
+
+def fenced_by(**more: Any) -> Spoil:
+    """The role's fence has something more in it, or something else."""
+    fence = {key: value for key, value in {**FENCE, **more}.items() if value is not None}
+    return set_(ROLE_POLICY, policy=document(fence))
+
+
+def bounded_by(**more: Any) -> Spoil:
+    """The same of the boundary's."""
+    fence = {key: value for key, value in {**FENCE, **more}.items() if value is not None}
+    return set_(MANAGED, policy=document(allow("s3:PutObject"), fence))
 
 
 def trusts(principal: Any, **more: Any) -> Spoil:

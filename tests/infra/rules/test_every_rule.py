@@ -103,9 +103,10 @@ def test_an_output_may_name_other_regions_only_in_a_policy_that_denies() -> None
         assert (check(replace(small_region(), outputs=outputs), SCOPE) == ()) is kept
 
 
-def test_a_boundary_that_allows_nothing_that_could_leave_needs_no_fence() -> None:
+def test_a_boundary_has_the_fence_whatever_it_allows() -> None:
     policy = document(allow(["autoscaling:CompleteLifecycleAction"]))
-    assert check(spoil(small_region(), "aws:iam/policy:Policy", policy=policy), SCOPE) == ()
+    found = check(spoil(small_region(), "aws:iam/policy:Policy", policy=policy), SCOPE)
+    assert {violation.rule for violation in found} == {"role-boundary"}
 
 
 def test_violations_are_sorted_and_said_once() -> None:
