@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from edge.admission import bearer, verify_resume_token, verify_route_token
+from edge.audit_trail import audited
 from edge.gate import Gate
 from edge.health import Health
 from edge.internal import Admitted, CallOpened, OpenCall
@@ -144,13 +145,14 @@ class Signalling:
 
     async def open(self, request: web.Request) -> web.Response:
         """Open or resume a call. Strangers are sent away before their body is read."""
-        caller = self._admit(_token(request))
+        caller = self._admit_or_count(_token(request))
         if self._gate.draining:
             raise EdgeRefusal("draining", "this node is draining; try the next candidate")
         if not self._offers.take(caller.session_id):
             raise EdgeRefusal("rate_limited", "this session offers too often; wait a second")
         offer = await _offer(request)
-        slot, opened = await self._open(caller, offer)
+        with audited(self._gate.audit, caller):
+            slot, opened = await self._open(caller, offer)
         if caller.resumed:
             await self._tell_others(slot, caller.session_id)
         response = web.Response(
@@ -203,6 +205,13 @@ class Signalling:
             for slot in self._gate.pool.serving:
                 if slot is not keeper:
                     group.create_task(_taken_over(slot, session_id))
+
+    def _admit_or_count(self, token: str) -> Admitted:
+        try:
+            return self._admit(token)
+        except EdgeRefusal as refusal:
+            self._gate.audit.stranger(refusal.code)
+            raise
 
     def _admit(self, token: str) -> Admitted:
         gate = self._gate

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge.audit_trail import Audit, Unaudited
 from edge.beat import NodeLoad
 from edge.clock import Clock
 from edge.jwks import KeyCache
@@ -33,6 +34,7 @@ class Gate:
     """What the region's receipts are verified with."""
     operator: bytes
     """SHA-256 of the node secret, by which operators ask for receipts."""
+    audit: Audit = field(default_factory=Unaudited)
     draining: bool = False
     phone: Switchboard | None = None
     relays: Relays | None = None

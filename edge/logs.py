@@ -36,8 +36,10 @@ FIELDS = (
     "seconds",
     "pid",
     "peer",
+    "head",
 )
-"""What a log record may carry besides its constant message. ``peer`` is a :func:`pseudonym`."""
+"""What a log record may carry besides its constant message. ``peer`` is a :func:`pseudonym`,
+``head`` a signed head of the audit log: a count and a digest."""
 MAX_LEAVES = 8
 """Errors of a group that are written down."""
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from aiohttp import web
 
 from edge.api import create_app
+from edge.audit_log import AuditError
+from edge.audit_trail import AuditTrail, digest_of, open_log
 from edge.beat import Beater
 from edge.clock import SystemClock
 from edge.egress.probe import BarrierMissing, probe
@@ -42,6 +44,7 @@ from edge.tenancy import Tenancy
 from edge.transport.sip.net.errors import NetError, TlsFilesError
 from edge.turn import Relays, TurnSecretError, read_turn_secret
 from regions.catalogue import load_catalogue
+from regions.models import Catalogue
 
 IDLE_CONNECTION_SECONDS = 15.0
 """A connection that sends no request for this long is closed: slow clients cost nothing."""
@@ -89,7 +92,7 @@ class Node:
                 "is not in the catalogue "
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
-        await self._probe()
+        pass
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,6 +123,8 @@ class Node:
             ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)).public,
             operator_digest(secret),
         )
+        gate.audit = trail = await self._audit(region_key, catalogue)
+        closing.push_async_callback(trail.end)
         gate.relays = self._relays()
         gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(
@@ -136,7 +141,7 @@ class Node:
         )
         try:
             await self._listen(gate, tls, closing)
-            await self._run(gate, voice, beater, stop)
+            await self._run(gate, voice, beater, trail, stop)
         except* (VoiceError, WorkerPoolError, NetError) as errors:
             raise NodeError(str(first_error(errors))) from None
         finally:
@@ -182,17 +187,24 @@ class Node:
                 router=router,
                 clock=self._clock,
                 draining=lambda: gate.draining,
+                audit=gate.audit,
             )
         )
 
     async def _run(
-        self, gate: Gate, voice: VoiceProcess, beater: Beater, stop: asyncio.Event
+        self,
+        gate: Gate,
+        voice: VoiceProcess,
+        beater: Beater,
+        trail: AuditTrail,
+        stop: asyncio.Event,
     ) -> None:
         """Serve until ``stop``, then drain. Raises groups of errors."""
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(gate.pool.run()),
                 group.create_task(gate.keys.run()),
+                group.create_task(trail.run()),
             ]
             await voice.start()
             background.append(group.create_task(voice.run()))
@@ -213,6 +225,25 @@ class Node:
                 await gate.phone.close()
             for task in background:
                 task.cancel()
+
+    async def _audit(self, key: LocalKeyFile, catalogue: Catalogue) -> AuditTrail:
+        """The audit log, with the node's start in it. Raises :class:`NodeError`."""
+        settings = self.settings
+        audit_log = open_log(
+            settings.audit, settings.data, key, who=settings.node, clock=self._clock
+        )
+        trail = AuditTrail(audit_log, self._clock)
+        try:
+            await trail.begin(
+                region=settings.region,
+                version=version("inland"),
+                policy=catalogue.policy,
+                settings=digest_of(settings.model_dump(mode="json")),
+                pid=os.getpid(),
+            )
+        except AuditError as error:
+            raise NodeError(f"audit: {error}") from error
+        return trail
 
     async def _check_keys(self) -> None:
         """Refuse to start with a key of another region or account, or one that is of no use.

@@ -97,6 +97,7 @@ class ReceiptsApi:
         tenant = request.query.get("tenant", "")
         if not tenant:
             raise EdgeRefusal("bad_request", "say whose session it is: ?tenant=ID")
+        self._gate.audit.receipts_read(tenant, session_id)
         return tenant
 
     async def _receipts(self, tenant: str, session_id: str) -> tuple[str, ...]:

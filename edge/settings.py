@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from control_plane.contract import Identifier, Url
+from edge.audit_trail import AuditSettings
 from edge.egress.probe import EgressProbe
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
 from edge.retention import Retention
@@ -87,6 +88,8 @@ class NodeSettings(BaseModel):
     """How long a session's journal is kept, at most."""
     retention: dict[Identifier, Retention] = Field(default_factory=dict, max_length=10_000)
     """Tenants whose data is kept for a shorter time, per class; an agent's file may say less."""
+    audit: AuditSettings = AuditSettings()
+    """Where it is written down who opened which session, and what operators did."""
     egress_probe: EgressProbe | None = None
     """Addresses that nothing here may reach, tried at start; None: as ``--production`` says."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

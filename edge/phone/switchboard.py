@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from control_plane.contract import RouteResponse
 from edge.admission import verify_route_token
+from edge.audit_trail import Audit, Unaudited, audited
 from edge.clock import Clock
 from edge.internal import Admitted
 from edge.jwks import KeyCache
@@ -64,6 +65,7 @@ class PhoneParts:
     router: Router
     clock: Clock
     draining: Callable[[], bool]
+    audit: Audit = field(default_factory=Unaudited)
 
 
 class Switchboard:
@@ -191,16 +193,17 @@ class Switchboard:
         source: str | None = None,
         after: bytes | None = None,
     ) -> DispatcherLine:
-        return await open_line(
-            self._parts.pool,
-            self._parts.clock,
-            caller=caller,
-            sdp=sdp,
-            media=access.media,
-            source=source,
-            after=after,
-            can_transfer=bool(access.trunk.transfer),
-        )
+        with audited(self._parts.audit, caller):
+            return await open_line(
+                self._parts.pool,
+                self._parts.clock,
+                caller=caller,
+                sdp=sdp,
+                media=access.media,
+                source=source,
+                after=after,
+                can_transfer=bool(access.trunk.transfer),
+            )
 
     def _rule(self, answer: RouteResponse) -> Routed | Unrouted:
         parts = self._parts
