@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from edge.phone.check import phone_problems
 from edge.phone.logins import read_logins
 from edge.phone.settings import PhoneSettings
 from edge.phone.trunk import PasswordError
-from inland.commands import edge as command
+from inland.__main__ import main
 from regions.catalogue import load_catalogue
 from tests.edge.phone.parts import number, phone, trunk
 
@@ -157,7 +156,7 @@ sip:
     - {{number: "+496912345678", tenant: demo-clinic, agent: clinic-reception}}
 """
     )
-    arguments = Namespace(config=config, host=None, port=None, workers=workers, check=True)
-    assert command.run(arguments) == status
+    more = [] if workers is None else ["--workers", str(workers)]
+    assert main(["edge", "--config", str(config), "--check", *more]) == status
     out, err = capsys.readouterr()
     assert said in out + err
