@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,23 @@ TOOL_VARIABLE = "url_env: CLINIC_BOOKING_URL"
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     skip_unless_possible()
     path = tmp_path_factory.mktemp("image") / "debian.tar"
     make_image(path)
-    return path
+    yield path
+    path.unlink()  # some hundred megabytes, and pytest keeps the folders of several runs
 
 
 @pytest.fixture(scope="session")
-def release(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Packed:
+def release(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
     """The software of this very checkout, for this machine's architecture."""
     out = tmp_path_factory.mktemp("release")
     made = build_release(
         source_root(), out, [Target(ARCHITECTURE)], date=0, progress=lambda _: None
     )
-    return Packed(made.sha256, made.path)
+    yield Packed(made.sha256, made.path)
+    made.path.unlink()
 
 
 @pytest.fixture(scope="session")
