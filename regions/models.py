@@ -237,7 +237,6 @@ class Adequacy(Term):
     """Whom or what it covers, where that is not everything: for the tenant's counsel."""
     source: Words
     decided_on: date
-    read_on: date
 
     def covers(
         self, jurisdiction: str, region: Region, data_class: DataClass, operation: Operation

@@ -168,6 +168,95 @@ def test_an_unknown_tenant_and_a_typo_in_a_policy_are_bad_input(
     assert "the catalogue has no region 'eu-wset-1'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (("--number", "+496912345678", "--date", "2032-01-01"), "eu-central-1"),
+        (("--country", "US", "--sector", "health"), "us-east-1"),
+        (("--country", "DE", "--adequacy"), "eu-west-2"),
+    ],
+)
+def test_explain_says_what_was_asked_and_by_which_policy(
+    words: tuple[str, ...], allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inland_regions("explain", *words, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert allowed in answer["allowed"]
+    assert "#" in answer["policy"]
+    assert answer["date"] == "2032-01-01" or "--date" not in words
+    assert (answer["sectors"], answer["adequacy"]) == (
+        ["health"] if "--sector" in words else [],
+        "--adequacy" in words,
+    )
+
+
+def test_explain_without_adequacy_on_the_day_after_it_ended_keeps_london_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inland_regions("explain", "--country", "DE", "--adequacy", "--date", "2032-01-01", "--json")
+    assert "eu-west-2" not in json.loads(capsys.readouterr().out)["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (("--number", "+18005550100"), "cannot tell its country"),
+        (("--number", "069123456"), "not in international form"),
+        (("--country", "DE", "--sector", "helth"), "is none of health, payments"),
+        (("--country", "DE", "--date", "today"), "such as 2026-11-21"),
+    ],
+)
+def test_a_question_that_cannot_be_read_is_refused(
+    words: tuple[str, ...], cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inland_regions("explain", *words) == 2
+    assert cure in capsys.readouterr().err
+
+
+SHIPPED = Path(__file__).parents[2] / "regions" / "catalogue.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"NO"', "NO", 'quote it "NO"'),
+        ("recognises: uk", "recognises: moon", "adequacy[0].recognises: names unknown jur"),
+        ("sector: health", "sector: helth", "sector_rules[0].sector: names unknown sector"),
+        ('valid_until: "2031', 'valid_until: "2001', "ends before it begins"),
+    ],
+)
+def test_check_names_file_line_and_key_of_a_bad_catalogue(
+    old: str, new: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    text = SHIPPED.read_text()
+    path.write_text(text.replace(old, new, 1))
+    assert inland_regions("check", str(path)) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    line = text[: text.index(old)].count("\n") + 1
+    assert f"mine.yaml:{line}: " in error or words.startswith("ends")
+
+
+def test_check_names_the_line_of_a_tenant_s_slip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tenants.yaml"
+    key = "    publishable_keys: [{key: pk_one_key, loopback: true}]\n"
+    good = "tenants:\n  - id: one\n    name: One\n    agents: {desk: {}}\n" + key
+    path.write_text(good + "    policy:\n      sectors: [helth]\n")
+    assert inland_regions("check", str(path)) == 1
+    assert "tenants.yaml:7: tenants[0].policy.sectors[0]: " in capsys.readouterr().err
+    path.write_text(good + "    policy: {sectors: [health], adequacy: true}\n")
+    assert inland_regions("check", str(path), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "tenants"
+
+
+def test_check_finds_the_shipped_catalogue_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inland_regions("check", str(SHIPPED)) == 0
+    assert "24 regions, 14 jurisdictions" in capsys.readouterr().out
+
+
 def test_a_narrow_terminal_keeps_the_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,3 +154,27 @@ def test_unquoted_norway_is_caught_in_the_catalogue(tmp_path: Path) -> None:
     path.write_text(packaged.read_text().replace('"NO"', "NO"))
     with pytest.raises(ConfigError, match='quote it "NO"'):
         load_catalogue(path)
+
+
+def processed(law: str, tenant: TenantPolicy, on: date = TODAY) -> tuple[str, ...]:
+    return allowed_set(CATALOGUE, (law,), tenant, DataClass.AUDIO, Operation.PROCESS, on=on).allowed
+
+
+@pytest.mark.parametrize(
+    ("law", "others"), [("eea", ("uk", "jp", "kr", "ca")), ("uk", ("eea",)), ("jp", ())]
+)
+def test_adequacy_opens_the_recognised_places_to_process(law: str, others: tuple[str, ...]) -> None:
+    expected = {*HOME[law], *(name for other in others for name in HOME[other])}
+    assert {*processed(law, TenantPolicy(adequacy=True))} == expected
+
+
+def test_the_decision_on_the_united_kingdom_ends_with_2031() -> None:
+    adequate = TenantPolicy(adequacy=True)
+    assert "eu-west-2" in processed("eea", adequate, date(2031, 12, 27))
+    assert "eu-west-2" not in processed("eea", adequate, date(2031, 12, 28))
+
+
+def test_health_asks_for_a_baa_in_the_united_states_and_payments_for_an_attestation() -> None:
+    assert processed("us", TenantPolicy(sectors=("health",))) == HOME["us"]
+    assert processed("eea", TenantPolicy(sectors=("health",))) == HOME["eea"]
+    assert processed("us", TenantPolicy(sectors=("payments",))) == ()

@@ -115,7 +115,6 @@ def adequacy(
         valid_until=term[1],
         source="a decision",
         decided_on=date(2026, 1, 1),
-        read_on=date(2026, 11, 21),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from inland.commands.regions import apply, estimate, law, look, plan, start
+from inland.commands.regions import apply, check, estimate, law, look, plan, start
 from inland.commands.regions.actions import Refused
 
 HELP = "List and explain regions, and provision them: plan, up, down, status."
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = EPILOG
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for part in (law, start, plan, apply, look, estimate):
+    for part in (law, check, start, plan, apply, look, estimate):
         part.configure(actions)
 
 

@@ -32,8 +32,10 @@ def configure(actions: Actions) -> None:
         help="which regions are allowed for a caller, and why",
         epilog="exit status: 0 some region is allowed, 1 none is, 2 the command or a file is wrong",
     )
-    explain.add_argument(
-        "--country", metavar="CC", required=True, help="where the caller is: DE, IN, AE, …"
+    caller = explain.add_mutually_exclusive_group(required=True)
+    caller.add_argument("--country", metavar="CC", help="where the caller is: DE, IN, AE, …")
+    caller.add_argument(
+        "--number", metavar="+49…", help="the dialled number: its country is where the caller is"
     )
     explain.add_argument(
         "--class",
@@ -49,6 +51,13 @@ def configure(actions: Actions) -> None:
     )
     explain.add_argument("--tenant-file", type=Path, metavar="FILE", help="the tenants' file")
     explain.add_argument("--tenant", metavar="ID", help="narrow by this tenant's policy")
+    explain.add_argument(
+        "--sector", action="append", default=[], metavar="ID", help="health, payments; repeatable"
+    )
+    explain.add_argument(
+        "--adequacy", action="store_true", help="use adequacy decisions, for process"
+    )
+    explain.add_argument("--date", metavar="DAY", help="as of this day (default: today, UTC)")
     explain.set_defaults(action=_explain)
     for action in (listing, show, explain):
         action.add_argument("--catalogue", type=Path, metavar="FILE", help="another catalogue")
@@ -147,24 +156,29 @@ def _explain(arguments: argparse.Namespace) -> int:
     from regions.policy import allowed_set
 
     catalogue = load_catalogue(arguments.catalogue)
-    country = _country(arguments.country)
+    on = _today() if arguments.date is None else _day(arguments.date)
+    country = _of_number(arguments.number) if arguments.number else _country(arguments.country)
     data_class = DataClass(_word("--class", arguments.data_class, list(DataClass)))
     operation = Operation(_word("--op", arguments.operation, list(Operation)))
     tenant = _tenant_policy(arguments.tenant_file, arguments.tenant, catalogue)
+    tenant = _with(tenant, arguments.sector, arguments.adequacy, catalogue)
     jurisdiction = catalogue.jurisdiction_of(country)
     binding = () if jurisdiction is None else (jurisdiction,)
-    decision = allowed_set(catalogue, binding, tenant, data_class, operation, on=_today())
+    decision = allowed_set(catalogue, binding, tenant, data_class, operation, on=on)
     if arguments.json:
-        _print_json(_as_json(catalogue, country, decision))
+        _print_json(_as_json(country, tenant, decision))
     else:
-        _print_decision(catalogue, country, arguments.tenant, decision)
+        _print_decision(catalogue, country, arguments.tenant, tenant, decision)
     return 0 if decision.allowed else 1
 
 
-def _as_json(catalogue: Catalogue, country: str, decision: Decision) -> dict[str, Any]:
+def _as_json(country: str, tenant: TenantPolicy, decision: Decision) -> dict[str, Any]:
     return {
-        "policy": catalogue.policy,
+        "policy": decision.policy,
+        "date": decision.on.isoformat(),
         "country": country,
+        "sectors": list(tenant.sectors),
+        "adequacy": tenant.adequacy,
         "jurisdictions": list(decision.jurisdictions),
         "class": decision.data_class,
         "operation": decision.operation,
@@ -177,7 +191,11 @@ def _as_json(catalogue: Catalogue, country: str, decision: Decision) -> dict[str
 
 
 def _print_decision(
-    catalogue: Catalogue, country: str, tenant: str | None, decision: Decision
+    catalogue: Catalogue,
+    country: str,
+    tenant: str | None,
+    policy: TenantPolicy,
+    decision: Decision,
 ) -> None:
     from regions.geo import country_name
 
@@ -189,7 +207,11 @@ def _print_decision(
     print(f"question    {decision.operation} {decision.data_class}")
     if tenant is not None:
         print(f"tenant      {tenant}")
-    print(f"catalogue   {catalogue.policy}\n")
+    if policy.sectors:
+        print(f"sectors     {', '.join(policy.sectors)}")
+    if policy.adequacy:
+        print("adequacy    decisions are used, for process")
+    print(f"catalogue   {decision.policy}, on {decision.on}\n")
     rows, before = [], ""
     for verdict in sorted(decision.verdicts, key=lambda found: not found.allowed):
         reason = "the same" if verdict.reason == before else verdict.reason
@@ -212,6 +234,39 @@ def _country(text: str) -> str:
     raise argparse.ArgumentTypeError(
         f"--country {text!r} is no two-letter country code (ISO 3166-1){hint}"
     )
+
+
+def _of_number(number: str) -> str:
+    from edge.phone.numbers import country_of, is_e164
+
+    if not is_e164(number):
+        raise argparse.ArgumentTypeError(
+            f"--number {number!r} is not in international form, such as +496912345678"
+        )
+    country = country_of(number)
+    if country is None:
+        raise argparse.ArgumentTypeError(
+            f"--number {number} cannot tell its country (freephone and numbers of no country do "
+            "not): give --country"
+        )
+    return country
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"--date {text!r} is no day, such as 2026-11-21") from None
+
+
+def _with(
+    tenant: TenantPolicy, sectors: Sequence[str], adequacy: bool, catalogue: Catalogue
+) -> TenantPolicy:
+    """The policy with what the command line adds to it."""
+    for name in sectors:
+        _word("--sector", name, [sector.id for sector in catalogue.sectors])
+    together = tuple(dict.fromkeys((*tenant.sectors, *sectors)))
+    return tenant.model_copy(update={"sectors": together, "adequacy": tenant.adequacy or adequacy})
 
 
 def _word(option: str, text: str, words: Sequence[str]) -> str:
