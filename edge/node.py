@@ -92,7 +92,7 @@ class Node:
                 "is not in the catalogue "
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
-        pass
+        await self._probe()
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
