@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
-from control_plane.ruling import CALL, rule
+from control_plane.ruling import CALL, Rulings, rule
+from control_plane.tenants import Agent, Tenant
 from regions.models import DataClass, Narrowing, TenantPolicy
 from tests.control_plane.helpers import CATALOGUE, EEA
 
@@ -42,6 +43,26 @@ def test_a_region_without_recording_still_takes_the_call_and_is_not_listed_for_r
     ruling = rule(CATALOGUE, ("eea",), tenant, on=TODAY)
     assert ruling.allowed == EEA
     assert ruling.classes[DataClass.RECORDING] == BUT_IRELAND
+
+
+def test_a_sector_of_the_tenant_binds_its_calls() -> None:
+    bank = rule(CATALOGUE, ("eea",), TenantPolicy(sectors=("payments",)), on=TODAY)
+    assert bank.allowed == ()
+    assert "requires pci" in bank.verdicts[0].reason
+
+
+def test_adequacy_moves_no_call_since_its_words_are_stored() -> None:
+    ruling = rule(CATALOGUE, ("eea",), TenantPolicy(adequacy=True), on=TODAY)
+    assert ruling.allowed == EEA
+    assert all(ruling.classes[data_class] == EEA for data_class in CALL)
+
+
+def test_a_new_day_is_ruled_anew() -> None:
+    ended = tuple(r.model_copy(update={"valid_until": TODAY}) for r in CATALOGUE.rules)
+    rulings = Rulings(CATALOGUE.model_copy(update={"rules": ended}))
+    tenant = Tenant(id="one", name="One", agents={"desk": Agent()})
+    assert rulings.of(tenant, ("eea",), on=TODAY).allowed == EEA
+    assert rulings.of(tenant, ("eea",), on=TODAY + timedelta(days=1)).allowed == ()
 
 
 def test_recordings_are_never_listed_where_the_call_may_not_be() -> None:
