@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 
-from edge.logs import JsonFormatter, short
+from edge.logs import JsonFormatter, pseudonym, short
 
 
 def line(record: logging.LogRecord) -> dict[str, object]:
@@ -111,3 +111,15 @@ def test_error_that_nobody_caught_is_a_line_of_json_without_its_text() -> None:
     assert all("broken" in json.dumps(line["where"]) for line in lines)
     assert "secret" not in done.stderr
     assert done.returncode == 1
+
+
+def test_a_stranger_is_the_same_in_one_process_and_nobody_in_the_next() -> None:
+    number = "+493023125789"
+    ours = pseudonym(number)
+    assert ours == pseudonym(number) != pseudonym("+493023125788")
+    code = f"from edge.logs import pseudonym; print(pseudonym({number!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() != ours
+    assert len(ours) == 12 and number[1:] not in ours

@@ -12,7 +12,11 @@ from edge.dialog.conductor import Conductor
 from edge.dialog.endpoints import model_of
 from edge.dialog.model_conductor import ModelConductor
 from edge.events import Act, Expect, Handover, HangUp, Say, ToolCalled, ToolRecord, Turn
+from edge.ledger import Ledger
+from edge.outbound import Outbound, Pool
+from regions.models import DataClass
 from regions.strict_yaml import ConfigError
+from tests.fakes.clock import FakeClock
 from tests.fakes.dialog import (
     SESSION,
     TODAY,
@@ -34,6 +38,7 @@ class Call(Desk):
     """A desk whose conductors talk by the model on ``model_url``."""
 
     model_url = ""
+    model_region = "here"
 
     def by_model(self) -> Conductor:
         return build_conductor(
@@ -46,7 +51,7 @@ class Call(Desk):
                 "CLINIC_BOOKING_URL": self.url,
                 "INLAND_MODEL_URL": f"{self.model_url}/v1",
                 "INLAND_MODEL": "m",
-                "INLAND_MODEL_REGION": "here",
+                "INLAND_MODEL_REGION": self.model_region,
             },
         )
 
@@ -135,6 +140,32 @@ async def test_when_the_model_fails_the_flow_answers_the_same_words(status: int)
         second = await acts_of(conductor.respond(heard("dentist"), 3))
         assert words(second) == "Dentist. Which day?"
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1.b"])
+async def test_a_model_that_may_not_be_asked_is_not_and_the_flow_answers(region: str) -> None:
+    async with talking(say("I would have heard that")) as (clinic, server):
+        clinic.model_region = region
+        conductor = clinic.by_model()
+        await acts_of(conductor.open(1))
+        [acts] = await clinic.say(conductor, "what are your opening hours")
+        assert "open" in words(acts).lower()
+        assert server.requests == []
+
+
+async def test_a_model_in_an_allowed_region_that_is_not_listed_there_is_not_asked() -> None:
+    async with talking(say("I would have heard that")) as (clinic, server):
+        clinic.model_region = "eu-west-1"
+        allowed = dict.fromkeys(DataClass, ("eu-central-1", "eu-west-1"))
+        async with Pool() as pool:
+            clinic.outbound = Outbound(
+                here="eu-central-1", allowed=allowed, pool=pool, ledger=Ledger(FakeClock())
+            )
+            conductor = clinic.by_model()
+            await acts_of(conductor.open(1))
+            [acts] = await clinic.say(conductor, "what are your opening hours")
+        assert "open" in words(acts).lower()
+        assert server.requests == []
 
 
 async def test_a_model_that_breaks_off_is_followed_by_a_question_not_a_second_answer() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge.logs import JsonFormatter, pseudonym
 from edge.phone.screen import Screen
 from edge.phone.trunk import Trunk
 from edge.phone.trunks import Trunks
@@ -89,6 +90,17 @@ def test_a_stranger_is_forbidden_where_no_password_would_help() -> None:
     assert end is not None
     assert end.status == 403
     assert guarded.screen.guest is None
+
+
+def test_a_stranger_is_logged_by_a_pseudonym(caplog: pytest.LogCaptureFixture) -> None:
+    guarded = Guarded(trunk("elsewhere"))
+    with caplog.at_level("INFO", "edge.phone.screen"):
+        guarded.call()
+    address = guarded.wires.net.sent[0].source[0]
+    (record,) = caplog.records
+    line = JsonFormatter().format(record)
+    assert pseudonym(address) in line
+    assert address not in line
 
 
 def test_a_stranger_who_keeps_trying_is_not_answered_any_more() -> None:
