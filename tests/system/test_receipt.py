@@ -15,7 +15,9 @@ import yaml
 from edge.session.receipt import Chain, Receipt, check_chain, read_receipt
 from inland.caller.errors import CallerError
 from inland.receipt.files import read_key_set
+from tests.system.kept import sessions
 from tests.system.line import Exchange, Line, exchange
+from tests.system.phone import Caller, desk_phone
 from tests.system.test_conversation_survives import (
     SAID,
     asks,
@@ -150,6 +152,37 @@ async def inland_receipt(*words: str) -> tuple[int, str]:
     said, _ = await asyncio.wait_for(process.communicate(), HANG_SECONDS)
     assert process.returncode is not None
     return process.returncode, said.decode()
+
+
+async def test_a_phone_calls_receipt_names_the_carrier_and_no_number(alone: Exchange) -> None:
+    world = alone.world
+    async with desk_phone() as desk:
+        caller = Caller(desk.dial(world.phones[EU]))
+        await caller.answered()
+        await caller.agent_finished()
+        await caller.hangs_up()
+    (session_id,) = sessions(world.log(EU))
+    headers = {"Authorization": f"Bearer {world.secrets[EU]}"}
+    url = f"{world.edges[EU]}/v1/sessions/{session_id}/receipt?tenant=demo-clinic"
+    found: list[str] = []
+
+    async def left() -> bool:
+        async with alone.http.get(url, headers=headers) as got:
+            found[:] = (await got.json()).get("receipts", ())
+        return bool(found)
+
+    await until(left)
+    async with alone.http.get(f"{world.edges[EU]}/v1/receipt-keys") as got:
+        (receipt,) = check_chain(found, read_key_set(await got.read(), "edge")).receipts
+    assert places(receipt) == {
+        ("carrier", "sip", ""),
+        ("host", receipt.node, EU),
+        ("store", "sqlite", EU),
+    }
+    (carrier,) = (one for one in receipt.lines if one.kind == "carrier")
+    assert carrier.data_class == "audio"
+    assert carrier.sent > 16_000, "the greeting, at 8 kHz and 16 bit"
+    assert not re.search(r"sip:|\+\d|127\.0\.0\.1", receipt.model_dump_json())
 
 
 async def test_a_tool_in_a_region_that_the_law_excludes_is_a_refused_attempt(
