@@ -42,8 +42,8 @@ from edge.session.keys import LocalKeyFile
 from edge.session.keys_opened import open_keys
 from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
 from edge.session.resume import ResumeTokens
-from edge.session.sqlite import SqliteStore
-from edge.session.stores import OneStore, SessionStores
+from edge.session.stores import SessionStores
+from edge.session.stores_opened import open_stores
 from edge.session.vault import KeyVault
 from edge.session.watch import StoreWatch
 from edge.settings import NodeSettings
@@ -191,7 +191,9 @@ async def _open_rooms(
         region_key, keys=settings.keys, store=settings.store, data=settings.data, clock=clock
     )
     closing.push_async_callback(keys.close)
-    stores = await _open_stores(settings, clock)
+    stores = await open_stores(
+        settings.store, path=settings.store_path, region=settings.region, clock=clock
+    )
     closing.push_async_callback(stores.close)
     endpoint = WebRtcEndpoint(
         host=settings.media_host,
@@ -235,16 +237,6 @@ async def _open_rooms(
         environ=os.environ,
     )
     return rooms, ticker
-
-
-async def _open_stores(settings: NodeSettings, clock: Clock) -> SessionStores:
-    """Where sessions are kept. Raises ``StoreBroken`` and ``StoreBusy``."""
-    if settings.store is None:
-        return OneStore(await SqliteStore.open(settings.store_path))
-    # Only a node with such a store needs the client.
-    from edge.session.redis_stores import RedisStores
-
-    return RedisStores.open(settings.store, settings.region, clock)
 
 
 def store_place(settings: NodeSettings) -> Place:

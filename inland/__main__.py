@@ -19,6 +19,9 @@ COMMANDS = (
     "fleet",
     "release",
     "receipt",
+    "data",
+    "audit",
+    "redis",
     "models",
     "bench",
 )

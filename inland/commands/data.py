@@ -1,0 +1,181 @@
+"""``inland data``: erase a session, or hand out what is kept of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge.settings import NodeSettings
+    from inland.data.erase import Erased
+    from inland.data.site import Site
+
+HELP = "Erase the data of a session, or export it for whoever it is about."
+
+EPILOG = """\
+examples, on a node and as its user:
+  inland data erase --config /etc/inland/edge.yaml --tenant clinic --session s_…
+  inland data export --config /etc/inland/edge.yaml --tenant clinic --session s_… --output out.json
+
+Both are written into the node's audit log. Nothing here knows a caller's name or number: which
+sessions were whose, the tenant knows, whose route requests and calls they were."""
+ERASE_EPILOG = """\
+The session's keys are destroyed first. A copy of the session store, however old, holds no keys and
+is unreadable from then on, unless the keys were copied as well: see "Backups" in docs/edge.md.
+Records and receipts of calls stay: they hold nothing personal.
+
+exit status: 0 erased, 1 there was nothing of a session, or copies of it stay readable (the text
+says why), 2 the command, the settings or a service is wrong"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.epilog = EPILOG
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    erase = actions.add_parser(
+        "erase",
+        help="destroy a session's keys and delete what they opened",
+        epilog=ERASE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export = actions.add_parser(
+        "export",
+        help="write down everything that is kept of a session",
+        epilog="exit status: 0 done, 1 no such session, 2 something is wrong",
+    )
+    for action in (erase, export):
+        action.add_argument(
+            "--config", metavar="FILE", type=Path, required=True, help="a node's settings (YAML)"
+        )
+        action.add_argument("--tenant", metavar="ID", required=True, help="whose session it is")
+        action.add_argument(
+            "--session",
+            metavar="ID",
+            action="append",
+            required=True,
+            type=_session_id,
+            help="may be given again",
+        )
+    erase.add_argument("--json", action="store_true", help="for programs")
+    erase.set_defaults(action=_erase)
+    export.add_argument(
+        "--output", metavar="FILE", type=Path, help="made for you alone; default: standard output"
+    )
+    export.set_defaults(action=_export)
+
+
+def _session_id(text: str) -> str:
+    if re.fullmatch(r"[0-9A-Za-z._-]{1,64}", text) is None:
+        raise argparse.ArgumentTypeError("is no session's id: letters, digits, '.', '_' and '-'")
+    return text
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit status."""
+    import asyncio
+
+    from edge.logs import configure_logging
+    from edge.session.errors import SessionError
+    from edge.settings import load_settings
+    from inland.data.errors import DataError
+    from regions.strict_yaml import ConfigError
+
+    configure_logging("warning")
+    try:
+        settings = load_settings(arguments.config)
+        status: int = asyncio.run(arguments.action(arguments, settings))
+    except (ConfigError, DataError, SessionError) as error:
+        print(f"inland data: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+async def _erase(arguments: argparse.Namespace, settings: NodeSettings) -> int:
+    from inland.data.erase import erase
+
+    done = await _each(arguments, settings, erase)
+    if arguments.json:
+        print(json.dumps([_as_json(one) for one in done], indent=2))
+    else:
+        for one in done:
+            print("\n".join(_told(one, settings)))
+    return 0 if all(one.complete for one in done) else 1
+
+
+async def _export(arguments: argparse.Namespace, settings: NodeSettings) -> int:
+    from edge.session.errors import UnknownSession
+    from inland.data.export import export
+
+    try:
+        documents = await _each(arguments, settings, export)
+    except UnknownSession as error:
+        print(f"inland data: {error}", file=sys.stderr)
+        return 1
+    text = json.dumps(documents, indent=2) + "\n"
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return 0
+    return _save(arguments.output, text)
+
+
+async def _each(
+    arguments: argparse.Namespace,
+    settings: NodeSettings,
+    work: Callable[[Site, str, str], Awaitable[Any]],
+) -> list[Any]:
+    from inland.data.site import open_site
+
+    async with open_site(settings) as site:
+        return [await work(site, arguments.tenant, each) for each in arguments.session]
+
+
+def _save(path: Path, text: str) -> int:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        print(f"inland data: {path}: {error.strerror}", file=sys.stderr)
+        return 2
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    return 0
+
+
+def _as_json(done: Erased) -> dict[str, object]:
+    return {
+        "session": done.session_id,
+        "keys": done.keys,
+        "entries": done.entries,
+        "proven": done.proven,
+        "complete": done.complete,
+    }
+
+
+def _told(done: Erased, settings: NodeSettings) -> list[str]:
+    if not done.found:
+        return [f"{done.session_id}: there is nothing of it here"]
+    lines = [
+        f"{done.session_id}: {done.keys} keys destroyed, "
+        + ("entries deleted" if done.entries else "no entries were left")
+    ]
+    if done.proven is False:
+        lines.append(
+            "  its key was in the store itself, as the version before had it: copies of the store "
+            "stay readable until they are deleted"
+        )
+    elif done.proven:
+        lines.append("  what the store had of it a moment ago opens no more, as no copy does")
+    if settings.store is not None and settings.keys.redis is None:
+        lines.append(
+            "  sessions and keys are on one server (no keys.redis): delete copies of its data"
+        )
+    if settings.store is not None:
+        lines.append(
+            "  with appendonly yes, have the server rewrite its file: BGREWRITEAOF, as its operator"
+        )
+    return lines

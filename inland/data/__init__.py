@@ -1,0 +1,1 @@
+"""What an operator does with the data of sessions: erase it, hand it out."""

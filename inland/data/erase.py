@@ -1,0 +1,87 @@
+"""Erases a session: its keys first, then what they opened, then asks whether that was all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.session.errors import SealError, UnknownSession
+from edge.session.history import tag_of
+from edge.session.keyring import open_ring
+from edge.session.store import SessionHeader
+from inland.data.site import Site, patiently
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done. ``keys`` were destroyed; ``entries``: whether there were any to delete.
+
+    ``proven``: with what the store had of the session a moment before, nothing opens any more; None
+    when the store had nothing of it by then.
+    """
+
+    session_id: str
+    keys: int
+    entries: bool
+    proven: bool | None
+
+    @property
+    def found(self) -> bool:
+        """Whether there was anything of the session."""
+        return self.keys > 0 or self.entries
+
+    @property
+    def complete(self) -> bool:
+        """Whether copies of the store that were made before are unreadable."""
+        return self.found and self.proven is not False
+
+
+async def erase(site: Site, tenant: str, session_id: str) -> Erased:
+    """Erase everything of a session but the records and receipts of its calls.
+
+    What was ordered is in the audit log before anything is done, and what came of it after. Doing
+    it again is safe. Raises ``NotTheirs``, ``Unusable``, ``SessionError``.
+    """
+    store = site.stores.of(tenant)
+    header = await _header(site, tenant, session_id)
+    await site.note("erasure_ordered", tenant=tenant, session=session_id)
+    keys = await patiently(lambda: site.keys.vault.destroy(tenant, session_id))
+    entries = await patiently(lambda: store.erase(session_id))
+    proven = None if header is None else await _is_closed(site, session_id, header)
+    done = Erased(session_id, keys, entries, proven)
+    await site.note(
+        "session_erased",
+        tenant=tenant,
+        session=session_id,
+        keys=keys,
+        entries=entries,
+        complete=done.complete,
+    )
+    return done
+
+
+async def _header(site: Site, tenant: str, session_id: str) -> SessionHeader | None:
+    store = site.stores.of(tenant)
+    try:
+        header = await patiently(lambda: store.header(session_id, site.clock.wall()))
+    except UnknownSession:  # expired, or lost; its keys may be there all the same
+        return None
+    site.require_own(header, session_id, tenant)
+    return header
+
+
+async def _is_closed(site: Site, session_id: str, header: SessionHeader) -> bool:
+    """Whether the keys that a copy of the store has open nothing."""
+    tag = tag_of(header, session_id)
+    region = site.settings.region
+    wrapped = header.wraps.get(region)
+    if wrapped is None:
+        return True
+    try:
+        opened = await patiently(
+            lambda: open_ring(
+                site.keys.provider, wrapped, region=region, tag=tag, now=site.clock.wall()
+            )
+        )
+    except SealError:
+        return True
+    return not opened.keys
