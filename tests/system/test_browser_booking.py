@@ -145,6 +145,9 @@ async def test_caller_books_an_appointment_by_voice(
     await caller.say("no thank you")
     await caller.phase("ended")
     await shoot(caller, shots, "ended-light")
+    await expect(caller.page.locator("#receipt-lead")).to_contain_text("Signed by the region")
+    places = caller.page.locator("#receipt-places .badge")
+    await expect(places).to_have_text(["your network", "Mumbai", "Mumbai", "Mumbai"])
 
     heard = await caller.heard()
     assert len(heard) == len(caller.said), "each thing said has its place on the page"
@@ -212,5 +215,8 @@ async def test_booking_goes_on_where_it_was_when_the_edge_is_cut_off(
     await expect(caller.page.locator(".tool .badge")).to_have_text("Done")
     await caller.page.click("#hangup")
     await caller.phase("ended")
+    await expect(caller.page.locator("#receipt-places")).to_contain_text(
+        "Connection 1 left no receipt"
+    )
     booked = [row for row in await world.appointments("eu-central-1") if row not in before]
     assert [(row["name"], row["time"]) for row in booked] == [("Smith", "09:30")]

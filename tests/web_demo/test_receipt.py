@@ -61,7 +61,7 @@ async def ended(stage: Stage, call: ScriptedCall, *receipts: str) -> None:
 
 
 def rows(stage: Stage) -> Any:
-    return stage.page.locator("#receipt-places .region")
+    return stage.page.locator("#receipt-places .place")
 
 
 async def test_a_live_call_shows_its_account_so_far_without_a_receipt_to_save(stage: Stage) -> None:

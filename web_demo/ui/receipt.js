@@ -86,7 +86,7 @@ export class ReceiptPanel {
     byId("receipt-places").replaceChildren(
       ...placesOf(accounts).map((place) => this.#place(place)),
       ...refusalsOf(accounts).map((refused) => this.#refusal(refused)),
-      ...notesOn(receipts, accounts).map((words) => el("li", { class: "region" }, [
+      ...notesOn(receipts, accounts).map((words) => el("li", { class: "place" }, [
         el("p", { class: "region-why", text: words }),
       ])),
     );
@@ -96,7 +96,7 @@ export class ReceiptPanel {
   #place({ kind, name, region, endpoint, outside, sizes }) {
     const where = region ? this.#nameOf(region) : OWN[kind];
     const badge = outside ? "refused" : region ? "allowed" : "open";
-    return el("li", { class: "region" }, [
+    return el("li", { class: "place" }, [
       el("div", { class: "region-head" }, [
         el("span", { class: "region-name", text: titleOf(kind, name) }),
         el("span", {
@@ -114,7 +114,7 @@ export class ReceiptPanel {
 
   /** @param {import("../sdk/receipt.js").Refused} refused */
   #refusal({ kind, name, region, reason, count }) {
-    return el("li", { class: "region" }, [
+    return el("li", { class: "place" }, [
       el("div", { class: "region-head" }, [
         el("span", { class: "region-name", text: titleOf(kind, name) }),
         el("span", { class: "badge refused", text: `${this.#nameOf(region)}: refused` }),
