@@ -140,7 +140,10 @@ async def test_a_worker_without_a_store_for_the_tenant_refuses_too(resumed: bool
             stores=NoStores(),
             keys=None,
             clock=CLOCK,
-            settings=SimpleNamespace(session_hours=1.0, region=EU),
+            settings=SimpleNamespace(node="n", session_hours=1.0, region=EU, retention={}),
+            agents={"clinic-reception": SimpleNamespace(retention=None)},
+            receipts=None,
+            store_place=None,
         ),
     )
     caller = by_route(SHARED, dedicated=False).model_copy(update={"resumed": resumed})
