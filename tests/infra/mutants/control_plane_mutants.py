@@ -54,18 +54,21 @@ CONTROL_PLANE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "a store of sessions",
         "control-plane-holds-nothing",
         adding(_store),
-        also=frozenset({"type-allowed", "own-key"}),
+        also=frozenset({"type-allowed", "own-key", "own-reference"}),
     ),
     Mutant(
         "recordings",
         "control-plane-holds-nothing",
         set_(BUCKET, tags={"inland:holds": "recordings"}),
-        also=frozenset({"bucket-endpoint", "bucket-foreign-key", "bucket-retention", "protected"}),
+        also=frozenset(
+            {"bucket-endpoint", "bucket-foreign-key", "bucket-retention", "protected", "holds-tag"}
+        ),
     ),
     Mutant(
         "a replica that writes the software",
         "software-read-only",
         also("aws:iam/rolePolicy:RolePolicy", allow("s3:PutObject", "arn:aws:s3:::inland-*/*")),
+        also=frozenset({"own-bucket"}),
     ),
     Mutant(
         "a third region",

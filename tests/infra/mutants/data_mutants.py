@@ -140,7 +140,7 @@ def _buckets() -> Iterator[Mutant]:
         "a bare bucket",
         "bucket-complete",
         adding(_unencrypted_bucket),
-        also=frozenset({"bucket-public-access"}),
+        also=frozenset({"bucket-public-access", "holds-tag"}),
     )
     yield Mutant(
         "recordings for ever",

@@ -47,11 +47,18 @@ def set_(type_: str, /, of: str = "", **properties: Any) -> Spoil:
     return changing(type_, lambda found, _: found.update(properties), of)
 
 
-def protect_off(type_: str) -> Spoil:
-    def change(_: Properties, options: ResourceOptions) -> None:
-        options.protect = False
+def options_set(type_: str, /, of: str = "", **given: Any) -> Spoil:
+    """Other options, in Python's spelling."""
 
-    return changing(type_, change)
+    def change(_: Properties, options: ResourceOptions) -> None:
+        for name, value in given.items():
+            setattr(options, name, value)
+
+    return changing(type_, change, of)
+
+
+def protect_off(type_: str) -> Spoil:
+    return options_set(type_, protect=False)
 
 
 def adding(make: Callable[[ResourceOptions], object]) -> Spoil:

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from pulumi import InvokeOptions, ResourceOptions
 
 from tests.infra.mutants.data_mutants import DATA_MUTANTS, disk
+from tests.infra.mutants.hole_mutants import HOLE_MUTANTS
 from tests.infra.mutants.making import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -108,11 +109,13 @@ def _place() -> Iterator[Mutant]:
             "aws:cloudwatch/metricAlarm:MetricAlarm",
             alarm_actions=[f"arn:aws:sns:us-east-1:{ACCOUNT}:ops"],
         ),
+        also=frozenset({"own-reference"}),
     )
     yield Mutant(
         "a copy to another region in a policy",
         "foreign-region-name",
         also(ROLE_POLICY, allow("s3:PutObject", f"arn:aws:s3:us-west-2:{ACCOUNT}:accesspoint/x")),
+        also=frozenset({"own-bucket"}),
     )
     yield Mutant(
         "subnets of a zone in another country",
@@ -126,6 +129,7 @@ def _place() -> Iterator[Mutant]:
             "aws:cloudwatch/metricAlarm:MetricAlarm",
             alarm_actions=[f"arn:aws:sns:eu-central-1:{OTHER_ACCOUNT}:ops"],
         ),
+        also=frozenset({"own-reference"}),
     )
     yield Mutant(
         "a model of several regions",
@@ -137,6 +141,7 @@ def _place() -> Iterator[Mutant]:
                 f"arn:aws:bedrock:eu-central-1:{ACCOUNT}:inference-profile/eu.anthropic.claude",
             ),
         ),
+        also=frozenset({"role-actions"}),
     )
     yield Mutant("no default tags", "default-tags", set_(PROVIDER, default_tags=None))
 
@@ -167,6 +172,7 @@ def _network() -> Iterator[Mutant]:
                 opts=options,
             )
         ),
+        also=frozenset({"own-reference"}),
     )
     yield Mutant(
         "all protocols",
@@ -239,7 +245,7 @@ def _roles() -> Iterator[Mutant]:
         "a role that may do all",
         "role-actions",
         also(ROLE_POLICY, allow("s3:*")),
-        also=frozenset({"software-read-only"}),
+        also=frozenset({"software-read-only", "own-bucket"}),
     )
     yield Mutant("no boundary", "role-boundary", set_(ROLE, permissions_boundary=None))
     yield Mutant(
@@ -281,12 +287,18 @@ def _machines_and_records() -> Iterator[Mutant]:
 
 
 def _words() -> Iterator[Mutant]:
-    yield Mutant("a misspelt key", "known-keys", changing(TEMPLATE, _typo))
+    yield Mutant(
+        "a misspelt key",
+        "known-keys",
+        changing(TEMPLATE, _typo),
+        also=frozenset({"known-properties"}),
+    )
     yield Mutant(
         "a policy that nobody can read yet",
         "document-seen",
         adding(_policy_of_the_unknown),
         preview=True,
+        also=frozenset({"default-group-empty"}),
     )
     yield Mutant(
         "a secret given away",
@@ -319,6 +331,7 @@ def _words() -> Iterator[Mutant]:
 
 REGION_MUTANTS: Final[tuple[Mutant, ...]] = (
     *DATA_MUTANTS,
+    *HOLE_MUTANTS,
     *_place(),
     *_network(),
     *_roles(),

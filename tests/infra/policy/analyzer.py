@@ -152,7 +152,10 @@ def _rule(said: analyzer_pb2.AnalyzeDiagnostic) -> str:
 
 
 def _outputs(resource: Resource) -> Mapping[str, Any]:
-    """What a provider answers: the inputs, and what the resource is called from now on."""
+    """What a provider answers: the inputs, and what the resource is called from now on. Of a
+    provider itself the engine knows the inputs alone."""
+    if resource.type == PROVIDER:
+        return resource.properties
     names = ("id", "arn", "keyId", "dnsName", "zoneId")
     return {
         **resource.properties,
