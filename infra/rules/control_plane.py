@@ -10,6 +10,7 @@ from infra.rules.buckets import held
 from infra.rules.iam import Request, Statement, decide
 from infra.rules.model import Graph, Resource, Scope
 from infra.rules.roles import role_statements
+from infra.rules.values import entries
 
 _NOWHERE_TO_KEEP: Final = (
     "aws:dax/",
@@ -60,10 +61,17 @@ def software_read_only(graph: Graph, scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _may(found: list[Statement], action: str, bucket: str, scope: Scope) -> bool:
-    asked = bucket if "Bucket" in action else f"{bucket}/software/probe.tar"
+    named = {
+        str(pattern).replace("*", "probe").replace("?", "x")
+        for statement in found
+        for pattern in entries(statement.get("Resource"))
+    }
+    below = {asked for asked in named if asked.startswith(f"{bucket}/")}
     contexts = [{"aws:RequestedRegion": region} for region in scope.regions]
     return any(
-        decide(found, Request(action, asked, context=context)) == "allow" for context in contexts
+        decide(found, Request(action, asked, context=context)) == "allow"
+        for context in contexts
+        for asked in ({bucket} if "Bucket" in action else {f"{bucket}/software/probe.tar", *below})
     )
 
 

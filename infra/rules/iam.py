@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from infra.rules.conditions import Context, Verdict, all_true, fill, like
 from infra.rules.model import UNKNOWN, Value
@@ -18,6 +18,13 @@ from infra.rules.values import entries, maps
 
 Decision: TypeAlias = Literal["deny", "allow", "none"]
 Statement: TypeAlias = Mapping[str, Any]
+
+
+_TOP: Final = frozenset({"Version", "Id", "Statement"})
+_ELEMENTS: Final = frozenset(
+    {"Sid", "Effect", "Condition"}
+    | {f"{no}{element}" for no in ("", "Not") for element in ("Action", "Principal", "Resource")}
+)
 
 
 class Unreadable(Exception):
@@ -38,18 +45,37 @@ class Request:
 def statements(document: Value) -> list[Statement]:
     """The statements of a document, given as text or as a map.
 
-    Raises ``Unreadable``. A document that is not known has none: ask ``seen`` before.
+    Raises ``Unreadable``, also for a document that says more than AWS documents, or a thing twice:
+    nobody knows what AWS would read. A document that is not known has none: ask ``seen`` before.
     """
     if document is None or document is UNKNOWN:
         return []
     if isinstance(document, str):
         try:
-            document = json.loads(document)
+            document = json.loads(document, object_pairs_hook=_once)
         except ValueError as error:
             raise Unreadable("is not JSON") from error
     if not isinstance(document, Mapping) or "Statement" not in document:
         raise Unreadable("has no statements")
-    return maps(document["Statement"])
+    found = document["Statement"]
+    said = maps(found)
+    if len(said) != (len(found) if isinstance(found, list | tuple) else 1):
+        raise Unreadable("has a statement that is none")
+    for unknown in sorted(set(document) - _TOP, key=str):
+        raise Unreadable(f"has {unknown}, which is no element of a policy")
+    for statement in said:
+        for unknown in sorted(set(statement) - _ELEMENTS, key=str):
+            raise Unreadable(f"has {unknown}, which is no element of a statement")
+        if statement.get("Effect") not in ("Allow", "Deny"):
+            raise Unreadable("has a statement that neither allows nor denies")
+    return said
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("says a thing twice")
+    return found
 
 
 def seen(document: Value) -> bool:

@@ -10,6 +10,7 @@ guide; "Condition keys for AWS KMS" (2026-11-21).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -35,9 +36,12 @@ _ARN: Final = frozenset({"ArnEquals", "ArnLike"})
 _PEOPLE: Final = frozenset({"aws:principalaccount", "kms:calleraccount"})
 _PEOPLE_ARN: Final = frozenset({"aws:principalarn"})
 _SOURCE: Final = frozenset({"aws:sourceaccount"})
-_SOURCE_ARN: Final = frozenset({"aws:sourcearn", "kms:encryptioncontext:aws:logs:arn"})
+_SOURCE_ARN: Final = frozenset({"aws:sourcearn"})
+_LOGS: Final = re.compile(r"logs\.(?:[a-z0-9-]+\.)?amazonaws\.com")
+_LOGS_ARN: Final = _SOURCE_ARN | {"kms:encryptioncontext:aws:logs:arn"}
 """For whose resource a service acts. CloudWatch Logs says so in the encryption context (Amazon
-CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS")."""
+CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS"); of anybody else
+the context is whatever they say."""
 _RESOURCE: Final = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 
 
@@ -66,7 +70,8 @@ def _inside(
     kind: str, name: str, statement: Statement, scope: Scope, unpinned: frozenset[str]
 ) -> bool:
     if kind == "Service":
-        return name in unpinned or _pinned(statement, scope, _SOURCE, _SOURCE_ARN)
+        by_arn = _LOGS_ARN if _LOGS.fullmatch(name) else _SOURCE_ARN
+        return name in unpinned or _pinned(statement, scope, _SOURCE, by_arn)
     if kind != "AWS":
         return False
     if name == "*":

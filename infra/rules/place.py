@@ -135,7 +135,8 @@ def foreign_region_name(resource: Resource, graph: Graph, scope: Scope) -> Itera
 def foreign_account(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
     """No ARN of another account, and in a policy not even its number, nor any account at all."""
     for path, text in strings(resource.properties):
-        for account in sorted(set(_ACCOUNT.findall(text)) - {scope.account_id}):
+        found = {account for layer in opened(text) for account in _ACCOUNT.findall(layer)}
+        for account in sorted(found - {scope.account_id}):
             yield f"{path} names account {account}"
     for name in DOCUMENTS.get(resource.type, ()):
         for account in sorted(_accounts(resource.properties.get(name)) - {scope.account_id}):

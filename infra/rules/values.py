@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.rules.model import UNKNOWN, Resource, Value
+from infra.rules.model import UNKNOWN, Value
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{12,}={0,2}")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/]{32})\r?\n[ \t]*(?=[A-Za-z0-9+/=])")
@@ -112,12 +112,6 @@ def _decoded(token: str) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         return None
-
-
-def comes_from(resource: Resource, name: str, wanted: str) -> bool:
-    """Whether the property ``name`` was computed from a resource of the type ``wanted``."""
-    known = resource.dependencies or {}
-    return any(type_of(urn) == wanted for urn in known.get(name, ()))
 
 
 def decoded_json(value: Value) -> Value:

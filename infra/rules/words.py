@@ -8,7 +8,7 @@ from typing import Final
 
 from infra.rules import allowed_types as types
 from infra.rules.documents import DOCUMENTS
-from infra.rules.iam import seen
+from infra.rules.iam import Unreadable, seen, statements
 from infra.rules.model import Graph, Resource, Scope, Value
 from infra.rules.values import decoded_json, keys, maps
 
@@ -38,10 +38,23 @@ def document_seen(resource: Resource, graph: Graph, scope: Scope) -> Iterator[st
         given = resource.type not in _COMPUTED or _from_program(resource, name)
         if given and not seen(value):
             yield f"{name} is not known yet, so nobody can tell what it allows"
+        elif wrong := _unreadable(value):
+            yield f"{name} {wrong}"
     if resource.type == types.ROLE:
         for inline in maps(resource.properties.get("inlinePolicies")):
             if _from_program(resource, "inlinePolicies") and not seen(inline.get("policy")):
                 yield "inlinePolicies is not known yet, so nobody can tell what it allows"
+            elif wrong := _unreadable(inline.get("policy")):
+                yield f"inlinePolicies {wrong}"
+
+
+def _unreadable(document: Value) -> str:
+    """Why nobody can tell what a document says, empty when it can be read."""
+    try:
+        statements(document)
+    except Unreadable as error:
+        return str(error)
+    return ""
 
 
 def _from_program(resource: Resource, name: str) -> bool:

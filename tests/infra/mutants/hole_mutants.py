@@ -76,7 +76,7 @@ def _user_data(text: str) -> Spoil:
 
 
 def _wrapped(text: str) -> str:
-    data = gzip.compress(f"{text} {[number * 7919 for number in range(60)]}".encode(), mtime=0)
+    data = gzip.compress(f"{[number * 7919 for number in range(60)]} {text}".encode(), mtime=0)
     lines = base64.encodebytes(data).decode().splitlines()
     return "#cloud-config\nwrite_files:\n- content: |\n    " + "\n    ".join(lines) + "\n"
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from tests.infra.rules.small_stacks import (
     ACCOUNT,
+    ENDPOINT_ID,
+    FENCE,
     OTHER_ACCOUNT,
     RECORDINGS,
     REGION,
@@ -18,10 +20,12 @@ from tests.infra.rules.spoiling import (
     BUCKET,
     MANAGED,
     ROLE,
+    ROLE_POLICY,
     SECRET,
     Spoil,
     add,
     bounded_by,
+    by_account,
     denying,
     fenced_by,
     key_also,
@@ -55,6 +59,7 @@ _FENCES: Final[dict[str, dict[str, Any]]] = {
     "but for streams": {"NotAction": ["iam:*", "firehose:PutRecord"]},
     "of one resource": {"Resource": f"arn:aws:s3:::{RECORDINGS}/*"},
     "but for a resource": {"Resource": None, "NotResource": "arn:aws:s3:::export/*"},
+    "but for somebody": {"NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ops"}},
     "of some actions": {"NotAction": None, "Action": ["s3:*", "kms:*"]},
 }
 _STRANGERS: Final[dict[str, dict[str, Any]]] = {
@@ -108,7 +113,7 @@ def _in_denials() -> list[tuple[str, str, Spoil]]:
         "role": {"ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/ops"}},
         "tag": {"StringNotEquals": {"aws:PrincipalTag/free": "yes"}},
     }
-    ways = {"Tls": tls, "Endpoint": {"StringNotEquals": {"aws:VpceAccount": ACCOUNT}}}
+    ways = {"Tls": tls, "Endpoint": {"StringNotEquals": {"aws:SourceVpce": ENDPOINT_ID}}}
     for sid, condition in ways.items():
         rule = f"bucket-{sid.lower()}"
         for way, hole in holes.items():
@@ -121,7 +126,9 @@ def _in_denials() -> list[tuple[str, str, Spoil]]:
         somebody = {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ops"}
         found += [
             (rule, "but for somebody", denying(sid, Principal=None, NotPrincipal=somebody)),
+            (rule, "but for somebody of all", denying(sid, NotPrincipal=somebody)),
             (rule, "for somebody", denying(sid, Principal=somebody)),
+            (rule, "for the account alone", denying(sid, Principal={"AWS": ACCOUNT})),
             (
                 rule,
                 "but for a prefix",
@@ -132,11 +139,9 @@ def _in_denials() -> list[tuple[str, str, Spoil]]:
     return [
         *found,
         ("bucket-tls", "of objects", denying("Tls", Resource=f"arn:aws:s3:::{RECORDINGS}/*")),
-        (
-            "bucket-endpoint",
-            "but for accounts by pattern",
-            denying("Endpoint", Condition={"StringNotLike": {"aws:VpceAccount": "1*"}}),
-        ),
+        ("bucket-endpoint", "but for two accounts", by_account([ACCOUNT, OTHER_ACCOUNT])),
+        ("bucket-endpoint", "but for accounts by pattern", by_account("1*", "StringNotLike")),
+        ("bucket-endpoint", "of networks anywhere", by_account(ACCOUNT, region="*")),
         (
             "bucket-foreign-key",
             "of any account",
@@ -153,6 +158,10 @@ def _in_denials() -> list[tuple[str, str, Spoil]]:
     ]
 
 
+_OUR_LOGS: Final = {
+    "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:*"}
+}
+_TWICE: Final = document(FENCE).replace('"Condition"', '"Condition": {}, "Condition"')
 _REST: Final[list[tuple[str, str, Spoil]]] = [
     (
         "key-policy",
@@ -169,6 +178,25 @@ _REST: Final[list[tuple[str, str, Spoil]]] = [
             {"Service": "logs.amazonaws.com"},
             Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:logs:{REGION}:*:*"}},
         ),
+    ),
+    (
+        "key-policy",
+        "anybody who says it is for our logs",
+        key_also("*", Condition=_OUR_LOGS),
+    ),
+    (
+        "software-read-only",
+        "below another prefix",
+        may(allow("s3:PutObject", f"arn:aws:s3:::{SOFTWARE}/clinic/*")),
+    ),
+    ("document-seen", "no JSON", set_(ROLE_POLICY, policy="{")),
+    ("document-seen", "no effect", may({"Action": "kms:Decrypt", "Resource": "*"})),
+    ("document-seen", "an element of its own", may({**allow("kms:Decrypt"), "except": "s3:*"})),
+    ("document-seen", "a thing twice", set_(ROLE_POLICY, policy=_TWICE)),
+    (
+        "key-policy",
+        "service that says it is for our logs",
+        key_also({"Service": "ec2.amazonaws.com"}, Condition=_OUR_LOGS),
     ),
     ("key-policy", "user of S3", key_also({"CanonicalUser": "1a2b"})),
     ("policy-outsider", "bucket", words_also(allow("s3:ListBucket", Principal=_FOREIGN))),

@@ -7,7 +7,14 @@ import gzip
 from typing import Any, Final
 
 from infra.rules.model import Graph
-from tests.infra.rules.small_stacks import KEY_ARN, RECORDINGS, named, spoil
+from tests.infra.rules.small_stacks import (
+    KEY_ARN,
+    OTHER_ACCOUNT,
+    RECORDINGS,
+    REGION,
+    named,
+    spoil,
+)
 from tests.infra.rules.spoiling import (
     BUCKET,
     CACHE,
@@ -50,7 +57,7 @@ def _believed(graph: Graph) -> Graph:
 
 def _wrapped() -> str:
     """A gzip in base64, broken as `base64` breaks it and indented as in a cloud-config."""
-    text = f"to: us-east-2 {[number * 7919 for number in range(60)]}"
+    text = f"{[number * 7919 for number in range(60)]} to: us-east-2"
     token = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
     lines = [token[start : start + 76] for start in range(0, len(token), 76)]
     return "write_files:\n- encoding: gz+b64\n  content: |\n    " + "\n    ".join(lines)
@@ -173,6 +180,11 @@ _SMALL: Final[list[tuple[str, str, Spoil]]] = [
     ("foreign-region-name", "escaped", user_data('{"to": "\\u0075s-east-2"}')),
     ("foreign-region-name", "in a URL", user_data("https://example.org/?to=us%2Deast%2D2")),
     ("foreign-region-name", "short", user_data(base64.b64encode(b"us-east-2").decode())),
+    (
+        "foreign-account",
+        "in user data",
+        user_data(f"arn:aws:sns:{REGION}:{OTHER_ACCOUNT}:ops and more words about it"),
+    ),
     ("foreign-region-name", "wrapped", user_data(_wrapped())),
     ("foreign-region-name", "like a control plane", user_data(f"curl {ABROAD}/")),
     (

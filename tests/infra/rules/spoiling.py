@@ -16,9 +16,11 @@ from tests.infra.rules.small_stacks import (
     KEY_POLICY,
     PROVIDER,
     RECORDINGS,
+    REGION,
     SOFTWARE,
     allow,
     bucket_policy,
+    deny,
     document,
     minus,
     named,
@@ -107,6 +109,24 @@ def denying(sid: str, **more: Any) -> Spoil:
     found = [{**one, **more} if one["Sid"] == sid else one for one in bucket_policy(RECORDINGS)]
     kept = [{key: value for key, value in one.items() if value is not None} for one in found]
     return set_(POLICY, "recordings", policy=document(*kept))
+
+
+def by_account(
+    account: str | list[str], operator: str = "StringNotEquals", region: str = REGION
+) -> Spoil:
+    """The recordings' policy names no endpoint, but whose it is and in which region it stands."""
+    network = {"aws:SourceVpcArn": f"arn:aws:ec2:{region}:{ACCOUNT}:vpc/*"}
+    objects = f"arn:aws:s3:::{RECORDINGS}/*"
+    conditions = (
+        {operator: {"aws:VpceAccount": account}},
+        {"Null": {"aws:SourceVpcArn": "false"}, "StringNotLike": network},
+    )
+    ways = [
+        deny(["s3:GetObject*", "s3:PutObject*"], objects, Condition=condition)
+        for condition in conditions
+    ]
+    left = [one for one in bucket_policy(RECORDINGS) if one["Sid"] != "Endpoint"]
+    return set_(POLICY, "recordings", policy=document(*left, *ways))
 
 
 def words_also(statement: dict[str, Any]) -> Spoil:

@@ -25,7 +25,7 @@ from tests.infra.rules.small_stacks import (
     spoil,
 )
 from tests.infra.rules.spoiled import SPOILED, SPOILED_CONTROL_PLANE
-from tests.infra.rules.spoiling import LOGS, Spoil, asked, having
+from tests.infra.rules.spoiling import LOGS, Spoil, asked, by_account, having
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,10 @@ def test_a_boundary_has_the_fence_whatever_it_allows() -> None:
     policy = document(allow(["autoscaling:CompleteLifecycleAction"]))
     found = check(spoil(small_region(), "aws:iam/policy:Policy", policy=policy), SCOPE)
     assert {violation.rule for violation in found} == {"role-boundary"}
+
+
+def test_a_bucket_may_name_the_account_and_the_region_of_its_endpoint() -> None:
+    assert check(by_account(ACCOUNT)(small_region()), SCOPE) == ()
 
 
 def test_violations_are_sorted_and_said_once() -> None:
