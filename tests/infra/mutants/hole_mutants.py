@@ -281,6 +281,7 @@ def _rest() -> Iterator[Mutant]:
         "recordings that call themselves software",
         "holds-tag",
         set_(BUCKET, "recordings", tags={"inland:holds": "software"}),
+        also=frozenset({"software-read-only"}),
     )
     yield Mutant(
         "another region, escaped",
