@@ -93,7 +93,7 @@ def never_acknowledges() -> Scenario:
     return scenario.receive("BYE").send(response(200, "OK", tag=False))
 
 
-def informs(keys: str, seconds: float = 2.0) -> Scenario:
+def informs(keys: str, seconds: float = 6.0) -> Scenario:
     """Each key in the body of an INFO."""
     scenario = _called(Scenario("informs"))
     relay = ("Content-Type: application/dtmf-relay",)
