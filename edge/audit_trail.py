@@ -8,7 +8,9 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -98,6 +100,9 @@ class AuditTrail:
 
     def __init__(self, audit_log: AuditLog, clock: Clock) -> None:
         self._log = audit_log
+        # One thread of its own: entries stay in order, and the loop's own executor is left to
+        # names that have to be resolved.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._clock = clock
         self._waiting: list[Happened] = []
         self._strangers: Counter[str] = Counter()
@@ -109,7 +114,7 @@ class AuditTrail:
     async def begin(self, **facts: Fact) -> None:
         """Write that the node starts. Raises ``AuditError`` where nothing can be written."""
         started = Happened(self._clock.wall(), "node_started", facts)
-        await asyncio.to_thread(self._log.append, [started], sign=True)
+        await self._append([started], sign=True)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -148,6 +153,10 @@ class AuditTrail:
         self._waiting.append(Happened(self._clock.wall(), event, facts))
         self._woken.set()
 
+    async def _append(self, entries: list[Happened], *, sign: bool) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, partial(self._log.append, entries, sign=sign))
+
     async def _flush(self, *, sign: bool) -> None:
         self._woken.clear()
         if sign:
@@ -158,7 +167,7 @@ class AuditTrail:
         if not batch and not sign:
             return
         try:
-            await asyncio.to_thread(self._log.append, batch, sign=sign)
+            await self._append(batch, sign=sign)
         except AuditError as error:
             self._unsigned -= len(batch)
             if not self._complained:
