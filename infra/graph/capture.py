@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,20 +86,38 @@ def _run(
         )
     )
     set_all_config(dict(configured.values), list(configured.secrets))
+    raised: list[tuple[BaseException, str]] = []
     try:
         with _importable(project):
-            _until_done(program)
+            _until_done(program, raised)
     except BaseException as error:
-        raise ProgramError(_words(error)) from None
+        place = next((place for earlier, place in raised if earlier is error), _place(error))
+        raise ProgramError(_words(error, place)) from None
     if monitor.errors:
         raise ProgramError("\n".join(monitor.errors))
     return monitor.graph()
 
 
-def _until_done(program: Callable[[], None]) -> None:
-    """Run the program in a loop that does not speak of the tasks a failed program leaves behind."""
+def _until_done(program: Callable[[], None], raised: list[tuple[BaseException, str]]) -> None:
+    """Run the program in a loop that does not speak of the tasks a failed program leaves behind.
+
+    ``raised`` gets each error with its place; the first entry of an error counts. A future hands an
+    error's traceback only to whoever asks first for its result, and that depends on timing.
+    """
+
+    async def noted(task: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await task
+        except Exception as error:
+            raised.append((error, _place(error)))
+            raise
+
+    def task(loop: asyncio.AbstractEventLoop, started: Any, **given: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(noted(started), loop=loop, **given)
+
     with asyncio.Runner() as runner:
         runner.get_loop().set_exception_handler(lambda loop, context: None)
+        runner.get_loop().set_task_factory(task)
         runner.run(run_in_stack(program))
 
 
@@ -113,18 +131,23 @@ def _importable(project: Path) -> Iterator[None]:
         sys.path.remove(str(project))
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, place: str) -> str:
     """The program's own refusals as they are; of other errors also the type and the line."""
     module = type(error).__module__
     if isinstance(error, pulumi.RunError) or module.split(".")[0] in ("infra", "regions"):
         return str(error)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{place}: {text}" if place else text
+
+
+def _place(error: BaseException) -> str:
+    """The program's own file and line that raised it, or nothing where no frame is its own."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename != __file__ and not _library(frame.filename)
     ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}: {text}" if frames else text
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 def _library(filename: str) -> bool:

@@ -224,3 +224,24 @@ def test_questions_and_reads_are_written_down(project: Path) -> None:
     assert (asked.arguments, asked.provider) == ({"state": "available"}, None)
     (old,) = graph.of("aws:kms/key:Key")
     assert old.read
+
+
+def test_an_error_that_several_wait_for_is_placed_where_it_was_raised(project: Path) -> None:
+    main(
+        project,
+        """\
+        import pulumi
+        import pulumi_aws as aws
+        failed = pulumi.Output.from_input("x").apply(lambda x: x[9])
+
+        async def asked_again():
+            try:
+                await failed.future()
+            except IndexError:
+                return await failed.future()
+
+        aws.kms.Key("a", description=pulumi.Output.from_input(asked_again()))
+        """,
+    )
+    with pytest.raises(ProgramError, match=r"__main__\.py:3: IndexError"):
+        capture(project, REGION)
