@@ -36,6 +36,12 @@ BEAT_SECONDS = 1.0
 SUSPECT_SECONDS = 2.5
 DEAD_SECONDS = 5.0
 JWKS_PATH = "/.well-known/jwks.json"
+POLICY_PATH = "/v1/policy"
+"""``GET``: the signed policy bundle in force (``regions/bundle.py``): its bytes as signed,
+with a strong ``ETag``. Header ``Authorization: Bearer <a region's node secret>``, or the operator's
+key: a bundle lists tenants. 404 ``no_policy`` where the control plane has none."""
+POLICY_GRACE_SECONDS = 120.0
+"""How long after a new bundle nodes and replicas may still be on different ones of them."""
 
 
 class Wire(BaseModel):
@@ -118,7 +124,8 @@ class Problem(Wire):
 class Heartbeat(Wire):
     """``POST /v1/nodes/{node}/beat``: what a node says of itself, each second, to every replica.
 
-    Header ``Authorization: Bearer <the region's node secret>``; the answer is 204.
+    Header ``Authorization: Bearer <the region's node secret>``; the answer is 204, or 200 and a
+    :class:`BeatAnswer` from a control plane that has a policy bundle.
     """
 
     node: Identifier
@@ -131,12 +138,23 @@ class Heartbeat(Wire):
     active: int = Field(ge=0, le=100_000)
     draining: bool
     policy: str = Field(max_length=128)
+    """``version#digest`` of the law that the node rules by now."""
+    serial: int | None = Field(default=None, ge=1, le=2**53 - 1)
+    """Of the policy bundle that the node has; one that never had any sends no such key. It tells a
+    replica that still has an older bundle that the node is ahead, not astray."""
     version: str = Field(max_length=64)
     sip: SipAddress | None = None
     """The node's or its region's address for phone calls; a node without sends no such key, which
     an older control plane would refuse."""
     tenants: tuple[Identifier, ...] | None = Field(default=None, min_length=1, max_length=64)
     """The only tenants that the node serves; one that serves every other sends no such key."""
+
+
+class BeatAnswer(Wire):
+    """What a node hears back: the bundle in force here, to be fetched when it has an older one."""
+
+    policy: int = Field(ge=1)
+    """Its serial."""
 
 
 class NodeStatus(Wire):
@@ -151,6 +169,7 @@ class NodeStatus(Wire):
     active: int
     in_flight: int
     policy: str
+    serial: int | None = None
     version: str
     age: float
     sip: SipAddress | None = None
@@ -171,6 +190,8 @@ class State(Wire):
     """``GET /v1/state``: what one replica knows. Nothing of callers is in it."""
 
     policy: str
+    serial: int | None = None
+    """Of the policy bundle in force; none without one."""
     version: str
     ready: bool
     regions: tuple[RegionStatus, ...]
@@ -190,6 +211,11 @@ class RouteClaims(Wire):
     ten: Identifier
     jur: tuple[Identifier, ...] = Field(min_length=1, max_length=8)
     pol: str = Field(max_length=128)
+    ser: int | None = Field(default=None, ge=1, le=2**53 - 1)
+    """Serial of the policy bundle behind ``pol``; no such claim without a bundle. A node that has
+    an older one does not know ``pol`` yet and takes the token all the same: ``reg`` is what the
+    newer law left, and the node takes away what its own does not allow, so the result obeys both.
+    """
     reg: dict[str, tuple[Identifier, ...]]
     """Data class to the ordered regions that may process it."""
     agent: Identifier
