@@ -18,11 +18,13 @@ from control_plane.contract import (
     RouteClaims,
 )
 from edge.internal import Admitted
+from edge.law import LawInForce
 from edge.problem import EdgeRefusal
 from edge.session.errors import ResumeRefused
 from edge.session.resume import ResumeTokens
 from edge.tenancy import Tenancy
-from regions.models import Catalogue, DataClass, Operation, TenantPolicy
+from regions.law import Law
+from regions.models import DataClass, Operation
 from regions.policy import allowed_set, day_of
 
 MAX_TOKEN = 4096
@@ -35,9 +37,11 @@ NEEDS: Mapping[DataClass, tuple[Operation, ...]] = {
     DataClass.VARIABLES: (Operation.PROCESS, Operation.STORE),
 }
 """What a call cannot do without: each class, with what the node does with it."""
-UNRESTRICTED = TenantPolicy()
-"""The law alone, without adequacy; the tenant's sectors and contract are already inside the
-token's list."""
+HELD: Mapping[DataClass, tuple[Operation, ...]] = {
+    **NEEDS,
+    DataClass.RECORDING: (Operation.PROCESS, Operation.STORE),
+}
+"""What a call may have. A recording may be allowed nowhere, and then there is none."""
 
 
 class VerificationKeys(Protocol):
@@ -60,19 +64,20 @@ def bearer(authorization: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RouteRuling:
-    """What a route token and this node's own law allow together.
+    """What a route token and the law in force allow together.
 
-    ``regions`` maps each class of a call's data to the ordered regions that may have it.
+    ``regions`` maps each class of a call's data to the ordered regions that may have it, ``policy``
+    names the law that said so.
     """
 
     claims: RouteClaims
     regions: Mapping[DataClass, tuple[str, ...]]
+    policy: str
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """The regions that may take the call, in the token's order; maybe none."""
-        first, *others = self.regions.values()
-        return tuple(region for region in first if all(region in other for other in others))
+        return common_regions(self.regions)
 
     def admit(self, region: str) -> Admitted:
         """The caller, if ``region`` may take the call. Raises ``EdgeRefusal`` (wrong_region)."""
@@ -82,7 +87,7 @@ class RouteRuling:
             tenant=claims.ten,
             agent=claims.agent,
             jurisdictions=claims.jur,
-            policy=claims.pol,
+            policy=self.policy,
             regions=_each_has(self.regions, region),
             resumed=False,
             dedicated=bool(claims.ded),
@@ -90,7 +95,7 @@ class RouteRuling:
 
 
 def rule_route_token(
-    token: str, *, keys: VerificationKeys, now: float, catalogue: Catalogue, medium: Media
+    token: str, *, keys: VerificationKeys, now: float, law: LawInForce, medium: Media
 ) -> RouteRuling:
     """Where the call of a route token for ``medium`` may be.
 
@@ -98,14 +103,15 @@ def rule_route_token(
     ``token_expired`` or ``wrong_policy``.
     """
     claims = _decode(token, keys, now, medium)
-    if claims.pol != catalogue.policy:
+    if not law.knows(claims.pol):
         raise EdgeRefusal(
             "wrong_policy",
-            f"the token was made under policy {claims.pol}, this node runs {catalogue.policy}; "
-            "deploy the same catalogue to both",
+            f"the token was made under policy {claims.pol}, this node runs {law.now.policy}; "
+            "give the same catalogue or bundle to both",
         )
-    listed = {data_class: claims.reg.get(data_class.value, ()) for data_class in NEEDS}
-    return RouteRuling(claims, lawful_regions(listed, claims.jur, catalogue, on=day_of(now)))
+    listed = {data_class: claims.reg.get(data_class.value, ()) for data_class in HELD}
+    lawful = lawful_regions(listed, claims.jur, law.now, tenant=claims.ten, on=day_of(now))
+    return RouteRuling(claims, lawful, law.now.policy)
 
 
 def verify_route_token(
@@ -114,7 +120,7 @@ def verify_route_token(
     keys: VerificationKeys,
     now: float,
     region: str,
-    catalogue: Catalogue,
+    law: LawInForce,
     tenancy: Tenancy,
     medium: Media = "webrtc",
 ) -> Admitted:
@@ -123,7 +129,7 @@ def verify_route_token(
     Raises ``EdgeRefusal`` as :func:`rule_route_token`, and with code ``wrong_region`` or
     ``wrong_tenant``.
     """
-    ruling = rule_route_token(token, keys=keys, now=now, catalogue=catalogue, medium=medium)
+    ruling = rule_route_token(token, keys=keys, now=now, law=law, medium=medium)
     tenancy.admit(ruling.claims.ten, dedicated=bool(ruling.claims.ded))
     return ruling.admit(region)
 
@@ -134,12 +140,12 @@ def verify_resume_token(
     tokens: ResumeTokens,
     now: float,
     region: str,
-    catalogue: Catalogue,
+    law: LawInForce,
     tenancy: Tenancy,
 ) -> Admitted:
     """The session that a resume token opens, if this region may still hold it.
 
-    A policy that was tightened since the token was made counts. Raises ``EdgeRefusal``
+    A law or contract that was tightened since the token was made counts. Raises ``EdgeRefusal``
     (``bad_token``, ``token_expired``, ``wrong_region``, ``wrong_tenant``).
     """
     try:
@@ -148,13 +154,16 @@ def verify_resume_token(
         raise EdgeRefusal(refused.code, refused.detail) from refused
     tenancy.admit(claims.tenant, dedicated=bool(claims.dedicated))
     listed = dict.fromkeys(NEEDS, claims.allowed_regions)
-    lawful = lawful_regions(listed, claims.jurisdictions, catalogue, on=day_of(now))
+    listed[DataClass.RECORDING] = claims.recording or ()
+    lawful = lawful_regions(
+        listed, claims.jurisdictions, law.now, tenant=claims.tenant, on=day_of(now)
+    )
     return Admitted(
         session_id=claims.session_id,
         tenant=claims.tenant,
         agent=claims.agent,
         jurisdictions=claims.jurisdictions,
-        policy=claims.policy,
+        policy=law.now.policy,
         regions=_each_has(lawful, region),
         resumed=True,
         dedicated=bool(claims.dedicated),
@@ -164,32 +173,43 @@ def verify_resume_token(
 def lawful_regions(
     listed: Mapping[DataClass, tuple[str, ...]],
     jurisdictions: tuple[str, ...],
-    catalogue: Catalogue,
+    law: Law,
     *,
+    tenant: str,
     on: date,
 ) -> dict[DataClass, tuple[str, ...]]:
-    """The listed regions that the law of that day allows too, per data class, in the list's order.
+    """The listed regions that the law of that day and the tenant's contract allow too, per class
+    of ``HELD``, in the list's order. What is not listed is allowed nowhere.
 
-    The law is evaluated again with this node's own catalogue: whatever a token lists, data is
-    tagged for, sealed for and sent to lawful regions only.
+    The law is evaluated again on this node: whatever a token lists, data is tagged for, sealed for
+    and sent to lawful regions only.
     """
+    contract = law.contract(tenant)
     lawful: dict[DataClass, tuple[str, ...]] = {}
-    for data_class, operations in NEEDS.items():
-        allowed = set(listed[data_class])
+    for data_class, operations in HELD.items():
+        names = listed.get(data_class, ())
+        allowed = set(names)
         for operation in operations:
             decision = allowed_set(
-                catalogue, jurisdictions, UNRESTRICTED, data_class, operation, on=on
+                law.catalogue, jurisdictions, contract, data_class, operation, on=on
             )
             allowed &= set(decision.allowed)
-        lawful[data_class] = tuple(name for name in listed[data_class] if name in allowed)
+        lawful[data_class] = tuple(name for name in names if name in allowed)
     return lawful
+
+
+def common_regions(regions: Mapping[DataClass, tuple[str, ...]]) -> tuple[str, ...]:
+    """Regions that may have everything a call cannot do without, in order."""
+    first, *others = (regions.get(data_class, ()) for data_class in NEEDS)
+    return tuple(region for region in first if all(region in other for other in others))
 
 
 def _each_has(
     regions: Mapping[DataClass, tuple[str, ...]], region: str
 ) -> dict[str, tuple[str, ...]]:
     """``regions``, when ``region`` is one of each class's. Raises ``EdgeRefusal``."""
-    for data_class, kept in regions.items():
+    for data_class in NEEDS:
+        kept = regions[data_class]
         if region not in kept:
             raise EdgeRefusal(
                 "wrong_region",

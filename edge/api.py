@@ -223,7 +223,7 @@ class Signalling:
                 tokens=gate.resume,
                 now=now,
                 region=region,
-                catalogue=gate.catalogue,
+                law=gate.law,
                 tenancy=gate.tenancy,
             )
         return verify_route_token(
@@ -231,7 +231,7 @@ class Signalling:
             keys=gate.keys,
             now=now,
             region=region,
-            catalogue=gate.catalogue,
+            law=gate.law,
             tenancy=gate.tenancy,
         )
 

@@ -33,9 +33,9 @@ class NodeLoad:
 
 
 class Beater:
-    """Beats until stopped. ``load`` is called from the threads and must only read; ``sip`` is the
-    address for phone calls, where there is one; ``tenants`` are the only ones that the node serves,
-    where it does not serve all."""
+    """Beats until stopped. ``load`` and ``policy``, the law in force, are called from the threads
+    and must only read; ``sip`` is the address for phone calls, where there is one; ``tenants`` are
+    the only ones that the node serves, where it does not serve all."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Beater:
         node: str,
         region: str,
         url: str,
-        policy: str,
+        policy: Callable[[], str],
         version: str,
         secret: str,
         control_planes: Sequence[str],
@@ -55,9 +55,9 @@ class Beater:
             "node": node,
             "region": region,
             "url": url,
-            "policy": policy,
             "version": version,
         }
+        self._policy = policy
         self._sip = sip
         self._tenants = tenants
         self._boot = secrets.token_hex(8)
@@ -109,6 +109,7 @@ class Beater:
         load = self._load()
         beat = Heartbeat(
             **self._facts,
+            policy=self._policy(),
             sip=self._sip,
             tenants=self._tenants,
             boot=self._boot,

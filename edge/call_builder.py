@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from edge.admission import common_regions
 from edge.call import Call, CallIdentity, ResumeGrant
 from edge.clock import Clock
 from edge.dialog.agent import AgentSpec
 from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.internal import Admitted
+from edge.law import LawInForce
 from edge.ledger import Ledger, Place
 from edge.leg import Leg
 from edge.metrics import WorkerMetrics
@@ -59,6 +61,8 @@ class Rooms:
     settings: NodeSettings
     index: int
     clock: Clock
+    law: LawInForce
+    """What every decision asks; its ``now`` has the law of this moment."""
     endpoint: WebRtcEndpoint
     phone: SipMedia | None
     """None on a node that takes no phone calls."""
@@ -144,9 +148,8 @@ class CallBuilder:
     def _books(self, caller: Admitted) -> Books:
         """What the call's receipt is made of, from the first time that its session is looked at."""
         rooms = self._rooms
-        allowed = {DataClass(name): tuple(where) for name, where in caller.regions.items()}
         return Books(
-            Notary(Ledger(rooms.clock), rooms.receipts, allowed),
+            Notary(Ledger(rooms.clock), rooms.receipts, regions_of(caller)),
             host=Place("host", rooms.settings.node, rooms.settings.region),
             store=rooms.store_place,
         )
@@ -158,11 +161,12 @@ class CallBuilder:
         return Ends.of(self._rooms.clock.wall(), settings.session_hours * 3600, said)
 
     def _tag(self, caller: Admitted, ends: Ends) -> ResidencyTag:
+        """One tag covers a session's audio, words and variables: what all of them allow."""
         return ResidencyTag(
             tenant=caller.tenant,
             jurisdictions=caller.jurisdictions,
             data_class=DataClass.TRANSCRIPT,
-            allowed_regions=common_regions(caller),
+            allowed_regions=common_regions(regions_of(caller)),
             policy=caller.policy,
             session=caller.session_id,
             expires_at=ends.session,
@@ -240,22 +244,19 @@ class CallBuilder:
             tenant=caller.tenant,
             agent=caller.agent,
             region=settings.region,
-            allowed_regions=common_regions(caller),
+            allowed_regions=common_regions(regions_of(caller)),
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
             lifetime_s=self._ends(caller).resumable - int(self._rooms.clock.wall()),
             dedicated=caller.dedicated,
+            recording=caller.regions.get(DataClass.RECORDING.value, ()),
         )
         return ResumeGrant(token, expires_at)
 
 
-def common_regions(caller: Admitted) -> tuple[str, ...]:
-    """Regions that may hold everything of the call, in the token's order.
-
-    One tag covers a session's audio, words and variables, so it names only what all of them allow.
-    """
-    first, *others = caller.regions.values()
-    return tuple(region for region in first if all(region in other for other in others))
+def regions_of(caller: Admitted) -> dict[DataClass, tuple[str, ...]]:
+    """Which regions may have each class of the call's data."""
+    return {DataClass(name): tuple(where) for name, where in caller.regions.items()}
 
 
 def _today(clock: Clock) -> dt.date:

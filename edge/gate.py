@@ -10,13 +10,13 @@ from edge.audit_trail import Audit, Unaudited
 from edge.beat import NodeLoad
 from edge.clock import Clock
 from edge.jwks import KeyCache
+from edge.law import LawInForce
 from edge.phone.switchboard import Switchboard
 from edge.pool import WorkerPool
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
 from edge.turn import Relays
-from regions.models import Catalogue
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Gate:
     """What the signalling of a node needs to decide and to pass calls on."""
 
     settings: NodeSettings
-    catalogue: Catalogue
+    law: LawInForce
     pool: WorkerPool
     keys: KeyCache
     resume: ResumeTokens

@@ -40,7 +40,7 @@ class Health:
             "checks": checks,
             "region": gate.settings.region,
             "node": gate.settings.node,
-            "policy": gate.catalogue.policy,
+            "policy": gate.law.now.policy,
             "active": gate.pool.active,
             "capacity": gate.pool.capacity,
         }

@@ -12,7 +12,9 @@ SOCKET_FORMAT = "worker-{index}.sock"
 class Admitted(Wire):
     """A caller whose token was verified: what the worker needs to know of it.
 
-    ``regions`` maps a data class to the ordered regions that may process it.
+    ``regions`` maps a data class to the ordered regions that may have it; those of ``recording``
+    may be none, and then the call is not recorded. ``policy`` names the law by which that was
+    decided.
     """
 
     session_id: SessionId

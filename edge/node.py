@@ -27,6 +27,7 @@ from edge.groups import first_error
 from edge.health import create_health_app
 from edge.https import CertificateExpired, https_context
 from edge.jwks import KeyCache
+from edge.law import LawInForce
 from edge.phone.logins import read_logins
 from edge.phone.routing_client import routing_client
 from edge.phone.switchboard import PhoneParts, Switchboard
@@ -44,7 +45,7 @@ from edge.tenancy import Tenancy
 from edge.transport.sip.net.errors import NetError, TlsFilesError
 from edge.turn import Relays, TurnSecretError, read_turn_secret
 from regions.catalogue import load_catalogue
-from regions.models import Catalogue
+from regions.law import Law
 
 IDLE_CONNECTION_SECONDS = 15.0
 """A connection that sends no request for this long is closed: slow clients cost nothing."""
@@ -92,6 +93,7 @@ class Node:
                 "is not in the catalogue "
                 f"({', '.join(region.id for region in catalogue.regions)})"
             )
+        law = LawInForce(Law(catalogue), self._clock)
         await self._probe()
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
@@ -114,7 +116,7 @@ class Node:
         tenancy = Tenancy.of(settings)
         gate = Gate(
             settings,
-            catalogue,
+            law,
             pool,
             keys,
             resume,
@@ -123,7 +125,7 @@ class Node:
             ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)).public,
             operator_digest(secret),
         )
-        gate.audit = trail = await self._audit(region_key, catalogue)
+        gate.audit = trail = await self._audit(region_key, law)
         closing.push_async_callback(trail.end)
         gate.relays = self._relays()
         gate.phone = await self._phone(gate, secret, closing)
@@ -131,7 +133,7 @@ class Node:
             node=settings.node,
             region=settings.region,
             url=settings.url,
-            policy=catalogue.policy,
+            policy=lambda: law.now.policy,
             version=version("inland"),
             secret=secret,
             control_planes=settings.control_planes,
@@ -180,7 +182,7 @@ class Node:
                 settings=settings,
                 phone=phone,
                 logins=logins,
-                catalogue=gate.catalogue,
+                law=gate.law,
                 tenancy=gate.tenancy,
                 pool=gate.pool,
                 keys=gate.keys,
@@ -226,7 +228,7 @@ class Node:
             for task in background:
                 task.cancel()
 
-    async def _audit(self, key: LocalKeyFile, catalogue: Catalogue) -> AuditTrail:
+    async def _audit(self, key: LocalKeyFile, law: LawInForce) -> AuditTrail:
         """The audit log, with the node's start in it. Raises :class:`NodeError`."""
         settings = self.settings
         audit_log = open_log(
@@ -237,7 +239,7 @@ class Node:
             await trail.begin(
                 region=settings.region,
                 version=version("inland"),
-                policy=catalogue.policy,
+                policy=law.now.policy,
                 settings=digest_of(settings.model_dump(mode="json")),
                 pid=os.getpid(),
             )

@@ -28,6 +28,7 @@ from edge.clock import Clock, SystemClock
 from edge.dialog.agent import load_agents
 from edge.egress.report import worker_tripwire
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
+from edge.law import LawInForce
 from edge.ledger import Place
 from edge.logs import configure_logging, log_loop_errors
 from edge.media.ticker import Ticker
@@ -58,6 +59,8 @@ from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebR
 from edge.transport.webrtc.leg import WebRtcLeg
 from edge.worker import Worker
 from edge.worker_receipts import add_receipts
+from regions.catalogue import load_catalogue
+from regions.law import Law
 from regions.providers import load_providers
 from regions.strict_yaml import ConfigError
 
@@ -219,6 +222,7 @@ async def _open_rooms(
         settings=settings,
         index=index,
         clock=clock,
+        law=LawInForce(Law(load_catalogue(settings.catalogue)), clock),
         endpoint=endpoint,
         phone=phone,
         detector=detector,

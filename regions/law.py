@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from regions.models import Catalogue, DataClass, Narrowing, TenantPolicy
@@ -28,7 +29,7 @@ class Law:
     replica_keys: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     serial: int = 0
 
-    @property
+    @cached_property
     def policy(self) -> str:
         """``version#digest`` of the catalogue and the contracts; of the catalogue alone without.
 

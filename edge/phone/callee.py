@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
-from edge.admission import lawful_regions
+from edge.admission import NEEDS, lawful_regions
 from edge.internal import Admitted
 from edge.phone.numbers import country_of, read_numbers
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.uri import SipUri
-from regions.models import Catalogue, DataClass
+from regions.law import Law
+from regions.models import DataClass
 
 MAX_EXTENSION = 6
 """Digits: what is longer and has no plus may be a number anywhere."""
@@ -41,7 +42,7 @@ def rule_callee(
     *,
     national: str | None,
     region: str,
-    catalogue: Catalogue,
+    law: Law,
     on: date,
 ) -> CalleeRuling:
     """Whether ``region`` may call ``target``, a number or a SIP or ``tel`` URI, for ``caller``
@@ -61,24 +62,22 @@ def rule_callee(
     country = country_of(numbers[0])
     if country is None:
         return MayNotCall("the number does not tell its country, so no law is known to allow it")
-    law = catalogue.jurisdiction_of(country)
-    if law is None:
+    its_law = law.catalogue.jurisdiction_of(country)
+    if its_law is None:
         return MayNotCall(f"no law of the catalogue covers {country}, so nothing is allowed")
-    if law in caller.jurisdictions:
-        return MayCall(caller, f"{country} is under {law}, which the token names")
-    return _under_both(caller, law, region, catalogue, on)
+    if its_law in caller.jurisdictions:
+        return MayCall(caller, f"{country} is under {its_law}, which the token names")
+    return _under_both(caller, its_law, region, law, on)
 
 
-def _under_both(
-    caller: Admitted, law: str, region: str, catalogue: Catalogue, on: date
-) -> CalleeRuling:
-    both = tuple(sorted({*caller.jurisdictions, law}))
+def _under_both(caller: Admitted, its_law: str, region: str, law: Law, on: date) -> CalleeRuling:
+    both = tuple(sorted({*caller.jurisdictions, its_law}))
     listed = {DataClass(name): regions for name, regions in caller.regions.items()}
-    lawful = lawful_regions(listed, both, catalogue, on=on)
-    for data_class, regions in lawful.items():
-        if region not in regions:
+    lawful = lawful_regions(listed, both, law, tenant=caller.tenant, on=on)
+    for data_class in NEEDS:
+        if region not in lawful[data_class]:
             return MayNotCall(
-                f"the number is under {law}, whose law beside the token's lets no "
+                f"the number is under {its_law}, whose law beside the token's lets no "
                 f"{data_class.value} into {region}; ask for a route with the callee's country"
             )
     narrowed = caller.model_copy(
@@ -87,7 +86,7 @@ def _under_both(
             "regions": {data_class.value: regions for data_class, regions in lawful.items()},
         }
     )
-    return MayCall(narrowed, f"{law} and the law of the token both allow {region}")
+    return MayCall(narrowed, f"{its_law} and the law of the token both allow {region}")
 
 
 def _number_of(target: str) -> str | None:

@@ -7,6 +7,7 @@ import logging
 
 from edge.clock import Clock
 from edge.internal import Admitted
+from edge.law import LawInForce
 from edge.phone.access import TrunkAccess
 from edge.phone.callee import MayNotCall, rule_callee
 from edge.phone.dispatcher_line import DispatcherLine
@@ -19,7 +20,6 @@ from edge.phone.transfer import SipTransferrer
 from edge.problem import EdgeRefusal
 from edge.transport.sip.core.events import Ended, Progress
 from edge.transport.sip.core.session import Session
-from regions.models import Catalogue
 from regions.policy import day_of
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Outbound:
         self,
         *,
         region: str,
-        catalogue: Catalogue,
+        law: LawInForce,
         trunks: dict[str, TrunkAccess],
         orders: Orders,
         open_line: OpenTrunkLine,
@@ -41,7 +41,7 @@ class Outbound:
         group: asyncio.TaskGroup,
     ) -> None:
         self._region = region
-        self._catalogue = catalogue
+        self._law = law
         self._trunks = trunks
         self._orders = orders
         self._open_line = open_line
@@ -62,7 +62,7 @@ class Outbound:
             order.to,
             national=access.trunk.national_format,
             region=self._region,
-            catalogue=self._catalogue,
+            law=self._law.now,
             on=day_of(self._clock.wall()),
         )
         if isinstance(ruling, MayNotCall):

@@ -22,11 +22,11 @@ from typing import TypeAlias
 from control_plane.contract import Candidate, Problem, RouteResponse
 from edge.admission import VerificationKeys, rule_route_token
 from edge.internal import Admitted
+from edge.law import LawInForce
 from edge.problem import EdgeRefusal
 from edge.tenancy import Tenancy
 from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.uri import SipUri
-from regions.models import Catalogue
 
 FULL_SECONDS = 5
 DRAINING_SECONDS = 60
@@ -131,17 +131,15 @@ def hold_to_law(
     keys: VerificationKeys,
     now: float,
     region: str,
-    catalogue: Catalogue,
+    law: LawInForce,
     tenancy: Tenancy,
 ) -> Routed | Unrouted:
-    """The answer as far as its signed token and this node's catalogue bear it out.
+    """The answer as far as its signed token and the law in force bear it out.
 
     What the answer says beside the token opens nothing: a candidate outside is forgotten.
     """
     try:
-        ruling = rule_route_token(
-            answer.token, keys=keys, now=now, catalogue=catalogue, medium="sip"
-        )
+        ruling = rule_route_token(answer.token, keys=keys, now=now, law=law, medium="sip")
     except EdgeRefusal as refusal:
         return Unrouted(refusal.code)
     allowed = ruling.allowed

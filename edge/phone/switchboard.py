@@ -15,6 +15,7 @@ from edge.audit_trail import Audit, Unaudited, audited
 from edge.clock import Clock
 from edge.internal import Admitted
 from edge.jwks import KeyCache
+from edge.law import LawInForce
 from edge.phone.access import TrunkAccess
 from edge.phone.admission import TrunkLimits
 from edge.phone.destination import DialPlan
@@ -42,7 +43,6 @@ from edge.transport.sip.core.session import Session
 from edge.transport.sip.core.settings import AgentSettings
 from edge.transport.sip.net.user_agent import UserAgent
 from edge.transport.sip.wire.uri import SipUri
-from regions.models import Catalogue
 
 PRODUCT = "Inland"
 MOVE_ROOM = 2
@@ -58,7 +58,7 @@ class PhoneParts:
     settings: NodeSettings
     phone: PhoneSettings
     logins: Logins
-    catalogue: Catalogue
+    law: LawInForce
     tenancy: Tenancy
     pool: WorkerPool
     keys: KeyCache
@@ -125,7 +125,7 @@ class Switchboard:
             self._calls = group
             self._outbound = Outbound(
                 region=parts.settings.region,
-                catalogue=parts.catalogue,
+                law=parts.law,
                 trunks=self._access,
                 orders=self.orders,
                 open_line=self._open_line,
@@ -166,7 +166,7 @@ class Switchboard:
             keys=parts.keys,
             now=parts.clock.wall(),
             region=parts.settings.region,
-            catalogue=parts.catalogue,
+            law=parts.law,
             tenancy=parts.tenancy,
             medium="sip",
         )
@@ -212,7 +212,7 @@ class Switchboard:
             keys=parts.keys,
             now=parts.clock.wall(),
             region=parts.settings.region,
-            catalogue=parts.catalogue,
+            law=parts.law,
             tenancy=parts.tenancy,
         )
 

@@ -41,6 +41,8 @@ class ResumeClaims(Strict):
     """Unix seconds."""
     dedicated: Literal[True] | None = None
     """The tenant has nodes of its own; else there is no such key, which older nodes refuse."""
+    recording: Ids | None = None
+    """Regions that may have a recording; without the key there is none."""
 
 
 class ResumeTokens:
@@ -67,6 +69,7 @@ class ResumeTokens:
         lifetime_s: int,
         *,
         dedicated: bool = False,
+        recording: Sequence[str] = (),
     ) -> tuple[str, int]:
         """A token for the session, and when it expires (Unix seconds)."""
         claims = ResumeClaims(
@@ -79,6 +82,7 @@ class ResumeTokens:
             jurisdictions=tuple(jurisdictions),
             expires_at=int(self._clock.wall()) + lifetime_s,
             dedicated=True if dedicated else None,
+            recording=tuple(recording) or None,
         )
         nonce = secrets.token_bytes(NONCE_BYTES)
         plain = claims.model_dump_json(exclude_none=True).encode()

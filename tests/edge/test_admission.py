@@ -12,9 +12,11 @@ from edge.admission import MAX_TOKEN, bearer, rule_route_token, verify_route_tok
 from edge.problem import EdgeRefusal
 from edge.tenancy import Tenancy
 from regions.catalogue import load_catalogue
+from tests.fakes.law import in_force
 
 NOW = 1_790_000_000
 CATALOGUE = load_catalogue()
+LAW = in_force(CATALOGUE)
 EEA = ["eu-central-1", "eu-west-1"]
 
 
@@ -59,15 +61,13 @@ def key() -> OneKey:
 
 def refusal(key: OneKey, token: str, region: str = "eu-central-1", now: float = NOW) -> str:
     with pytest.raises(EdgeRefusal) as refused:
-        verify_route_token(
-            token, keys=key, now=now, region=region, catalogue=CATALOGUE, tenancy=EVERYBODY
-        )
+        verify_route_token(token, keys=key, now=now, region=region, law=LAW, tenancy=EVERYBODY)
     return refused.value.code
 
 
 def test_good_token_opens_the_session_it_names(key: OneKey) -> None:
     caller = verify_route_token(
-        key.sign(), keys=key, now=NOW, region="eu-central-1", catalogue=CATALOGUE, tenancy=EVERYBODY
+        key.sign(), keys=key, now=NOW, region="eu-central-1", law=LAW, tenancy=EVERYBODY
     )
     assert caller.session_id == "s_" + "a" * 22
     assert (caller.tenant, caller.jurisdictions) == ("demo-clinic", ("eea",))
@@ -91,10 +91,13 @@ def test_what_is_listed_beyond_the_law_is_forgotten(key: OneKey) -> None:
         keys=key,
         now=NOW,
         region="eu-central-1",
-        catalogue=CATALOGUE,
+        law=LAW,
         tenancy=EVERYBODY,
     )
-    assert caller.regions == {name: tuple(EEA) for name in ("audio", "transcript", "variables")}
+    assert caller.regions == {
+        **{name: tuple(EEA) for name in ("audio", "transcript", "variables")},
+        "recording": (),
+    }
 
 
 @pytest.mark.parametrize("missing", ["audio", "transcript", "variables"])
@@ -172,7 +175,7 @@ def test_token_is_good_for_its_own_medium_only(key: OneKey) -> None:
                     keys=key,
                     now=NOW,
                     region="eu-central-1",
-                    catalogue=CATALOGUE,
+                    law=LAW,
                     tenancy=EVERYBODY,
                     medium="sip" if asked == "sip" else "webrtc",
                 )
@@ -186,7 +189,7 @@ def test_token_says_where_a_call_may_be_also_to_a_region_where_it_may_not(key: O
     wide = {name: [*EEA, "ap-south-1"] for name in ("audio", "transcript", "variables")}
     wide["variables"] = ["eu-west-1"]
     ruling = rule_route_token(
-        key.sign(med="sip", reg=wide), keys=key, now=NOW, catalogue=CATALOGUE, medium="sip"
+        key.sign(med="sip", reg=wide), keys=key, now=NOW, law=LAW, medium="sip"
     )
     assert ruling.allowed == ("eu-west-1",)
     assert ruling.admit("eu-west-1").regions["audio"] == tuple(EEA)

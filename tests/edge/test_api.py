@@ -29,9 +29,9 @@ from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
-from regions.catalogue import load_catalogue
 from tests.edge.test_admission import CATALOGUE, NOW, OneKey
 from tests.fakes.clock import FakeClock
+from tests.fakes.law import in_force
 
 SDP = {"Content-Type": "application/sdp"}
 SESSION = "s_" + "b" * 22
@@ -200,7 +200,9 @@ async def serving(folder: Path, workers: int, **changes: Any) -> AsyncIterator[N
     tenancy = Tenancy.of(settings)
     receipt_key = ReceiptKey(region_key.subkey("receipt")).public
     secret = operator_digest(NODE_SECRET)
-    gate = Gate(settings, load_catalogue(), pool, keys, resume, clock, tenancy, receipt_key, secret)
+    gate = Gate(
+        settings, in_force(CATALOGUE), pool, keys, resume, clock, tenancy, receipt_key, secret
+    )
     fakes = [FakeWorker(index) for index in range(workers)]
     async with AsyncExitStack() as closing:
         for fake, slot in zip(fakes, pool.slots, strict=True):
@@ -285,6 +287,7 @@ async def test_resume_after_a_tightened_law_keeps_only_lawful_regions(node: Node
     )
     assert (await node.resume(token)).status == 201
     regions = node.worker.orders[0]["caller"]["regions"]
+    assert regions.pop("recording") == []
     assert all(listed == ["eu-central-1"] for listed in regions.values())
 
 

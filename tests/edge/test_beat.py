@@ -54,7 +54,7 @@ def beater(
         node="eu-central-1-a",
         region="eu-central-1",
         url="http://127.0.0.1:7101",
-        policy="1#000000000000",
+        policy=lambda: "1#000000000000",
         version="0.1.0",
         secret="s" * 32,
         control_planes=control_planes,

@@ -25,7 +25,7 @@ from edge.jwks import (
 )
 from edge.problem import EdgeRefusal
 from edge.tenancy import Tenancy
-from tests.edge.test_admission import CATALOGUE, NOW, OneKey
+from tests.edge.test_admission import LAW, NOW, OneKey
 from tests.fakes.clock import FakeClock
 
 HANG_SECONDS = 20.0
@@ -155,7 +155,7 @@ async def test_token_with_a_new_key_is_accepted_after_the_refresh(hasty: None) -
             keys=cache,
             now=NOW,
             region="eu-central-1",
-            catalogue=CATALOGUE,
+            law=LAW,
             tenancy=Tenancy(),
         ).session_id
 

@@ -18,7 +18,7 @@ from edge.session.errors import TenantRefused
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
-from tests.edge.test_admission import CATALOGUE, NOW, OneKey
+from tests.edge.test_admission import CATALOGUE, LAW, NOW, OneKey
 from tests.fakes.clock import FakeClock
 
 EU = "eu-central-1"
@@ -38,7 +38,7 @@ def by_route(tenancy: Tenancy, *, dedicated: bool, medium: Any = "webrtc") -> Ad
         keys=KEY,
         now=NOW,
         region=EU,
-        catalogue=CATALOGUE,
+        law=LAW,
         tenancy=tenancy,
         medium=medium,
     )
@@ -47,9 +47,7 @@ def by_route(tenancy: Tenancy, *, dedicated: bool, medium: Any = "webrtc") -> Ad
 def by_resume(tenancy: Tenancy, *, dedicated: bool) -> Admitted:
     facts = ("demo-clinic", "clinic-reception", EU, (EU,), CATALOGUE.policy, ("eea",), 60)
     token, _ = TOKENS.issue("s_" + "a" * 22, *facts, dedicated=dedicated)
-    return verify_resume_token(
-        token, tokens=TOKENS, now=NOW, region=EU, catalogue=CATALOGUE, tenancy=tenancy
-    )
+    return verify_resume_token(token, tokens=TOKENS, now=NOW, region=EU, law=LAW, tenancy=tenancy)
 
 
 def by_phone_order(tenancy: Tenancy, *, dedicated: bool) -> Admitted:

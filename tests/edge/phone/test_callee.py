@@ -10,6 +10,7 @@ from edge.admission import NEEDS
 from edge.internal import Admitted
 from edge.phone.callee import MayCall, MayNotCall, rule_callee
 from regions.catalogue import load_catalogue
+from regions.law import Law
 from regions.models import Catalogue, Jurisdiction, Region, Rule
 
 CATALOGUE = load_catalogue()
@@ -31,7 +32,7 @@ def order(jurisdictions: tuple[str, ...] = ("eea",), regions: tuple[str, ...] = 
 
 def ruled(target: str, national: str | None = None) -> MayCall | MayNotCall:
     return rule_callee(
-        order(), target, national=national, region="eu-central-1", catalogue=CATALOGUE, on=TODAY
+        order(), target, national=national, region="eu-central-1", law=Law(CATALOGUE), on=TODAY
     )
 
 
@@ -137,13 +138,14 @@ def test_under_two_laws_only_what_both_allow_is_left() -> None:
     world = neighbours()
     caller = order(("la",), ("r-la", "r-lc"))
     ruling = rule_callee(
-        caller, "+33123456789", national=None, region="r-lc", catalogue=world, on=TODAY
+        caller, "+33123456789", national=None, region="r-lc", law=Law(world), on=TODAY
     )
     assert isinstance(ruling, MayCall)
     assert ruling.caller.jurisdictions == ("la", "lb")
-    assert set(ruling.caller.regions.values()) == {("r-lc",)}
+    assert {ruling.caller.regions[data_class] for data_class in NEEDS} == {("r-lc",)}
+    assert ruling.caller.regions["recording"] == ()
     refused = rule_callee(
-        caller, "+33123456789", national=None, region="r-la", catalogue=world, on=TODAY
+        caller, "+33123456789", national=None, region="r-la", law=Law(world), on=TODAY
     )
     assert isinstance(refused, MayNotCall)
 
@@ -153,6 +155,6 @@ def test_the_callee_s_law_adds_no_region_to_the_token_s() -> None:
     caller = order(("la",), ("r-la",))
     for region in ("r-lb", "r-lc"):
         ruling = rule_callee(
-            caller, "+33123456789", national=None, region=region, catalogue=world, on=TODAY
+            caller, "+33123456789", national=None, region=region, law=Law(world), on=TODAY
         )
         assert isinstance(ruling, MayNotCall)

@@ -25,6 +25,7 @@ from tests.edge.phone.test_callee import order as token
 from tests.edge.phone.test_phone_call import FakeLine
 from tests.edge.transport.sip.core.duo import ANSWER, OFFER
 from tests.fakes.clock import FakeClock
+from tests.fakes.law import in_force
 
 GERMAN = "+496912345678"
 
@@ -42,7 +43,7 @@ class Phone:
         self.metrics = PhoneMetrics()
         self.outbound = Outbound(
             region="eu-central-1",
-            catalogue=CATALOGUE,
+            law=in_force(CATALOGUE),
             trunks={access.trunk.name: access for access in accesses},
             orders=self.orders,
             open_line=self._open,

@@ -32,7 +32,7 @@ from edge.phone.placement import (
 from edge.tenancy import Tenancy
 from edge.transport.sip.wire.uri import SipUri
 from edge.transport.sip.wire.values import NameAddr
-from tests.edge.test_admission import CATALOGUE, EEA, NOW, OneKey
+from tests.edge.test_admission import CATALOGUE, EEA, LAW, NOW, OneKey
 
 EVERYBODY = Tenancy()
 REGIONS = ("eu-central-1", "eu-west-1", "ap-south-1")
@@ -219,9 +219,7 @@ def answer(*candidates: Candidate, **claims: Any) -> RouteResponse:
 def held(
     given: RouteResponse, region: str = "eu-central-1", tenancy: Tenancy = EVERYBODY
 ) -> Routed | Unrouted:
-    return hold_to_law(
-        given, keys=KEY, now=NOW, region=region, catalogue=CATALOGUE, tenancy=tenancy
-    )
+    return hold_to_law(given, keys=KEY, now=NOW, region=region, law=LAW, tenancy=tenancy)
 
 
 def test_candidates_outside_the_token_or_the_law_are_forgotten() -> None:

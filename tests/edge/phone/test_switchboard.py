@@ -31,6 +31,7 @@ from inland.phone.telephone import Telephone, telephone
 from regions.catalogue import load_catalogue
 from tests.edge.phone.parts import NUMBER, number
 from tests.edge.phone.test_callee import order as token
+from tests.fakes.law import in_force
 from tests.peers.program import free_ports
 
 HOST = "127.0.0.1"
@@ -86,7 +87,7 @@ class Board:
             settings=node,
             phone=settings,
             logins=Logins({}, {}, {"extension": Credentials("201", "secret")}),
-            catalogue=load_catalogue(),
+            law=in_force(load_catalogue()),
             tenancy=Tenancy.of(node),
             pool=cast(WorkerPool, FakePool()),
             keys=KeyCache(()),
