@@ -63,7 +63,7 @@ def node(tmp_path: Path, **more: Any) -> NodeSettings:
 
 
 def caller(tenant: str) -> Admitted:
-    regions = dict.fromkeys(("audio", "transcript", "variables"), (EU,))
+    regions: dict[str, tuple[str, ...]] = dict.fromkeys(("audio", "transcript", "variables"), (EU,))
     return Admitted(
         session_id=SESSION,
         tenant=tenant,
