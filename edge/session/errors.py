@@ -13,6 +13,7 @@ SessionError
 │   └── KeyRefused     the key service refuses the key: disabled, to be deleted, not ours (no retry)
 ├── KeyFileError     the region's key file cannot be used; the text says why (no retry)
 ├── ResumeRefused    a resume token that counts for nothing (no retry)
+├── ReplicaRefused   a carried replica that counts for nothing here (no retry)
 ├── TenantRefused    no store of this node holds that tenant's sessions (no retry)
 ├── ReceiptRefused   a receipt that nobody signed, or that does not follow (no retry)
 ├── Overtaken        another call of the session left its record first: look again, then retry
@@ -77,6 +78,19 @@ class ResumeRefused(SessionError):
     """A resume token that counts for nothing. ``code`` is one of ``docs/protocol.md``."""
 
     def __init__(self, code: Literal["bad_token", "token_expired"], detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class ReplicaRefused(SessionError):
+    """A replica that counts for nothing here. ``code`` is one of ``docs/protocol.md``."""
+
+    def __init__(
+        self,
+        code: Literal["bad_replica", "replica_expired", "wrong_region", "body_too_large"],
+        detail: str,
+    ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail

@@ -11,6 +11,7 @@ from edge.clock import Clock
 from edge.events import JsonValue, ToolRecord, Turn
 from edge.session import codec
 from edge.session.account import Books
+from edge.session.contents import LiveContents
 from edge.session.errors import (
     KeyDestroyed,
     Overtaken,
@@ -20,7 +21,7 @@ from edge.session.errors import (
     UnknownSession,
 )
 from edge.session.history import History, read_history, read_outcome, require_session, tag_of
-from edge.session.keyring import make_ring, open_ring
+from edge.session.keyring import SEALED, Ring, make_ring, open_ring
 from edge.session.keys import KeyProvider
 from edge.session.records import CallRecord
 from edge.session.seal import Sealer
@@ -51,11 +52,25 @@ class Journal:
     overlap; turns must be committed in order. What is written and read is in the call's ledger.
     """
 
-    def __init__(self, store: SessionStore, sealer: Sealer, fence: Fence, books: Books) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        sealer: Sealer,
+        fence: Fence,
+        books: Books,
+        tag: ResidencyTag,
+        ends: Mapping[DataClass, int],
+    ) -> None:
         self._store = store
         self._sealer = sealer
         self._fence = fence
         self.books = books
+        self.tag = tag
+        """The session's."""
+        self.ends = ends
+        """When each class of its data expires, Unix seconds."""
+        self.live: LiveContents | None = None
+        """Told of each entry that was written, when somebody wants to know."""
 
     @classmethod
     async def begin(
@@ -89,7 +104,7 @@ class Journal:
         ring, wraps = await make_ring(keys, regions, tag, ends)
         session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
         fence = await store.create(session, owner)
-        return cls(store, Sealer(ring, agent), fence, books)
+        return cls(store, Sealer(ring, agent), fence, books, tag, _ends(ring))
 
     @classmethod
     async def take_over(
@@ -121,7 +136,7 @@ class Journal:
         fence, stored = await store.take(session_id, owner, clock.wall())
         if (stored.header.tag, stored.header.agent) != (header.tag, header.agent):
             raise SealError("the session's residency tag changed while it was read")
-        journal = cls(store, sealer, fence, books)
+        journal = cls(store, sealer, fence, books, tag, _ends(opened.keys))
         journal._account_for_reading(stored)
         return journal, read_history(stored, tag, sealer)
 
@@ -142,6 +157,8 @@ class Journal:
         self._account_for(DataClass.TRANSCRIPT, plain=len(body), sealed=len(sealed.body))
         self._account_for(DataClass.VARIABLES, plain=len(plain_state), sealed=len(sealed.state))
         await self._store.commit(self._fence, sealed)
+        if self.live is not None:
+            self.live.committed(turn, state)
 
     async def tool_pending(
         self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
@@ -156,6 +173,8 @@ class Journal:
             raise ValueError("a call id is 1 to 128 printable ASCII characters")
         intent = self._tool("intent", call_id, codec.encode_intent(name, arguments))
         outcome = await self._store.tool_pending(self._fence, intent)
+        if self.live is not None:
+            self.live.tool_pending(call_id, name, arguments)
         return None if outcome is None else read_outcome(self._sealer, call_id, outcome)
 
     async def tool_settled(self, record: ToolRecord) -> None:
@@ -166,6 +185,8 @@ class Journal:
         """
         outcome = self._tool("outcome", record.call_id, codec.encode_outcome(record))
         await self._store.tool_settled(self._fence, outcome)
+        if self.live is not None:
+            self.live.tool_settled(record)
 
     async def finish(self, record: CallRecord) -> None:
         """Append the call's record with its receipt; unless the caller may come back, the session
@@ -213,3 +234,7 @@ class Journal:
         return SealedTool(
             call_id, self._sealer.digest(DataClass.VARIABLES, kind, call_id, body), sealed
         )
+
+
+def _ends(ring: Ring) -> dict[DataClass, int]:
+    return {name: each.tag.expires_at for name, each in ring.items() if name in SEALED}
