@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from edge.carrying import Carrier
 from edge.clock import Clock
 from edge.conversation import Conversation
 from edge.dialog.conductor import Conductor
@@ -19,6 +20,7 @@ from edge.logs import short
 from edge.metrics import CallMetrics
 from edge.patience import PatientJournal
 from edge.realtime import (
+    Carry,
     Event,
     HangUpRequest,
     Pressed,
@@ -37,7 +39,7 @@ from edge.session.account import Books
 from edge.session.errors import SessionError, StaleOwner
 from edge.session.journal import Journal
 from edge.session.receipt import Account
-from edge.session.records import CallRecord, EndReason
+from edge.session.records import RESUMABLE, CallRecord, EndReason
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
 from edge.tally import LegTally
@@ -95,8 +97,10 @@ class Call:
         clock: Clock,
         metrics: CallMetrics,
         max_seconds: float,
+        carrier: Carrier | None = None,
     ) -> None:
         self.identity = identity
+        self._carrier = carrier
         self._leg = leg
         self._notary = books.notary
         self._tally = LegTally(books.notary.ledger, books.host, leg)
@@ -169,6 +173,8 @@ class Call:
                 group.create_task(self._guard(self._stay_alive())),
                 group.create_task(self._guard(self._limit())),
             ]
+            if self._carrier is not None:
+                tasks.append(group.create_task(self._guard(self._carrier.run())))
             try:
                 reason: EndReason = await self._ended
             finally:
@@ -247,6 +253,8 @@ class Call:
                 self._conversation.stop_speaking()
             case UpdateSession():
                 self._leg.send(event("session.updated", session=session_object(self._facts())))
+            case Carry():
+                self._carry()
             case HangUpRequest():
                 self.end("hangup")
             case Refused(code, why):
@@ -254,8 +262,16 @@ class Call:
             case _:
                 assert_never(request)
 
+    def _carry(self) -> None:
+        if self._carrier is None:
+            self._leg.send(refusal("not_carried", "this conversation stays in its region"))
+        else:
+            self._carrier.want()
+
     async def _finish(self, reason: EndReason) -> None:
         """Tell the client, write the record, free everything; bounded in time."""
+        if self._carrier is not None and reason in RESUMABLE:
+            self._carrier.flush()
         self._leg.send(event("inland.state", state="ended", step="", expects=""))
         self._leg.send(event("inland.call.ended", reason=reason))
         self._listener.close()
@@ -290,6 +306,7 @@ class Call:
             resume_expires_at=self._resume.expires_at,
             resumed=self._history is not None,
             history=self._history or (),
+            carry=self._carrier is not None and self._carrier.possible,
         )
 
     def _record(self, reason: EndReason) -> CallRecord:

@@ -16,9 +16,20 @@ MAX_LINES = 64
 """Distinct lines that one ledger keeps. A call has a dozen."""
 
 Kind = Literal[
-    "caller", "carrier", "host", "store", "bucket", "model", "tool", "webhook", "stt", "tts"
+    "caller",
+    "carrier",
+    "host",
+    "store",
+    "bucket",
+    "model",
+    "tool",
+    "webhook",
+    "stt",
+    "tts",
+    "replica",
 ]
-"""What stands at the other end: the caller's own line is told apart from places that we chose."""
+"""What stands at the other end: the caller's own line is told apart from places that we chose. A
+``replica`` is at its region, wherever the caller keeps it: nobody else opens it."""
 
 
 @dataclass(frozen=True, slots=True)

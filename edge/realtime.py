@@ -21,6 +21,9 @@ MAX_TYPED = 500
 MAX_HISTORY = 40
 """Entries of the journal that a resumed client is told; a data channel message is bounded."""
 
+REPLICA_FORMAT = 1
+"""The version of replicas that a client is offered to carry; it understands none of them."""
+
 Event: TypeAlias = Mapping[str, JsonValue]
 
 
@@ -45,6 +48,8 @@ class SessionFacts:
     resume_expires_at: int
     resumed: bool
     history: Sequence[Turn]
+    carry: bool = False
+    """Whether a client that asks is given replicas."""
 
 
 def session_object(facts: SessionFacts) -> dict[str, JsonValue]:
@@ -76,6 +81,7 @@ def session_created(facts: SessionFacts) -> Event:
             "resume_expires_at": facts.resume_expires_at,
             "resumed": facts.resumed,
             "turns": turns,
+            **({"carry": REPLICA_FORMAT} if facts.carry else {}),
         },
     )
 
@@ -140,6 +146,11 @@ class UpdateSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """The client can carry the conversation to another region."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpRequest:
     """The caller ends the call."""
 
@@ -152,7 +163,9 @@ class Refused:
     message: str
 
 
-ClientEvent: TypeAlias = Typed | Pressed | StopSpeaking | UpdateSession | HangUpRequest | Refused
+ClientEvent: TypeAlias = (
+    Typed | Pressed | StopSpeaking | UpdateSession | Carry | HangUpRequest | Refused
+)
 
 
 def parse_client_event(message: Event) -> ClientEvent:
@@ -166,6 +179,8 @@ def parse_client_event(message: Event) -> ClientEvent:
             return StopSpeaking()
         case "session.update":
             return UpdateSession()
+        case "inland.carry":
+            return Carry()
         case "inland.hangup":
             return HangUpRequest()
         case str(kind):

@@ -196,6 +196,28 @@ class Silence(Strict):
     """Questions repeated before the agent says goodbye and hangs up."""
 
 
+class Recording(Strict):
+    """That calls are recorded, where law and contract let this node's region do so.
+
+    The caller's voice is recorded once the notice has been heard to its end.
+    """
+
+    notice: Sentence | None = None
+    """What the agent says before anything else, and nobody can interrupt."""
+    no_notice: str | None = Field(default=None, min_length=20, max_length=300)
+    """Instead of a notice: why callers need not be told by the agent, for whoever audits it."""
+    required: bool = False
+    """Take no call that may not be recorded; without it such a call goes on unrecorded."""
+
+    @model_validator(mode="after")
+    def _told_or_excused(self) -> Self:
+        if (self.notice is None) == (self.no_notice is None):
+            raise ValueError(
+                "write a notice for callers, or no_notice with the reason why they need none"
+            )
+        return self
+
+
 class AgentSpec(Strict):
     """One agent."""
 
@@ -217,6 +239,10 @@ class AgentSpec(Strict):
     said, or ``human``."""
     retention: Retention = Retention()
     """How long what callers say here is kept, where the node would keep it longer."""
+    recording: Recording | None = None
+    """Without it no call is recorded."""
+    carry: bool = True
+    """Whether callers may carry the conversation, sealed, to another region that may have it."""
     latency_budget_ms: int = Field(default=500, ge=100, le=10_000)
     """End of the caller's speech to the first audio; slower answers are counted as such."""
 

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.ledger import Ledger, Place
-from edge.session.receipt import Account, Receipt, ReceiptKey, digest_of, lines_of
+from edge.session.receipt import (
+    Account,
+    CarriedFrom,
+    Receipt,
+    ReceiptKey,
+    digest_of,
+    lines_of,
+)
 from edge.session.records import CallRecord
 from regions.models import DataClass
 
@@ -21,6 +28,7 @@ class Notary:
     ledger: Ledger
     key: ReceiptKey
     allowed: Mapping[DataClass, tuple[str, ...]]
+    carried: CarriedFrom | None = None
 
     def account(self, record: CallRecord) -> Account:
         """What is known so far, unsigned. ``record`` is of this call, as it stands now."""
@@ -40,6 +48,7 @@ class Notary:
             lines=lines,
             refused=refused,
             left_out=self.ledger.overflow,
+            carried=self.carried,
         )
 
     def sign(self, record: CallRecord, *, leg: int, before: CallRecord | None) -> str:

@@ -64,6 +64,16 @@ class RefusedLine(Strict):
     count: Count
 
 
+class CarriedFrom(Strict):
+    """A session that began in another region, from whose replica this call went on."""
+
+    region: Id
+    turn: Annotated[int, Field(ge=0)]
+    """The last one in the replica."""
+    sealed: Seconds
+    """When that region sealed it."""
+
+
 class Account(Strict):
     """Where the data of one call was, or has been so far."""
 
@@ -84,6 +94,8 @@ class Account(Strict):
     refused: tuple[RefusedLine, ...]
     left_out: Count
     """Lines beyond what is kept; above zero this is not the whole account."""
+    carried: CarriedFrom | None = None
+    """Where the call's beginning was; else there is no such key, which older programs refuse."""
 
     @property
     def outside(self) -> tuple[Line, ...]:
@@ -151,11 +163,15 @@ class ReceiptKey:
     def sign(self, receipt: Receipt) -> str:
         """The receipt as a JWS."""
         return jwt.api_jws.encode(
-            receipt.model_dump_json().encode(),
+            receipt.model_dump_json(exclude=_absent(receipt)).encode(),
             self._key,
             algorithm="EdDSA",
             headers={"kid": self.key_id, "typ": TYPE},
         )
+
+
+def _absent(receipt: Receipt) -> set[str]:
+    return {"carried"} if receipt.carried is None else set()
 
 
 def key_id(key: Ed25519PublicKey) -> str:

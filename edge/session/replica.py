@@ -32,7 +32,7 @@ from regions.tag import ResidencyTag
 REPLICA_PURPOSE = "replica"
 """The region's subkey that opens what was sealed for it (``LocalKeyFile.subkey``)."""
 FORMAT: Literal[1] = 1
-MAX_REPLICA = 256 * 1024
+MAX_REPLICA = 128 * 1024
 """Longest replica as text, characters; all of them are ASCII."""
 MAX_AGREED = 256
 """Regions whose agreed keys are kept."""
