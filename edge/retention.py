@@ -43,10 +43,16 @@ class Retention(Section):
     """What was said."""
     variables: Term | None = None
     """The dialog's state, and the arguments and results of tools."""
+    recording: Term | None = None
+    """Both voices, where calls are recorded."""
 
     def of(self, data_class: DataClass) -> int | None:
         """Seconds for a class, or None where nothing is said."""
-        terms = {DataClass.TRANSCRIPT: self.transcript, DataClass.VARIABLES: self.variables}
+        terms = {
+            DataClass.TRANSCRIPT: self.transcript,
+            DataClass.VARIABLES: self.variables,
+            DataClass.RECORDING: self.recording,
+        }
         return terms.get(data_class)
 
 
@@ -55,7 +61,7 @@ class Ends:
     """When a session's data expires, Unix seconds.
 
     The session as a whole goes with the last of its classes; a caller can come back to it until
-    the first of them is gone.
+    the first of those that a conversation goes on with is gone.
     """
 
     session: int
@@ -63,11 +69,25 @@ class Ends:
     classes: dict[DataClass, int]
 
     @classmethod
-    def of(cls, now: float, node_seconds: float, said: Iterable[Retention | None]) -> Self:
-        """The shortest of what the node, the tenant and the agent say, counted from ``now``."""
+    def of(
+        cls,
+        now: float,
+        node_seconds: float,
+        said: Iterable[Retention | None],
+        *,
+        recording_seconds: float | None = None,
+    ) -> Self:
+        """The shortest of what the node, the tenant and the agent say, counted from ``now``.
+
+        ``recording_seconds`` is what the node says of recordings; None where there is none.
+        """
         terms = [one for one in said if one is not None]
+        most = {DataClass.TRANSCRIPT: node_seconds, DataClass.VARIABLES: node_seconds}
+        if recording_seconds is not None:
+            most[DataClass.RECORDING] = recording_seconds
         classes: dict[DataClass, int] = {}
-        for data_class in (DataClass.TRANSCRIPT, DataClass.VARIABLES):
+        for data_class, longest in most.items():
             told = [term for one in terms if (term := one.of(data_class)) is not None]
-            classes[data_class] = int(now + min([node_seconds, *told]))
-        return cls(max(classes.values()), min(classes.values()), classes)
+            classes[data_class] = int(now + min([longest, *told]))
+        needed = (classes[DataClass.TRANSCRIPT], classes[DataClass.VARIABLES])
+        return cls(max(classes.values()), min(needed), classes)

@@ -14,6 +14,7 @@ from control_plane.contract import Identifier, Url
 from edge.audit_trail import AuditSettings
 from edge.egress.probe import EgressProbe
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
+from edge.recording.settings import RecordingsSettings
 from edge.retention import Retention
 from edge.section import HomePath, Section
 from edge.session.keys_settings import KeysSettings
@@ -88,6 +89,8 @@ class NodeSettings(BaseModel):
     """How long a session's journal is kept, at most."""
     retention: dict[Identifier, Retention] = Field(default_factory=dict, max_length=10_000)
     """Tenants whose data is kept for a shorter time, per class; an agent's file may say less."""
+    recordings: RecordingsSettings | None = None
+    """Where recordings of calls are kept; without it no agent of this node may record."""
     audit: AuditSettings = AuditSettings()
     """Where it is written down who opened which session, and what operators did."""
     egress_probe: EgressProbe | None = None
@@ -127,12 +130,9 @@ class NodeSettings(BaseModel):
         keys, problems = self.keys, []
         if keys.kms is not None:
             problems += [f"keys.kms.{problem}" for problem in keys.kms.problems(self.region)]
-        if keys.folder is not None and self.store is not None:
-            problems.append("keys.folder: sessions are in Redis: name a server in keys.redis")
-        if keys.redis is not None and self.store is None:
-            problems.append("keys.redis: sessions are in a file: name a folder in keys.folder")
-        if keys.redis is not None and self.store is not None and self.store.aws_cache is not None:
-            problems.append("keys.redis: users that log in by IAM are those of store.aws_cache")
+        problems += keys.misplaced(self.store)
+        if self.recordings is not None:
+            problems += [f"recordings.{each}" for each in self.recordings.problems(self.region)]
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -21,10 +21,10 @@ from edge.session.errors import (
     UnknownSession,
 )
 from edge.session.history import History, read_history, read_outcome, require_session, tag_of
-from edge.session.keyring import SEALED, Ring, make_ring, open_ring
+from edge.session.keyring import RECORDED, SEALED, Ring, make_ring, open_ring
 from edge.session.keys import KeyProvider
 from edge.session.records import CallRecord
-from edge.session.seal import Sealer
+from edge.session.seal import ClassKey, Sealer
 from edge.session.store import (
     Fence,
     NewSession,
@@ -69,6 +69,8 @@ class Journal:
         """The session's."""
         self.ends = ends
         """When each class of its data expires, Unix seconds."""
+        self.recording: ClassKey | None = None
+        """What seals the session's recordings; None where there are none."""
         self.live: LiveContents | None = None
         """Told of each entry that was written, when somebody wants to know."""
 
@@ -85,14 +87,16 @@ class Journal:
         clock: Clock,
         books: Books,
         ends: Mapping[DataClass, int] = MappingProxyType({}),
+        recording: tuple[str, ...] = (),
     ) -> Self:
         """Begin a session that nobody has begun.
 
         ``owner`` is a nonce of this call. The data keys, one per class, are wrapped for every
         region that the tag allows and ``keys`` can wrap for. ``ends`` are Unix seconds: classes
-        that expire before the tag does. Raises ``RegionRefused`` when there is no region,
-        ``SessionExists``, ``UnknownSession`` when the tag is expired already, ``KeyRefused``,
-        ``StoreBusy``, ``StoreBroken``.
+        that expire before the tag does. ``recording`` are the regions that may have a recording,
+        if there is to be one. Raises ``RegionRefused`` when there is no region, ``SessionExists``,
+        ``UnknownSession`` when the tag is expired already, ``KeyRefused``, ``StoreBusy``,
+        ``StoreBroken``.
         """
         require_session(tag, session_id)
         now = clock.wall()
@@ -101,10 +105,12 @@ class Journal:
         regions = [region for region in tag.allowed_regions if region in keys.regions]
         if not regions:
             raise RegionRefused("no region that this node has keys for may hold the session")
-        ring, wraps = await make_ring(keys, regions, tag, ends)
+        ring, wraps = await make_ring(keys, regions, tag, ends, recording)
         session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
         fence = await store.create(session, owner)
-        return cls(store, Sealer(ring, agent), fence, books, tag, _ends(ring))
+        journal = cls(store, Sealer(ring, agent), fence, books, tag, _ends(ring))
+        journal.recording = ring.get(RECORDED)
+        return journal
 
     @classmethod
     async def take_over(
@@ -131,14 +137,21 @@ class Journal:
             raise RegionRefused(f"the session may not be opened in region {region}")
         opened = await open_ring(keys, wrapped, region=region, tag=tag, now=clock.wall())
         for data_class, why in opened.gone.items():
-            raise KeyDestroyed(f"the session's {data_class.value} cannot be read: {why}")
+            if data_class is not RECORDED:
+                raise KeyDestroyed(f"the session's {data_class.value} cannot be read: {why}")
         sealer = Sealer(opened.keys, header.agent)
         fence, stored = await store.take(session_id, owner, clock.wall())
         if (stored.header.tag, stored.header.agent) != (header.tag, header.agent):
             raise SealError("the session's residency tag changed while it was read")
         journal = cls(store, sealer, fence, books, tag, _ends(opened.keys))
+        journal.recording = opened.keys.get(RECORDED)
         journal._account_for_reading(stored)
         return journal, read_history(stored, tag, sealer)
+
+    @property
+    def leg(self) -> int:
+        """Counts the session's owners from 1; this one's number."""
+        return self._fence.epoch
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         """Write the next turn, and the dialog's state after it, in one step.

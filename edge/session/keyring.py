@@ -14,11 +14,13 @@ from pydantic import Field, ValidationError
 from edge.session.errors import KeyDestroyed, SealError
 from edge.session.keys import RING_FORMAT, KeyProvider, derive
 from edge.session.seal import ClassKey, new_data_key
-from regions.models import DataClass, Strict
+from regions.models import DataClass, Id, Strict
 from regions.tag import ResidencyTag
 
 SEALED = (DataClass.TRANSCRIPT, DataClass.VARIABLES)
 """The classes that a journal has entries of."""
+RECORDED = DataClass.RECORDING
+"""Has a key only where a call is recorded."""
 MAX_BYTES = 8192
 """Longest ring that is read."""
 
@@ -32,6 +34,8 @@ class _Wrapped(Strict):
     key: str
     seal: str
     """Binds the class's key to the session's own tag, which the wrapped key does not know."""
+    regions: tuple[Id, ...] | None = None
+    """Regions that may have the class, where they are not the session's own."""
 
 
 class _Ring(Strict):
@@ -50,14 +54,18 @@ class Opened:
     gone: Mapping[DataClass, str]
 
 
-def class_tag(tag: ResidencyTag, data_class: DataClass, until: int) -> ResidencyTag:
-    """The tag of one class of a session's data, which may expire before the session does."""
-    return tag.model_copy(update={"data_class": data_class, "expires_at": until})
+def class_tag(
+    tag: ResidencyTag, data_class: DataClass, until: int, regions: tuple[str, ...] | None = None
+) -> ResidencyTag:
+    """The tag of one class of a session's data, which may expire before the session does, and be
+    allowed in fewer regions."""
+    narrowed = {} if regions is None else {"allowed_regions": regions}
+    return tag.model_copy(update={"data_class": data_class, "expires_at": until, **narrowed})
 
 
 def one_key(data_key: bytes, tag: ResidencyTag) -> Ring:
-    """A single key for every class: sessions begun by the version before."""
-    return {name: ClassKey(data_key, tag.for_class(name)) for name in DataClass}
+    """A single key for every class: sessions begun by the version before, which did not record."""
+    return {name: ClassKey(data_key, tag.for_class(name)) for name in SEALED}
 
 
 async def make_ring(
@@ -65,24 +73,33 @@ async def make_ring(
     regions: Iterable[str],
     tag: ResidencyTag,
     ends: Mapping[DataClass, int],
+    recording: tuple[str, ...] = (),
 ) -> tuple[Ring, Wraps]:
     """New keys for a session, wrapped for ``regions``.
 
-    ``ends`` are the Unix seconds at which a class expires before the session does. Raises
+    ``ends`` are the Unix seconds at which a class expires before the session does. ``recording``
+    are the regions that may have a recording; without any there is no key for one. Raises
     ``RegionRefused``, ``KeyRefused``, ``StoreBusy``, ``StoreBroken``.
     """
+    narrowed = {RECORDED: recording} if recording else {}
     ring = {
         name: ClassKey(
             new_data_key(),
-            class_tag(tag, name, min(ends.get(name, tag.expires_at), tag.expires_at)),
+            class_tag(
+                tag,
+                name,
+                min(ends.get(name, tag.expires_at), tag.expires_at),
+                narrowed.get(name),
+            ),
         )
-        for name in SEALED
+        for name in (*SEALED, *narrowed)
     }
     wraps: dict[str, bytes] = {}
     for region in regions:
         wrapped = {
             name: await keys.wrap(each.key, region=region, tag=each.tag)
             for name, each in ring.items()
+            if region in each.tag.allowed_regions
         }
         wraps[region] = _encode(ring, wrapped, tag)
     return ring, wraps
@@ -104,7 +121,7 @@ async def open_ring(
         if entry.until <= now:
             gone[name] = "its retention is over"
             continue
-        bound = class_tag(tag, name, entry.until)
+        bound = class_tag(tag, name, entry.until, entry.regions)
         try:
             key = await keys.unwrap(_bytes(entry.key), region=region, tag=bound)
         except KeyDestroyed as error:
@@ -123,11 +140,15 @@ def _seal(key: bytes, tag: ResidencyTag) -> bytes:
 def _encode(ring: Ring, wrapped: Mapping[DataClass, bytes], tag: ResidencyTag) -> bytes:
     keys = {
         name: _Wrapped(
-            until=each.tag.expires_at, key=_text(wrapped[name]), seal=_text(_seal(each.key, tag))
+            until=each.tag.expires_at,
+            key=_text(wrapped[name]),
+            seal=_text(_seal(each.key, tag)),
+            regions=each.tag.allowed_regions if name is RECORDED else None,
         )
         for name, each in ring.items()
+        if name in wrapped
     }
-    return RING_FORMAT + _Ring(v=1, keys=keys).model_dump_json().encode()
+    return RING_FORMAT + _Ring(v=1, keys=keys).model_dump_json(exclude_none=True).encode()
 
 
 def _decode(wrapped: bytes) -> dict[DataClass, _Wrapped]:

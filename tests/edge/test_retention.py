@@ -22,19 +22,26 @@ from tests.edge.session.parts import EU, IN, NOW, SESSION, ManualClock
 
 ACCOUNT = "123456789012"
 TERM = st.none() | st.integers(60, 365 * 86_400)
-SAID = st.lists(st.none() | st.builds(Retention, transcript=TERM, variables=TERM), max_size=4)
+SAID = st.lists(
+    st.none() | st.builds(Retention, transcript=TERM, variables=TERM, recording=TERM), max_size=4
+)
 
 
-@given(st.integers(60, 365 * 86_400), SAID)
+@given(st.integers(60, 365 * 86_400), TERM, SAID)
 def test_nothing_that_anybody_says_keeps_data_longer(
-    node: int, said: list[Retention | None]
+    node: int, recordings: int | None, said: list[Retention | None]
 ) -> None:
-    ends = Ends.of(NOW, node, said)
+    ends = Ends.of(NOW, node, said, recording_seconds=recordings)
+    recorded = {} if recordings is None else {DataClass.RECORDING: recordings}
+    most = {DataClass.TRANSCRIPT: node, DataClass.VARIABLES: node, **recorded}
+    assert set(ends.classes) == set(most)
     for data_class, end in ends.classes.items():
         told = [one.of(data_class) for one in said if one is not None]
-        assert end == int(NOW) + min([node, *(term for term in told if term is not None)])
-    assert ends.session == max(ends.classes.values()) <= int(NOW) + node
-    assert ends.resumable == min(ends.classes.values())
+        longest = most[data_class]
+        assert end == int(NOW) + min([longest, *(term for term in told if term is not None)])
+    assert ends.session == max(ends.classes.values()) <= int(NOW) + max(most.values())
+    needed = (DataClass.TRANSCRIPT, DataClass.VARIABLES)
+    assert ends.resumable == min(ends.classes[name] for name in needed)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def test_what_is_no_term_is_refused(written: object) -> None:
 
 def test_a_class_that_is_not_kept_by_it_is_refused() -> None:
     with pytest.raises(ValidationError):
-        Retention.model_validate({"recording": "30d"})
+        Retention.model_validate({"audio": "30d"})
 
 
 def node(tmp_path: Path, **more: Any) -> NodeSettings:

@@ -344,7 +344,7 @@ async def test_a_session_of_the_version_before_is_still_read(
     from edge.session import journal, keyring
     from edge.session.seal import new_data_key
 
-    async def formerly(keys: KeyProvider, regions: Any, tag: ResidencyTag, ends: Any) -> Any:
+    async def formerly(keys: KeyProvider, regions: Any, tag: ResidencyTag, *_: Any) -> Any:
         data_key = new_data_key()
         wraps = {
             region: await here.provider.wrap(data_key, region=region, tag=tag) for region in regions

@@ -158,7 +158,7 @@ async def test_copies_of_a_session_of_the_version_before_are_said_to_stay_readab
 ) -> None:
     async with folder.node() as (stores, keys):
 
-        async def formerly(_: KeyProvider, regions: Any, tag: ResidencyTag, ends: Any) -> Any:
+        async def formerly(_: KeyProvider, regions: Any, tag: ResidencyTag, *__: Any) -> Any:
             data_key = new_data_key()
             wraps = {r: await folder.key.wrap(data_key, region=r, tag=tag) for r in regions}
             return one_key(data_key, tag), wraps
