@@ -23,6 +23,7 @@ from edge.realtime import (
     Carry,
     Event,
     HangUpRequest,
+    Moving,
     Pressed,
     Refused,
     SessionFacts,
@@ -255,6 +256,9 @@ class Call:
                 self._leg.send(event("session.updated", session=session_object(self._facts())))
             case Carry():
                 self._carry()
+            case Moving(number):
+                if self._carrier is not None:
+                    self._carrier.leaving(number)
             case HangUpRequest():
                 self.end("hangup")
             case Refused(code, why):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -31,6 +31,8 @@ GAP_SECONDS = 0.5
 """Between two replicas, so that what follows closely goes out once."""
 BYTES_PER_SECOND = 8192
 """What replicas may take of the caller's line on average: long ones go out more rarely."""
+MOVE_SECONDS = 5.0
+"""What a client may take to say that it has what it needs and goes elsewhere."""
 LIFETIME_SECONDS = 600
 """A replica counts so long after it was sealed, if none of the session's data ends before."""
 
@@ -58,9 +60,12 @@ class Carrier:
     _wanted: bool = False
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
     _urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    _leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _number: int = 0
     _empty: bool = True
     """Whether the client has nothing, as far as it was told."""
+    _only: frozenset[str] | None = None
+    """The only regions that are left, once the call is being moved."""
     _targets: tuple[Law, date, Mapping[str, bytes]] | None = None
 
     def __post_init__(self) -> None:
@@ -89,6 +94,8 @@ class Carrier:
                 regions = replica_regions(law, self.journal.tag, here, today)
                 keys = {region: law.replica_keys[region] for region in regions}
             found = self._targets = law, today, keys
+        if self._only is not None:
+            return {region: key for region, key in found[2].items() if region in self._only}
         return found[2]
 
     async def run(self) -> None:
@@ -124,10 +131,32 @@ class Carrier:
         self._send(replica)
         return len(replica.text)
 
-    @property
-    def carried(self) -> bool:
-        """Whether the client has what it needs to go on elsewhere, as far as it was sent."""
-        return not self._empty
+    # --- moving the call (edge.leaving.Mover) ----------------------------------------------------
+
+    def can_move(self, regions: Sequence[str]) -> bool:
+        """Whether the client can carry the conversation to one of ``regions``."""
+        return self._wanted and any(region in regions for region in self.targets())
+
+    async def move(self, regions: Sequence[str]) -> bool:
+        """Send the client the newest replica, for ``regions`` alone, and away; whether it goes."""
+        if not self._wanted:
+            return False
+        self._only = frozenset(regions)
+        self._dirty.set()
+        if not self.flush():
+            return False
+        self.send(event("inland.call.move", number=self._number, reason="policy"))
+        try:
+            async with asyncio.timeout(MOVE_SECONDS):
+                await self._leaving.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def leaving(self, number: int) -> None:
+        """The client has the replica of that number, and goes."""
+        if number == self._number and not self._empty:
+            self._leaving.set()
 
     def _changed(self) -> None:
         if self._wanted:

@@ -151,6 +151,13 @@ class Carry:
 
 
 @dataclass(frozen=True, slots=True)
+class Moving:
+    """The client was told to move, has the replica of that number, and goes."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpRequest:
     """The caller ends the call."""
 
@@ -164,7 +171,7 @@ class Refused:
 
 
 ClientEvent: TypeAlias = (
-    Typed | Pressed | StopSpeaking | UpdateSession | Carry | HangUpRequest | Refused
+    Typed | Pressed | StopSpeaking | UpdateSession | Carry | Moving | HangUpRequest | Refused
 )
 
 
@@ -181,6 +188,8 @@ def parse_client_event(message: Event) -> ClientEvent:
             return UpdateSession()
         case "inland.carry":
             return Carry()
+        case "inland.call.moving":
+            return _moving(message.get("number"))
         case "inland.hangup":
             return HangUpRequest()
         case str(kind):
@@ -193,6 +202,12 @@ def _pressed(digit: JsonValue) -> ClientEvent:
     if isinstance(digit, str) and digit in KEYS:
         return Pressed(digit)
     return Refused("bad_digit", "digit is one of 0 to 9, '*', '#', 'A' to 'D'")
+
+
+def _moving(number: JsonValue) -> ClientEvent:
+    if isinstance(number, int) and number > 0:
+        return Moving(number)
+    return Refused("bad_event", "number is that of the replica that goes along")
 
 
 def _typed(item: JsonValue) -> ClientEvent:

@@ -106,16 +106,26 @@ def encode_contents(contents: Contents) -> Encoded | None:
     return Encoded(zlib.compress(plain, 6), len(words), len(variables))
 
 
-def decode_contents(body: bytes, turns: int) -> Contents:
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Contents, and how many bytes of each class they were."""
+
+    contents: Contents
+    transcript: int
+    variables: int
+
+
+def decode_contents(body: bytes, turns: int) -> Decoded:
     """What was encoded, which must have so many turns. Raises ``SealError``."""
     try:
-        found = _decode(_inflated(body))
+        plain = _inflated(body)
+        found, words = _decode(plain)
     except (ValueError, TypeError, KeyError, LookupError, RecursionError, zlib.error) as error:
         raise SealError("the replica's contents are of an unknown format") from error
     numbers = [turn.number for turn in found.turns]
     if numbers != list(range(1, turns + 1)) or turns + len(found.tools) > MAX_ENTRIES:
         raise SealError("the replica's turns do not follow one another")
-    return found
+    return Decoded(found, words, len(plain) - 4 - words)
 
 
 def _inflated(body: bytes) -> bytes:
@@ -126,12 +136,12 @@ def _inflated(body: bytes) -> bytes:
     return plain
 
 
-def _decode(plain: bytes) -> Contents:
+def _decode(plain: bytes) -> tuple[Contents, int]:
     size = int.from_bytes(plain[:4], "big")
     words, variables = plain[4 : 4 + size], codec.decode(plain[4 + size :])
     turns = tuple(codec.decode_turn(codec.encode(turn)) for turn in codec.decode(words))
     tools = tuple(_tool_call(tool) for tool in variables["tools"])
-    return Contents(turns, variables["state"], tools)
+    return Contents(turns, variables["state"], tools), len(words)
 
 
 def _tool(tool: ToolCall) -> JsonValue:

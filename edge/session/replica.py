@@ -23,7 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field, ValidationError
 
-from edge.session.contents import Contents, Encoded, decode_contents, encode_contents
+from edge.session.contents import (
+    Contents,
+    Decoded,
+    Encoded,
+    decode_contents,
+    encode_contents,
+)
 from edge.session.errors import RegionRefused, ReplicaRefused, SealError, TooLarge
 from edge.session.keys import KEY_BYTES, NONCE_BYTES, LocalKeyFile, derive
 from regions.models import DataClass, Id, Strict
@@ -96,6 +102,15 @@ class Verified:
     head: ReplicaHead
     wrapped: bytes
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReplica:
+    """A replica, open: its head, the conversation, and the bytes of each class."""
+
+    head: ReplicaHead
+    contents: Contents
+    sizes: Mapping[DataClass, int]
 
 
 class ReplicaKey:
@@ -176,7 +191,7 @@ class ReplicaKey:
             raise ReplicaRefused("replica_expired", "the replica has expired: call anew")
         return Verified(head, wrapped, body)
 
-    def open(self, verified: Verified) -> Contents:
+    def open(self, verified: Verified) -> OpenedReplica:
         """What is in it. Raises ``ReplicaRefused``."""
         bound = _CONTEXT + verified.head.canonical()
         nonce, sealed = verified.body[:NONCE_BYTES], verified.body[NONCE_BYTES:]
@@ -185,9 +200,10 @@ class ReplicaKey:
                 verified.wrapped, self._key, info=_binding(bound, self.region)
             )
             body = AESGCM(body_key).decrypt(nonce, sealed, bound)
-            return decode_contents(body, verified.head.turn)
+            found = decode_contents(body, verified.head.turn)
         except (InvalidTag, ValueError, SealError) as error:  # ValueError: a nonce cut short
             raise ReplicaRefused("bad_replica", "the replica does not open here") from error
+        return OpenedReplica(verified.head, found.contents, _sizes(found))
 
     def _agree(self, public: bytes, source: str, target: str) -> bytes:
         """The key that a pair of regions authenticates replicas with, one for each direction.
@@ -203,8 +219,8 @@ class ReplicaKey:
         return derive(shared, f"replica from {source} to {target}")
 
 
-def _sizes(encoded: Encoded) -> dict[DataClass, int]:
-    return {DataClass.TRANSCRIPT: encoded.transcript, DataClass.VARIABLES: encoded.variables}
+def _sizes(found: Encoded | Decoded) -> dict[DataClass, int]:
+    return {DataClass.TRANSCRIPT: found.transcript, DataClass.VARIABLES: found.variables}
 
 
 def _binding(bound: bytes, region: str) -> bytes:
