@@ -8,11 +8,14 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from aiohttp import web
+from aiohttp.helpers import ETAG_ANY
 from pydantic import BaseModel, ValidationError
 
 from control_plane.auth import Gate, NodeGate, Secrets, bearer
 from control_plane.contract import (
     JWKS_PATH,
+    POLICY_PATH,
+    BeatAnswer,
     Heartbeat,
     NodeRouteRequest,
     RouteRequest,
@@ -21,6 +24,7 @@ from control_plane.contract import (
 from control_plane.errors import (
     BadRequest,
     BodyTooLarge,
+    NoPolicy,
     OriginNotAllowed,
     Refusal,
     RequestTimeout,
@@ -77,6 +81,7 @@ class Api:
             web.post("/v1/nodes/{node}/route", self.route_phone),
             web.get("/v1/state", self.state),
             web.get(JWKS_PATH, self.jwks),
+            web.get(POLICY_PATH, self.policy),
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),
             web.get("/metrics", self.metrics),
@@ -141,7 +146,10 @@ class Api:
             self.plane.metrics.beats.labels(refusal.code).inc()
             raise
         self.plane.metrics.beats.labels("taken").inc()
-        return web.Response(status=204)
+        serial = self.plane.law.now.serial
+        if not serial:
+            return web.Response(status=204)
+        return _json(BeatAnswer(policy=serial).model_dump_json())
 
     async def _beat(self, request: web.Request) -> None:
         region = self._region(request)
@@ -176,6 +184,20 @@ class Api:
         )
         response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE}"
         return response
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """The signed bundle in force, as it was signed: for nodes, who verify it themselves."""
+        key = _key(request)
+        if self._secrets.region_of(key) is None and not self._secrets.is_operator(key):
+            raise UnknownKey("this resource takes a region's node secret or the operator's key")
+        bundle = self.plane.bundle
+        if bundle is None:
+            raise NoPolicy("the control plane's settings name no policy bundle")
+        known = {tag.value for tag in request.if_none_match or ()}
+        headers = {"ETag": f'"{bundle.etag}"', "Cache-Control": "private, no-cache"}
+        if {bundle.etag, ETAG_ANY} & known:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=bundle.raw, content_type="application/json", headers=headers)
 
     async def healthz(self, request: web.Request) -> web.Response:
         """The process lives."""

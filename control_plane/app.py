@@ -14,14 +14,18 @@ from control_plane.auth import Gate, NodeGate, Secrets
 from control_plane.clock import Clock
 from control_plane.directory import Directory
 from control_plane.errors import Refusal, SettingsError
+from control_plane.policy_file import PolicyFile, SignedLaw, strangers
+from control_plane.policy_state import PolicyState
+from control_plane.policy_watch import PolicyWatch, first_policy
 from control_plane.problems import SECURITY_HEADERS, fault, foreign, refused
 from control_plane.ratelimit import Buckets
 from control_plane.service import ControlPlane
-from control_plane.settings import Settings
-from control_plane.tenants import load_tenants
+from control_plane.settings import PolicySource, Settings
+from control_plane.tenants import Tenants, load_tenants
 from control_plane.tokens import TokenSigner, load_or_create_key, load_public_key
 from regions.catalogue import load_catalogue
 from regions.geo import country_position
+from regions.law import Law
 
 CORS_PATH = "/v1/route"
 """The one resource that pages use."""
@@ -34,6 +38,8 @@ class Assembly:
     plane: ControlPlane
     app: web.Application
     tenants: int
+    watch: PolicyWatch | None
+    """Looks for newer laws, where there is a policy bundle."""
 
 
 def assemble(settings: Settings, clock: Clock) -> Assembly:
@@ -41,25 +47,48 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
 
     Raises ``ConfigError`` and ``StartupError``.
     """
-    catalogue = load_catalogue(settings.catalogue)
     country_position("DE")  # reads the table now, so that no caller waits for it
-    tenants = load_tenants(settings.tenants, catalogue)
-    unknown = sorted({*settings.node_secrets} - {region.id for region in catalogue.regions})
+    signed = None if settings.policy is None else _signed(settings.policy)
+    law = Law(load_catalogue(settings.catalogue)) if signed is None else signed.bundle.law
+    tenants = load_tenants(settings.tenants, law.catalogue)
+    unknown = strangers(settings.node_secrets, law.catalogue)
     if unknown:
         raise SettingsError(f"node_secrets: the catalogue has no region {', '.join(unknown)}")
-    signer = TokenSigner(
-        load_or_create_key(settings.key_file),
-        [load_public_key(path) for path in settings.published_keys],
-    )
     plane = ControlPlane(
-        catalogue=catalogue,
-        signer=signer,
+        law=law,
+        bundle=None if signed is None else signed.bundle,
+        signer=TokenSigner(
+            load_or_create_key(settings.key_file),
+            [load_public_key(path) for path in settings.published_keys],
+        ),
         directory=Directory(clock),
         clock=clock,
         rng=random.Random(),
         version=_version(),
     )
-    api = Api(
+    watch = None
+    if signed is not None:
+        watch = PolicyWatch(signed.file, signed.state, plane, tenants, settings.node_secrets)
+        watch.begin(signed.bundle)
+    app = build_app(_api(settings, plane, tenants, clock))
+    return Assembly(plane, app, len(tenants.all), watch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    file: PolicyFile
+    state: PolicyState
+    bundle: SignedLaw
+
+
+def _signed(source: PolicySource) -> _Signed:
+    """The bundle to start with, and where to look for the next one. Raises ``PolicyError``."""
+    file, state = PolicyFile(source), PolicyState(source.state)
+    return _Signed(file, state, first_policy(file, state))
+
+
+def _api(settings: Settings, plane: ControlPlane, tenants: Tenants, clock: Clock) -> Api:
+    return Api(
         plane,
         Gate(tenants, Buckets(clock), Buckets(clock)),
         NodeGate(tenants, Buckets(clock)),
@@ -67,7 +96,6 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         country_header=settings.trust_country_header,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Assembly(plane, build_app(api), len(tenants.all))
 
 
 def build_app(api: Api) -> web.Application:

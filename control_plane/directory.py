@@ -48,12 +48,17 @@ class NodeView:
     sip: str | None = None
     tenants: tuple[str, ...] | None = None
     """The only ones it serves; None: every tenant without nodes of its own."""
+    serial: int | None = None
+    """Of its policy bundle; None without one."""
+    policy_since: float = 0.0
+    """When it was first heard to be on its policy, by the directory's monotonic clock."""
 
 
 @dataclass(slots=True)
 class _Entry:
     beat: Heartbeat
     at: float
+    policy_since: float
     in_flight: int = 0
     retired: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_BOOTS))
     view: NodeView | None = None
@@ -96,7 +101,7 @@ class Directory:
         entry = nodes.get(beat.node)
         if entry is None:
             self._make_room(nodes, now)
-            nodes[beat.node] = _Entry(beat, now)
+            nodes[beat.node] = _Entry(beat, now, policy_since=now)
             return
         if beat.boot == entry.beat.boot:
             if beat.sequence <= entry.beat.sequence:
@@ -110,6 +115,8 @@ class Directory:
                 )
             entry.retired.append(entry.beat.boot)
             entry.in_flight = 0
+        if beat.policy != entry.beat.policy:
+            entry.policy_since = now
         entry.beat, entry.at, entry.view = beat, now, None
 
     def placed(self, region: str, node: str) -> None:
@@ -169,4 +176,6 @@ def _view(entry: _Entry, health: Health) -> NodeView:
         heard_at=entry.at,
         sip=beat.sip,
         tenants=beat.tenants,
+        serial=beat.serial,
+        policy_since=entry.policy_since,
     )

@@ -6,6 +6,7 @@
     ├── StartupError              the process cannot start; a retry helps only after a change
     │   ├── SettingsError       files or environment contradict each other
     │   ├── KeyFileError           the signing key cannot be read or trusted
+    │   ├── PolicyError           the policy bundle, or the memory of the last one
     │   └── ListenError          the address is taken or not ours
     └── Refusal                   one request is refused; becomes problem+json
         ├── BadRequest            400
@@ -15,6 +16,7 @@
         ├── NoRegionAllowed       403
         ├── UnknownTenant         404
         ├── UnknownAgent          404
+        ├── NoPolicy              404
         ├── NotFound              404
         ├── MethodNotAllowed      405
         ├── RequestTimeout        408  a retry helps
@@ -51,6 +53,10 @@ class SettingsError(StartupError):
 
 class KeyFileError(StartupError):
     """A key file is missing, of another kind, or readable by others."""
+
+
+class PolicyError(StartupError):
+    """The policy bundle is not one to start with, or what was in force before is not known."""
 
 
 class ListenError(StartupError):
@@ -142,6 +148,12 @@ class UnknownAgent(Refusal):
     status = 404
     code = "unknown_agent"
     title = "The tenant has no such agent"
+
+
+class NoPolicy(Refusal):
+    status = 404
+    code = "no_policy"
+    title = "There is no policy bundle"
 
 
 class NotFound(Refusal):

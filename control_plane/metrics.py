@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Count
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -41,6 +41,17 @@ class Metrics:
             "inland_control_placement_seconds",
             "Time to decide where a caller goes.",
             buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05),
+            registry=self.registry,
+        )
+        self.policies = Counter(
+            "inland_control_policies",
+            "Policy bundles that were found, by what became of them: taken, unchanged, or why not.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.serial = Gauge(
+            "inland_control_policy_serial",
+            "Serial of the policy bundle in force; 0 without one.",
             registry=self.registry,
         )
         self.registry.register(_Nodes(directory))

@@ -1,8 +1,9 @@
 """Where a call goes: pure. Residency filters first, preference only orders what is left.
 
 1. Only regions of the ruling's allowed set are looked at; nothing below can add one.
-2. Nodes that are dead, draining, full by their own report, or of another policy are dropped; and
-   so are nodes that name other tenants as the only ones they serve. A dedicated tenant's callers
+2. Nodes that are dead, draining, full by their own report, or of another policy are dropped (a new
+   policy reaches nodes and replicas seconds apart: ``control_plane/law.py`` has the grace); and so
+   are nodes that name other tenants as the only ones they serve. A dedicated tenant's callers
    go to nodes that name it, and to no other.
    A *suspect* node (it missed beats) is a last resort: it comes after every live node of every
    region, because trying it costs a caller less than being refused.
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 
 from control_plane.contract import Candidate, RegionVerdict
 from control_plane.directory import Health, NodeView
+from control_plane.law import Rollout
 from control_plane.ruling import Ruling
 from control_plane.tenants import Tenant
 from regions.geo import country_position, distance_km
@@ -79,15 +81,17 @@ def place(
     near: str | None,
     rng: random.Random,
     tenant: Tenant,
+    rollout: Rollout,
 ) -> Placement:
     """Order the nodes that may take a call of ``ruling`` for ``tenant``.
 
     ``nodes`` maps a region to its nodes; regions outside the allowed set are ignored. ``near`` is
-    the caller's country, or None when only its law is known.
+    the caller's country, or None when only its law is known. ``rollout`` says which policies the
+    nodes may be on.
     """
     distances = distances_from(catalogue, near)
     offers = [
-        _offer(region, distances[region], nodes.get(region, ()), catalogue.policy, tenant)
+        _offer(region, distances[region], nodes.get(region, ()), rollout, tenant)
         for region in ruling.allowed
     ]
     offers.sort(key=lambda offer: offer.rank)
@@ -128,7 +132,7 @@ def distances_from(catalogue: Catalogue, near: str | None) -> dict[str, float]:
 
 
 def _offer(
-    region: str, distance: float, nodes: Sequence[NodeView], policy: str, tenant: Tenant
+    region: str, distance: float, nodes: Sequence[NodeView], rollout: Rollout, tenant: Tenant
 ) -> _Offer:
     live: list[NodeView] = []
     suspect: list[NodeView] = []
@@ -136,7 +140,7 @@ def _offer(
     for node in nodes:
         if node.region != region:
             continue
-        reason = not_for(tenant, node.tenants) or _unfit(node, policy)
+        reason = not_for(tenant, node.tenants) or _unfit(node, rollout)
         if reason is not None:
             dropped[reason] += 1
         elif node.health is Health.LIVE:
@@ -154,13 +158,14 @@ def not_for(tenant: Tenant, served: Collection[str] | None) -> str | None:
     return "shared by tenants" if tenant.isolation == "dedicated" else None
 
 
-def _unfit(node: NodeView, policy: str) -> str | None:
+def _unfit(node: NodeView, rollout: Rollout) -> str | None:
     if node.health is Health.DEAD:
         return "dead"
     if node.draining:
         return "draining"
-    if node.policy != policy:
-        return "of another policy"
+    strange = rollout.why_not(node.policy, node.serial, node.policy_since)
+    if strange is not None:
+        return strange
     return "full" if node.active >= node.capacity else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from control_plane.tenants import Tenant
+from regions.law import Law, both
 from regions.models import Catalogue, DataClass, Operation, TenantPolicy
 from regions.policy import Verdict, allowed_set
 
@@ -74,13 +75,14 @@ def rule(
 
 
 class Rulings:
-    """Remembers a day's rulings: else they depend only on the files this process started with.
+    """Remembers a day's rulings under one law: else they depend only on the tenants' file.
 
-    The number of entries is bounded by tenants times jurisdictions and agents in those files.
+    What binds a tenant is its policy in that file and its contract in the bundle, both. The number
+    of entries is bounded by tenants times jurisdictions and agents in that file.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, law: Law) -> None:
+        self._law = law
         self._on = date.min
         self._known: dict[tuple[str, tuple[str, ...]], Ruling] = {}
 
@@ -91,5 +93,13 @@ class Rulings:
         key = (tenant.id, jurisdictions)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = rule(self._catalogue, jurisdictions, tenant.policy, on=on)
+            found = rule(self._law.catalogue, jurisdictions, self._policy(tenant), on=on)
+            self._known[key] = found
         return found
+
+    def _policy(self, tenant: Tenant) -> TenantPolicy:
+        """What binds the tenant. Adequacy has to stand in both, once there is a bundle to sign it:
+        the nodes know no other contract."""
+        if not self._law.serial:
+            return tenant.policy
+        return both(tenant.policy, self._law.contract(tenant.id))

@@ -42,8 +42,10 @@ async def serve(
     *,
     clock: Clock | None = None,
     on_ready: Callable[[Serving], None] | None = None,
+    reload: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then drain and close. ``on_ready`` is called once it listens.
+    Setting ``reload`` has the policy bundle read again at once; it is cleared then.
 
     Raises ``ConfigError`` and ``StartupError`` before anything listens.
     """
@@ -54,9 +56,13 @@ async def serve(
         listener, url = await _listen(runner, settings)
         try:
             async with asyncio.TaskGroup() as tasks:
-                sweep = tasks.create_task(_sweep(assembly.plane.directory))
+                background = [tasks.create_task(_sweep(assembly.plane.directory))]
+                if assembly.watch is not None:
+                    watching = assembly.watch.run(reload or asyncio.Event())
+                    background.append(tasks.create_task(watching))
                 await _until_stopped(settings, assembly, url, stop, on_ready)
-                sweep.cancel()
+                for task in background:
+                    task.cancel()
         finally:
             listener.close()
     finally:
@@ -74,7 +80,7 @@ async def _until_stopped(
 ) -> None:
     log.info("control plane listens")
     if on_ready is not None:
-        on_ready(Serving(url, assembly.plane.catalogue.policy, assembly.tenants))
+        on_ready(Serving(url, assembly.plane.law.now.policy, assembly.tenants))
     await stop.wait()
     log.info("control plane drains")
     assembly.plane.draining = True

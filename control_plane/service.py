@@ -24,13 +24,15 @@ from control_plane.errors import (
     NoRegionAvailable,
     UnknownAgent,
 )
+from control_plane.law import LawInForce
 from control_plane.location import Location, locate, locate_phone
 from control_plane.metrics import Metrics
 from control_plane.placement import Placement, distances_from, not_for, place
+from control_plane.policy_file import SignedLaw
 from control_plane.ruling import Ruling, Rulings
 from control_plane.tenants import Agent, Tenant
 from control_plane.tokens import TokenSigner, new_session_id
-from regions.models import Catalogue
+from regions.law import Law
 from regions.policy import day_of
 
 RETRY_SECONDS = 5
@@ -38,32 +40,43 @@ RETRY_SECONDS = 5
 
 
 class ControlPlane:
-    """One replica. Its only state that changes is the directory."""
+    """One replica. What changes of its state is the directory, and the law with its bundle."""
 
     def __init__(
         self,
         *,
-        catalogue: Catalogue,
+        law: Law,
         signer: TokenSigner,
         directory: Directory,
         clock: Clock,
         rng: random.Random,
         version: str,
+        bundle: SignedLaw | None = None,
     ) -> None:
-        self.catalogue = catalogue
+        """``bundle`` is the one that ``law`` came in, where it came in one."""
+        self.law = LawInForce(law, clock)
+        self.bundle = bundle
         self.signer = signer
         self.directory = directory
         self.metrics = Metrics(directory)
         self.draining = False
         self._clock = clock
         self._rng = rng
-        self._rulings = Rulings(catalogue)
+        self._rulings = Rulings(law)
         self._version = version
+        self.metrics.serial.set(law.serial)
 
     @property
     def ready(self) -> bool:
         """Whether this replica knows enough to place callers, and means to go on."""
         return self.directory.warm and not self.draining
+
+    def take(self, bundle: SignedLaw) -> None:
+        """Rule by ``bundle`` from here on, and publish it."""
+        self.law.replace(bundle.law)
+        self.bundle = bundle
+        self._rulings = Rulings(bundle.law)
+        self.metrics.serial.set(bundle.law.serial)
 
     def route(self, tenant: Tenant, wanted: RouteRequest, header: str | None) -> RouteResponse:
         """Place one caller. ``header`` is the country a trusted network put on the request.
@@ -71,7 +84,7 @@ class ControlPlane:
         Raises ``UnknownAgent``, ``LocationUnknown``, ``NoRegionAllowed``, ``NoRegionAvailable``.
         """
         location = locate(
-            self.catalogue,
+            self.law.now.catalogue,
             _agent(tenant, wanted.agent),
             requested=wanted.country,
             header=header,
@@ -101,7 +114,7 @@ class ControlPlane:
         ``LocationUnknown``, ``NoRegionAllowed``, ``NoRegionAvailable``.
         """
         location = locate_phone(
-            self.catalogue,
+            self.law.now.catalogue,
             _agent(tenant, wanted.agent),
             dialled=wanted.dialled_country,
             caller=wanted.caller_country,
@@ -128,13 +141,15 @@ class ControlPlane:
         have nodes of their own: to another tenant they are a list of customers."""
         now = self._clock.monotonic()
         views = {region: self.directory.nodes(region) for region in self.directory.regions()}
+        law = self.law.now
         return State(
-            policy=self.catalogue.policy,
+            policy=law.policy,
+            serial=law.serial or None,
             version=self._version,
             ready=self.ready,
             regions=tuple(
                 _region_status(region.id, region.jurisdiction, views.get(region.id, ()))
-                for region in self.catalogue.regions
+                for region in law.catalogue.regions
             ),
             nodes=tuple(
                 _node_status(view, now, operator=operator)
@@ -156,7 +171,8 @@ class ControlPlane:
 
     def _place(self, tenant: Tenant, ruling: Ruling, location: Location) -> Placement:
         nodes = {region: self.directory.nodes(region) for region in ruling.allowed}
-        return place(self.catalogue, ruling, nodes, location.near, self._rng, tenant)
+        catalogue, rollout = self.law.now.catalogue, self.law.rollout()
+        return place(catalogue, ruling, nodes, location.near, self._rng, tenant, rollout)
 
     def _answer(
         self,
@@ -178,7 +194,8 @@ class ControlPlane:
             exp=now + TOKEN_SECONDS,
             ten=tenant.id,
             jur=ruling.jurisdictions,
-            pol=self.catalogue.policy,
+            pol=self.law.now.policy,
+            ser=self.law.now.serial or None,
             reg=self._regions_by_class(ruling, location, placement),
             agent=wanted.agent,
             med=wanted.media,
@@ -199,7 +216,7 @@ class ControlPlane:
     ) -> dict[str, tuple[str, ...]]:
         """Each class's regions: those with candidates in their order, then the rest by distance."""
         preferred = list(dict.fromkeys(c.region for c in placement.candidates))
-        distances = distances_from(self.catalogue, location.near)
+        distances = distances_from(self.law.now.catalogue, location.near)
         rank = {region: (0, float(at)) for at, region in enumerate(preferred)}
         return {
             data_class.value: tuple(
@@ -250,6 +267,7 @@ def _node_status(view: NodeView, now: float, *, operator: bool) -> NodeStatus:
         active=view.active,
         in_flight=view.in_flight,
         policy=view.policy,
+        serial=view.serial,
         version=view.version,
         age=round(now - view.heard_at, 3),
         sip=view.sip,

@@ -16,10 +16,11 @@ from control_plane.contract import Identifier
 from control_plane.errors import SettingsError
 from control_plane.tenants import Sha256
 from regions.models import Strict
+from regions.policy_keys import PolicyKeyText
 from regions.strict_yaml import load_yaml
 
 ENVIRONMENT_PREFIX = "INLAND_CONTROL_"
-_JSON_FIELDS = ("node_secrets", "published_keys")
+_JSON_FIELDS = ("node_secrets", "published_keys", "policy")
 """Fields that the environment gives as JSON."""
 
 
@@ -35,6 +36,23 @@ Secrets = Annotated[
 ]
 
 
+class PolicySource(Strict):
+    """Where the signed law is (docs/policy.md)."""
+
+    bundle: Path
+    """Watched: a newer one that is put there is in force within seconds."""
+    keys: tuple[PolicyKeyText, ...] = Field(min_length=1, max_length=8)
+    """The public keys of who may sign it; several while one replaces another."""
+    state: Path = Path("policy.state")
+    """Remembers the last serial that was in force, so that an older bundle is refused after a
+    restart too. Made when there is none."""
+
+    def relative_to(self, folder: Path) -> PolicySource:
+        """The same source with every path taken from ``folder``."""
+        update = {"bundle": folder / self.bundle, "state": folder / self.state}
+        return self.model_copy(update=update)
+
+
 class Settings(Strict):
     """Everything that differs between two control planes.
 
@@ -47,7 +65,9 @@ class Settings(Strict):
     """0 takes any free port."""
     tenants: Path = Path("tenants.yaml")
     catalogue: Path | None = None
-    """None: the catalogue that comes with Inland."""
+    """None: the catalogue that comes with Inland. With a ``policy`` the bundle's own counts."""
+    policy: PolicySource | None = None
+    """None: the law is the catalogue, and changes with a restart alone."""
     key_file: Path = Path("control-plane.key")
     """Signs route tokens; made with mode 0600 when there is none."""
     published_keys: tuple[Path, ...] = Field(default=(), max_length=8)
@@ -83,6 +103,7 @@ class Settings(Strict):
             update={
                 "tenants": folder / self.tenants,
                 "catalogue": None if self.catalogue is None else folder / self.catalogue,
+                "policy": None if self.policy is None else self.policy.relative_to(folder),
                 "key_file": folder / self.key_file,
                 "published_keys": tuple(folder / path for path in self.published_keys),
             }

@@ -41,7 +41,15 @@ class BundleRefused(Exception):
         self.code = code
 
 
-RefusalCode = Literal["malformed", "unknown_key", "bad_signature", "older", "conflicting"]
+RefusalCode = Literal[
+    "unreadable",  # the file, not what is in it
+    "malformed",
+    "unknown_key",
+    "bad_signature",
+    "older",
+    "conflicting",
+    "incompatible",  # good in itself, and not with the other files of whoever reads it
+]
 
 
 class Body(Strict):

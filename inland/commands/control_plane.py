@@ -19,7 +19,9 @@ settings of the file; each can also come from the environment, as INLAND_CONTROL
   host                  address to listen on (127.0.0.1)
   port                  port to listen on (7000; 0: any)
   tenants               tenants, agents and keys (tenants.yaml); inland/demo has an example
-  catalogue             regions and law (the one that comes with Inland)
+  catalogue             regions and law (the one that comes with Inland; a policy brings its own)
+  policy                {bundle: FILE, keys: [PUBLIC KEYS], state: FILE}: the law as the operator
+                        signed it, watched and reloaded; SIGHUP reloads at once (docs/policy.md)
   key_file              signs route tokens (control-plane.key); made, 0600, when there is none
   published_keys        public keys (PEM) edges accept too: other replicas', and in a rotation
   node_secrets          region to the SHA-256 of the secret by which its nodes may beat,
@@ -73,11 +75,13 @@ async def _serve(settings: Settings) -> None:
 
     from control_plane.server import serve
 
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await serve(settings, stop, on_ready=_say)
+    if settings.policy is not None:  # else a hangup ends the program, as it does most
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+    await serve(settings, stop, on_ready=_say, reload=reload)
 
 
 def _say(serving: Serving) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control_plane.directory import Health, NodeView
+from control_plane.law import Rollout
 from control_plane.placement import PER_REGION, distances_from, not_for, place
 from control_plane.ruling import Ruling, rule
 from control_plane.tenants import Agent, Tenant
@@ -20,6 +21,7 @@ EVERYTHING = TenantPolicy()
 POOLED = Tenant(id="pooled", name="Pooled", agents={"a": Agent()})
 DEDICATED = Tenant(id="clinic", name="Clinic", isolation="dedicated", agents={"a": Agent()})
 TODAY = date(2026, 11, 21)
+ROLLOUT = Rollout(POLICY, serial=0, since=0.0, now=0.0)
 EUROPE = rule(CATALOGUE, ("eea",), EVERYTHING, on=TODAY)
 
 
@@ -54,12 +56,14 @@ def order(
     seed: int = 0,
     tenant: Tenant = POOLED,
 ) -> list[str]:
-    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), tenant)
+    placement = place(
+        CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), tenant, ROLLOUT
+    )
     return [candidate.node for candidate in placement.candidates]
 
 
 def reason(nodes: Sequence[NodeView], region: str, tenant: Tenant = POOLED) -> str:
-    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(0), tenant)
+    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(0), tenant, ROLLOUT)
     return next(v.reason for v in placement.regions if v.region == region)
 
 
@@ -113,7 +117,9 @@ def test_no_load_fault_or_setting_places_a_call_outside_its_allowed_set(
         decision = allowed_set(CATALOGUE, laws, tenant, data_class, operation, on=TODAY)
         lawful &= set(decision.allowed)
     ruling = rule(CATALOGUE, laws, tenant, on=TODAY)
-    placement = place(CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), POOLED)
+    placement = place(
+        CATALOGUE, ruling, by_region(nodes), near, random.Random(seed), POOLED, ROLLOUT
+    )
 
     assert {candidate.region for candidate in placement.candidates} <= lawful
     assert {verdict.region for verdict in placement.regions if verdict.allowed} == lawful
@@ -130,7 +136,9 @@ def test_no_load_fault_or_setting_places_a_call_outside_its_allowed_set(
 def test_every_allowed_region_either_offers_its_nodes_or_says_why_not(
     nodes: list[NodeView], seed: int
 ) -> None:
-    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), POOLED)
+    placement = place(
+        CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), POOLED, ROLLOUT
+    )
     offered = [(c.region, c.node) for c in placement.candidates]
     assert len(set(offered)) == len(offered)
     for verdict in placement.regions:
@@ -152,7 +160,7 @@ def test_every_allowed_region_either_offers_its_nodes_or_says_why_not(
 
 def test_a_node_listed_under_another_region_is_not_believed() -> None:
     stray = {"eu-central-1": [node("ap-south-1")]}
-    assert place(CATALOGUE, EUROPE, stray, "DE", random.Random(0), POOLED).candidates == ()
+    assert place(CATALOGUE, EUROPE, stray, "DE", random.Random(0), POOLED, ROLLOUT).candidates == ()
 
 
 def test_the_nearest_region_comes_first_and_the_other_still_follows() -> None:
@@ -163,7 +171,7 @@ def test_the_nearest_region_comes_first_and_the_other_still_follows() -> None:
 
 def test_the_candidates_say_why_they_stand_where_they_do() -> None:
     nodes = by_region([node("eu-west-1", health=Health.SUSPECT), node("eu-central-1")])
-    placement = place(CATALOGUE, EUROPE, nodes, "DE", random.Random(0), POOLED)
+    placement = place(CATALOGUE, EUROPE, nodes, "DE", random.Random(0), POOLED, ROLLOUT)
     away = distances_from(CATALOGUE, "DE")
     assert [c.reason for c in placement.candidates] == [
         f"nearest allowed region, {round(away['eu-central-1'])} km",
@@ -248,7 +256,9 @@ def test_a_region_without_candidates_says_what_is_wrong_with_its_nodes() -> None
 def test_tenants_with_nodes_of_their_own_and_all_others_never_meet_on_a_node(
     nodes: list[NodeView], tenant: Tenant, seed: int
 ) -> None:
-    placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), tenant)
+    placement = place(
+        CATALOGUE, EUROPE, by_region(nodes), "DE", random.Random(seed), tenant, ROLLOUT
+    )
     views = {(view.region, view.node): view for view in nodes}
     chosen = [views[candidate.region, candidate.node] for candidate in placement.candidates]
     if tenant is DEDICATED:
@@ -257,7 +267,7 @@ def test_tenants_with_nodes_of_their_own_and_all_others_never_meet_on_a_node(
         assert all(view.tenants is None for view in chosen)
     # The other fleet changes nothing: neither who is chosen nor in which order.
     own = [view for view in nodes if view in chosen or not_for(tenant, view.tenants) is None]
-    alone = place(CATALOGUE, EUROPE, by_region(own), "DE", random.Random(seed), tenant)
+    alone = place(CATALOGUE, EUROPE, by_region(own), "DE", random.Random(seed), tenant, ROLLOUT)
     assert alone.candidates == placement.candidates
 
 

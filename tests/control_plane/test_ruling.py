@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from control_plane.ruling import CALL, Rulings, rule
 from control_plane.tenants import Agent, Tenant
+from regions.law import Law
 from regions.models import DataClass, Narrowing, TenantPolicy
 from tests.control_plane.helpers import CATALOGUE, EEA
 
@@ -59,7 +60,7 @@ def test_adequacy_moves_no_call_since_its_words_are_stored() -> None:
 
 def test_a_new_day_is_ruled_anew() -> None:
     ended = tuple(r.model_copy(update={"valid_until": TODAY}) for r in CATALOGUE.rules)
-    rulings = Rulings(CATALOGUE.model_copy(update={"rules": ended}))
+    rulings = Rulings(Law(CATALOGUE.model_copy(update={"rules": ended})))
     tenant = Tenant(id="one", name="One", agents={"desk": Agent()})
     assert rulings.of(tenant, ("eea",), on=TODAY).allowed == EEA
     assert rulings.of(tenant, ("eea",), on=TODAY + timedelta(days=1)).allowed == ()
