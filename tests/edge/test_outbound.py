@@ -56,7 +56,9 @@ def test_data_is_refused_outside_its_regions_and_purposes(
 
 
 def test_a_class_of_data_without_a_rule_goes_nowhere() -> None:
-    empty = Outbound(here="eu-central-1", allowed={}, pool=Pool(), ledger=Ledger(FakeClock()))
+    empty = Outbound(
+        here="eu-central-1", allowed={}, pool=Pool(), ledger=Ledger(FakeClock()), providers=SITE
+    )
     assert not empty.verdict(endpoint(), DataClass.VARIABLES).allowed
 
 
@@ -116,13 +118,17 @@ async def test_a_redirect_is_not_followed_and_the_environments_proxy_is_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def away(request: web.Request) -> web.Response:
-        return web.Response(status=302, headers={"Location": "http://127.0.0.2:9/"})
+        return web.Response(status=302, headers={"Location": f"{elsewhere}/"})
+
+    async def welcome(request: web.Request) -> web.Response:
+        return web.Response(text="whatever is sent here has left the region")
 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.9:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.9:9")
-    app = web.Application()
+    app, other = web.Application(), web.Application()
     app.router.add_get("/", away)
-    async with serving(app) as url, Pool() as pool:
+    other.router.add_get("/", welcome)
+    async with serving(other) as elsewhere, serving(app) as url, Pool() as pool:
         session = outbound(pool).session(endpoint(url=url), DataClass.VARIABLES)
         async with session.request("GET", "/") as response:
             assert response.status == 302

@@ -28,6 +28,7 @@ from edge.session.receipt import check_chain
 from edge.session.sqlite import SqliteStore
 from edge.session.store import Fence, StoredSession
 from regions.models import DataClass, Operation
+from regions.tag import ResidencyTag
 from tests.edge.session.parts import (
     EU,
     IN,
@@ -360,6 +361,34 @@ class TestIntruder:
         )
         with pytest.raises(RegionRefused):
             await take_over(store, keys, region=IN)
+
+    async def test_keys_that_would_open_for_another_region_are_not_asked(
+        self, store: SqliteStore, keys: LocalKeyFile, database: sqlite3.Connection
+    ) -> None:
+        """The tag decides where a session is opened, whatever a key provider would do."""
+
+        class Obliging:
+            regions = (EU, IN)
+
+            async def wrap(self, data_key: bytes, *, region: str, tag: ResidencyTag) -> bytes:
+                return await keys.wrap(data_key, region=EU, tag=tag)
+
+            async def unwrap(self, wrapped: bytes, *, region: str, tag: ResidencyTag) -> bytes:
+                return await keys.unwrap(wrapped, region=EU, tag=tag)
+
+        database.execute(
+            "INSERT INTO wrap SELECT session, ?, body FROM wrap WHERE session = ?", (IN, SESSION)
+        )
+        with pytest.raises(RegionRefused):
+            await Journal.take_over(
+                store,
+                Obliging(),
+                session_id=SESSION,
+                region=IN,
+                owner="late",
+                clock=ManualClock(),
+                books=books(),
+            )
 
     async def test_an_agent_that_changes_while_the_session_is_read_is_refused(
         self, tmp_path: Path, keys: LocalKeyFile, database: sqlite3.Connection

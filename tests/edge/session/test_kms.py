@@ -3,6 +3,7 @@ is refused, and what passes may be tried again."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from pydantic import ValidationError
 
-from edge.session import kms_client
+from edge.session import kms, kms_client
 from edge.session.errors import KeyRefused, RegionRefused, SealError, StoreBroken, StoreBusy
 from edge.session.kms import KmsKeys
 from edge.session.kms_client import AwsKms
@@ -101,11 +102,27 @@ async def test_the_key_service_itself_holds_a_key_to_its_context(provider: Settl
     await service.close()
 
 
+async def test_the_service_gives_no_key_out_under_another_tag(provider: Settling) -> None:
+    """Before anything of ours looks at the tag: whoever holds the node's role is held to it too."""
+    keys = provider(new_key(EU))
+    wrapped = await keys.wrap(new_data_key(), region=EU, tag=BOTH)
+    arn, blob, _ = kms._split(wrapped)
+    service = kms_cloud.service(EU)
+    assert len(await service.decrypt(arn, blob, kms._context(EU, BOTH))) == 32
+    for other in (
+        BOTH.model_copy(update={"session": OTHER}),
+        BOTH.model_copy(update={"tenant": "bakery"}),
+        BOTH.for_class(DataClass.METRICS),
+        BOTH.model_copy(update={"allowed_regions": (EU,)}),
+    ):
+        with pytest.raises(SealError):
+            await service.decrypt(arn, blob, kms._context(EU, other))
+    await service.close()
+
+
 async def test_the_tag_in_full_is_bound_where_the_service_was_told_little(
     provider: Settling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.session import kms
-
     monkeypatch.setattr(kms, "_context", lambda region, tag: {})
     keys = provider(new_key(EU))
     wrapped = await keys.wrap(new_data_key(), region=EU, tag=BOTH)
@@ -128,7 +145,7 @@ async def test_the_context_names_tenant_session_class_region_and_the_tags_digest
     service.encrypt = spy  # type: ignore[method-assign]
     await keys.wrap(new_data_key(), region=EU, tag=BOTH)
     (context,) = told
-    assert len(context.pop("inland:tag")) == 64
+    assert context.pop("inland:tag", "") == hashlib.sha256(BOTH.canonical()).hexdigest()
     assert context == {
         "inland:tenant": "clinic",
         "inland:session": SESSION,
