@@ -11,6 +11,9 @@ from functools import partial
 
 from edge.admission import common_regions
 from edge.call import Call, CallIdentity, ResumeGrant
+from edge.carried import Carried, open_carried
+from edge.carried_journal import write_carried
+from edge.carrying import Carrier
 from edge.clock import Clock
 from edge.dialog.agent import AgentSpec
 from edge.dialog.build import build_conductor
@@ -24,6 +27,7 @@ from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
 from edge.retention import Ends
 from edge.session.account import Books, Notary
+from edge.session.contents import LiveContents
 from edge.session.errors import (
     KeyDestroyed,
     RegionRefused,
@@ -36,6 +40,7 @@ from edge.session.history import History
 from edge.session.journal import Journal
 from edge.session.keys import KeyProvider
 from edge.session.receipt import ReceiptKey
+from edge.session.replica import ReplicaKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
 from edge.session.vault import KeyVault
@@ -74,6 +79,7 @@ class Rooms:
     vault: KeyVault
     resume: ResumeTokens
     receipts: ReceiptKey
+    replicas: ReplicaKey
     store_place: Place
     connections: Pool
     providers: Providers
@@ -98,14 +104,30 @@ class CallBuilder:
             )
         return spec
 
-    async def journal(self, caller: Admitted) -> tuple[Journal, History | None]:
-        """The session's journal, new or taken over with what it says. Raises ``EdgeRefusal``."""
+    def carried(self, caller: Admitted, replica: str) -> Carried:
+        """The conversation that a caller brings from another region. Raises ``EdgeRefusal``."""
+        rooms = self._rooms
+        if not self.agent(caller).carry:
+            raise EdgeRefusal("replica_mismatch", "this agent's conversations stay in their region")
+        return open_carried(
+            replica, caller, key=rooms.replicas, law=rooms.law.now, now=rooms.clock.wall()
+        )
+
+    async def journal(
+        self, caller: Admitted, carried: Carried | None = None
+    ) -> tuple[Journal, History | None]:
+        """The session's journal: new, taken over with what it says, or gone on with from a replica.
+
+        ``caller`` is that of ``carried`` where there is one. Raises ``EdgeRefusal``.
+        """
         rooms = self._rooms
         owner = secrets.token_hex(16)
         try:
             if caller.resumed:
                 return await self._take_over(caller, owner)
             ends = self._ends(caller)
+            if carried is not None:
+                ends = carried.ends(ends)
             journal = await Journal.begin(
                 rooms.stores.of(caller.tenant),
                 rooms.keys,
@@ -115,9 +137,17 @@ class CallBuilder:
                 agent=caller.agent,
                 owner=owner,
                 clock=rooms.clock,
-                books=self._books(caller),
+                books=self._books(caller, carried),
             )
+            if carried is None:
+                return journal, None
+            store = rooms.stores.of(caller.tenant)
+            return journal, await write_carried(journal, carried, store, rooms.vault)
         except SessionExists as error:
+            if carried is not None:
+                raise EdgeRefusal(
+                    "replica_used", "the conversation was in this region already; call anew"
+                ) from error
             raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
         except (KeyDestroyed, UnknownSession) as error:
             raise EdgeRefusal("unknown_session", "this region has no such session") from error
@@ -128,7 +158,6 @@ class CallBuilder:
         except SessionError as error:
             log.error("journal not opened", extra={"reason": type(error).__name__})
             raise EdgeRefusal("not_ready", "the session store does not answer") from error
-        return journal, None
 
     async def _take_over(self, caller: Admitted, owner: str) -> tuple[Journal, History]:
         rooms = self._rooms
@@ -145,11 +174,16 @@ class CallBuilder:
             raise EdgeRefusal("session_ended", "this conversation is over; place a new call")
         return journal, history
 
-    def _books(self, caller: Admitted) -> Books:
+    def _books(self, caller: Admitted, carried: Carried | None = None) -> Books:
         """What the call's receipt is made of, from the first time that its session is looked at."""
         rooms = self._rooms
         return Books(
-            Notary(Ledger(rooms.clock), rooms.receipts, regions_of(caller)),
+            Notary(
+                Ledger(rooms.clock),
+                rooms.receipts,
+                regions_of(caller),
+                None if carried is None else carried.origin,
+            ),
             host=Place("host", rooms.settings.node, rooms.settings.region),
             store=rooms.store_place,
         )
@@ -208,11 +242,30 @@ class CallBuilder:
             conductor=conductor,
             listener=listener,
             speaker=speaker,
-            resume=self._grant(caller),
+            resume=self._grant(caller, journal),
             history=history.turns if history is not None else None,
             clock=rooms.clock,
             metrics=rooms.metrics.for_call(),
             max_seconds=settings.max_call_seconds,
+            carrier=self._carrier(spec, leg, journal, history),
+        )
+
+    def _carrier(
+        self, spec: AgentSpec, leg: Leg, journal: Journal, history: History | None
+    ) -> Carrier | None:
+        """What gives the caller replicas; a telephone carries nothing."""
+        if not spec.carry or leg.kind != "webrtc":
+            return None
+        rooms = self._rooms
+        return Carrier(
+            journal,
+            LiveContents(history),
+            spec.id,
+            rooms.replicas,
+            lambda: rooms.law.now,
+            journal.books.notary.ledger,
+            rooms.clock,
+            leg.send,
         )
 
     def _conductor(
@@ -237,8 +290,10 @@ class CallBuilder:
             conductor.restore(history.state, history.turns)
         return conductor
 
-    def _grant(self, caller: Admitted) -> ResumeGrant:
+    def _grant(self, caller: Admitted, journal: Journal) -> ResumeGrant:
+        """Good for as long as what it resumes is kept, and as a new session's would be at most."""
         settings = self._rooms.settings
+        until = min([self._ends(caller).resumable, *journal.ends.values()])
         token, expires_at = self._rooms.resume.issue(
             session_id=caller.session_id,
             tenant=caller.tenant,
@@ -247,7 +302,7 @@ class CallBuilder:
             allowed_regions=common_regions(regions_of(caller)),
             policy=caller.policy,
             jurisdictions=caller.jurisdictions,
-            lifetime_s=self._ends(caller).resumable - int(self._rooms.clock.wall()),
+            lifetime_s=until - int(self._rooms.clock.wall()),
             dedicated=caller.dedicated,
             recording=caller.regions.get(DataClass.RECORDING.value, ()),
         )

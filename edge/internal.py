@@ -33,6 +33,8 @@ class OpenCall(Wire):
 
     caller: Admitted
     offer: str
+    replica: str | None = None
+    """The conversation that the caller brings from another region, sealed for this one."""
     until: float
     """When the dispatcher gives up and asks another worker, by the machine's monotonic clock."""
 
@@ -42,6 +44,10 @@ class CallOpened(Wire):
 
     call_id: str
     answer: str
+    session_id: SessionId | None = None
+    """The session, when it is another than the caller's token says: one that was carried here."""
+    carried_from: Identifier | None = None
+    """The region that it comes from."""
 
 
 class SessionReceipts(Wire):

@@ -7,10 +7,12 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from edge.call import Call
 from edge.call_builder import CallBuilder, Rooms
+from edge.carried import Carried
 from edge.internal import Admitted, CallOpened, OpenCall
 from edge.leg import Leg
 from edge.logs import short
@@ -27,6 +29,7 @@ CONNECTING_LEAST = 4
 Medium: TypeAlias = Literal["rtc", "sip"]
 """How a call's id begins."""
 L = TypeVar("L", bound=Leg)
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +90,25 @@ class Worker:
             except OfferError as error:
                 raise EdgeRefusal(error.code, error.detail) from error
 
-        taken = await self.take(request.caller, "rtc", answer)
-        return CallOpened(call_id=taken.call_id, answer=taken.description)
+        if request.replica is None:
+            taken = await self.take(request.caller, "rtc", answer)
+            return CallOpened(call_id=taken.call_id, answer=taken.description)
+        carried = self._counted(partial(self._builder.carried, request.caller, request.replica))
+        taken = await self.take(carried.caller, "rtc", answer, carried=carried)
+        return CallOpened(
+            call_id=taken.call_id,
+            answer=taken.description,
+            session_id=carried.caller.session_id,
+            carried_from=carried.origin.region,
+        )
+
+    def _counted(self, step: Callable[[], T]) -> T:
+        """Count a refusal."""
+        try:
+            return step()
+        except EdgeRefusal as refusal:
+            self._rooms.metrics.refusals.labels(str(self._rooms.index), refusal.code).inc()
+            raise
 
     async def take(
         self,
@@ -96,6 +116,7 @@ class Worker:
         medium: Medium,
         make_leg: Callable[[], Awaitable[tuple[L, str]]],
         on_ended: Callable[[str], None] = lambda reason: None,
+        carried: Carried | None = None,
     ) -> Taken[L]:
         """Take a call over the leg that ``make_leg`` makes with its session description.
 
@@ -104,7 +125,7 @@ class Worker:
         """
         call_id = self._admit(caller, medium)
         try:
-            return await self._take(call_id, caller, make_leg, on_ended)
+            return await self._take(call_id, caller, make_leg, on_ended, carried)
         except EdgeRefusal as refusal:
             self._rooms.metrics.refusals.labels(str(self._rooms.index), refusal.code).inc()
             self._leave(call_id)
@@ -151,11 +172,12 @@ class Worker:
         caller: Admitted,
         make_leg: Callable[[], Awaitable[tuple[L, str]]],
         on_ended: Callable[[str], None],
+        carried: Carried | None,
     ) -> Taken[L]:
         spec = self._builder.agent(caller)
         leg, description = await make_leg()
         try:
-            journal, history = await self._builder.journal(caller)
+            journal, history = await self._builder.journal(caller, carried)
             call = self._builder.build(call_id, caller, spec, leg, journal, history)
             self._refuse_when_draining()
         except BaseException:

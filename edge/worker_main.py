@@ -42,6 +42,7 @@ from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
 from edge.session.keys_opened import open_keys
 from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
+from edge.session.replica import ReplicaKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
 from edge.session.stores_opened import open_stores
@@ -233,6 +234,7 @@ async def _open_rooms(
         vault=keys.vault,
         resume=ResumeTokens(region_key.subkey("resume"), clock),
         receipts=ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)),
+        replicas=ReplicaKey.of(region_key),
         store_place=store_place(settings),
         connections=await closing.enter_async_context(Pool()),
         providers=load_providers(settings.providers),
@@ -249,10 +251,8 @@ def store_place(settings: NodeSettings) -> Place:
         return Place("store", "sqlite", settings.region)
     if settings.store.socket is not None:
         return Place("store", "redis", settings.region, "unix:")
-    host, port = settings.store.address
-    scheme = "rediss" if settings.store.tls else "redis"
-    shown = f"[{host}]" if ":" in host else host
-    return Place("store", "redis", settings.region, f"{scheme}://{shown}:{port}")
+    servers = ",".join(map(str, settings.store.servers))
+    return Place("store", "redis", settings.region, servers)
 
 
 def _phone(index: int, settings: NodeSettings, ticker: Ticker, clock: Clock) -> SipMedia | None:
