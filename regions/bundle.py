@@ -18,9 +18,17 @@ from typing import Annotated, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+)
 
-from regions.errors import ConfigError
+from regions.errors import dotted
 from regions.law import Law
 from regions.models import Catalogue, Id, Strict, TenantPolicy
 
@@ -30,7 +38,26 @@ MAX_SERIAL = 2**53 - 1
 CONTEXT = b"inland policy bundle 1\n"
 KEY_BYTES = 32
 
-ReplicaKey = Annotated[Base64Bytes, Field(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+
+def _replica_key(found: object) -> bytes:
+    words = f"is no replica key: the base64 of {KEY_BYTES} bytes, as `inland policy` prints it"
+    if not isinstance(found, str | bytes):
+        raise ValueError(words)
+    try:
+        raw = base64.b64decode(found, validate=True)
+    except ValueError as error:  # binascii.Error is one
+        raise ValueError(words) from error
+    if len(raw) != KEY_BYTES:
+        raise ValueError(words)
+    return raw
+
+
+ReplicaKey = Annotated[
+    bytes,
+    BeforeValidator(_replica_key),
+    PlainSerializer(lambda raw: base64.b64encode(raw).decode(), when_used="json"),
+]
+"""X25519 (RFC 7748), written in base64."""
 
 
 class BundleRefused(Exception):
@@ -88,7 +115,7 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def sign(body: Body, key: Ed25519PrivateKey) -> bytes:
-    """The bundle, UTF-8."""
+    """The bundle, UTF-8. Raises ``ValueError`` when nobody would read one of that length."""
     raw = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
     envelope = {
         "v": 1,
@@ -96,7 +123,10 @@ def sign(body: Body, key: Ed25519PrivateKey) -> bytes:
         "body": base64.b64encode(raw).decode(),
         "signature": base64.b64encode(key.sign(CONTEXT + raw)).decode(),
     }
-    return json.dumps(envelope).encode() + b"\n"
+    bundle = json.dumps(envelope).encode() + b"\n"
+    if len(bundle) > MAX_BUNDLE:
+        raise ValueError(f"the bundle would have {len(bundle)} bytes, and {MAX_BUNDLE} are read")
+    return bundle
 
 
 def verify(bundle: bytes, trusted: Iterable[Ed25519PublicKey]) -> Body:
@@ -104,22 +134,25 @@ def verify(bundle: bytes, trusted: Iterable[Ed25519PublicKey]) -> Body:
 
     Contracts must name what the bundle's own catalogue has. Raises :class:`BundleRefused`.
     """
-    if len(bundle) > MAX_BUNDLE:
-        raise BundleRefused("malformed", f"the bundle is longer than {MAX_BUNDLE} bytes")
-    try:
-        envelope = _Envelope.model_validate_json(bundle)
-        raw = base64.b64decode(envelope.body, validate=True)
-        signature = base64.b64decode(envelope.signature, validate=True)
-    except (ValidationError, binascii.Error, ValueError) as error:
-        raise BundleRefused("malformed", "this is not a policy bundle") from error
+    envelope, raw = _opened(bundle)
     key = next((key for key in trusted if key_id(key) == envelope.key), None)
     if key is None:
         raise BundleRefused("unknown_key", f"signed with key {envelope.key}, which is not trusted")
     try:
+        signature = base64.b64decode(envelope.signature, validate=True)
         key.verify(signature, CONTEXT + raw)
+    except binascii.Error as error:
+        raise BundleRefused("malformed", "this is not a policy bundle") from error
     except InvalidSignature as error:
         raise BundleRefused("bad_signature", "the bundle's signature is wrong") from error
     return _body(raw)
+
+
+def claimed(bundle: bytes) -> tuple[str, Body]:
+    """Which key a bundle says it was signed with, and what it says: for people to look at. Nothing
+    may act on it: the signature was not checked. Raises :class:`BundleRefused`."""
+    envelope, raw = _opened(bundle)
+    return envelope.key, _body(raw)
 
 
 def newer(body: Body, current: Law) -> bool:
@@ -139,10 +172,27 @@ def newer(body: Body, current: Law) -> bool:
     return False
 
 
+def _opened(bundle: bytes) -> tuple[_Envelope, bytes]:
+    """The envelope and the bytes that are signed, none of them checked yet."""
+    if len(bundle) > MAX_BUNDLE:
+        raise BundleRefused("malformed", f"the bundle is longer than {MAX_BUNDLE} bytes")
+    try:
+        _once_each(bundle)
+        envelope = _Envelope.model_validate_json(bundle)
+        return envelope, base64.b64decode(envelope.body, validate=True)
+    except (ValueError, RecursionError) as error:  # pydantic's and base64's errors are ValueErrors
+        raise BundleRefused("malformed", "this is not a policy bundle") from error
+
+
 def _body(raw: bytes) -> Body:
     try:
+        _once_each(raw)
         body = Body.model_validate_json(raw)
-    except (ValidationError, ConfigError) as error:
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = dotted(first["loc"])
+        raise BundleRefused("malformed", f"the signed policy: {where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
         raise BundleRefused("malformed", f"the signed policy cannot be read: {error}") from error
     for tenant, contract in body.contracts.items():
         for fault in contract.faults(body.catalogue):
@@ -151,3 +201,20 @@ def _body(raw: bytes) -> Body:
         if all(region != known.id for known in body.catalogue.regions):
             raise BundleRefused("malformed", f"replica_keys: the catalogue has no region {region}")
     return body
+
+
+def _once_each(text: bytes) -> None:
+    """Refuse JSON that says a key twice: which of the two counts is a matter of the reader's taste.
+
+    Raises ``ValueError`` and ``RecursionError``, also for what is no JSON at all.
+    """
+    json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_number, parse_int=len)
+
+
+def _unrepeated(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key is there twice")
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
