@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from aiohttp import web
@@ -25,6 +26,8 @@ from edge.slot import WorkerAway, WorkerSlot
 
 MAX_BODY = 64 * 1024
 """Longest request body, bytes."""
+MAX_FORM = 256 * 1024
+"""Longest form with an offer and a replica; nobody else's body may be so long."""
 BODY_SECONDS = 5.0
 """What a body may take to arrive."""
 OPEN_SECONDS = 3.0
@@ -151,8 +154,13 @@ class Signalling:
         if not self._offers.take(caller.session_id):
             raise EdgeRefusal("rate_limited", "this session offers too often; wait a second")
         offer = await _offer(request)
-        with audited(self._gate.audit, caller):
+        if offer.replica is not None and caller.resumed:
+            raise EdgeRefusal(
+                "bad_request", "a replica goes with a route token, not a resume token"
+            )
+        with audited(self._gate.audit, caller) as outcome:
             slot, opened = await self._open(caller, offer)
+            outcome.carried(opened)
         if caller.resumed:
             await self._tell_others(slot, caller.session_id)
         response = web.Response(
@@ -169,7 +177,7 @@ class Signalling:
             for link in self._gate.relays.links(caller.session_id):
                 response.headers.add("Link", link)
 
-    async def _open(self, caller: Admitted, offer: str) -> tuple[WorkerSlot, CallOpened]:
+    async def _open(self, caller: Admitted, offer: Offer) -> tuple[WorkerSlot, CallOpened]:
         """Ask the least loaded worker, and another one if it does not answer."""
         pool = self._gate.pool
         first = pool.least_loaded()
@@ -183,9 +191,11 @@ class Signalling:
                 raise away from None  # the caller learns what happened, not that nobody is left
             return second, await self._offer_to(second, caller, offer)
 
-    async def _offer_to(self, slot: WorkerSlot, caller: Admitted, offer: str) -> CallOpened:
+    async def _offer_to(self, slot: WorkerSlot, caller: Admitted, offer: Offer) -> CallOpened:
         until = self._gate.clock.monotonic() + OPEN_SECONDS
-        body = OpenCall(caller=caller, offer=offer, until=until).model_dump_json()
+        body = OpenCall(
+            caller=caller, offer=offer.sdp, until=until, replica=offer.replica
+        ).model_dump_json()
         slot.opening += 1
         try:
             answer = await slot.ask("POST", "calls", body=body, seconds=OPEN_SECONDS)
@@ -305,14 +315,25 @@ async def _body(request: web.Request) -> str:
         raise EdgeRefusal("bad_request", "the body is not UTF-8") from error
 
 
-async def _offer(request: web.Request) -> str:
-    """The SDP of the request: the whole body, or the ``sdp`` part of a form."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a caller sent to open a call: the SDP, and a replica from another region, if any."""
+
+    sdp: str
+    replica: str | None = None
+
+
+async def _offer(request: web.Request) -> Offer:
+    """The SDP of the request: the whole body, or the ``sdp`` part of a form.
+
+    A form may have a ``replica`` besides.
+    """
     if request.content_type == SDP:
-        return await _body(request)
+        return Offer(await _body(request))
     if request.content_type != "multipart/form-data":
         raise EdgeRefusal("unsupported_media_type", f"send the offer as {SDP}")
     try:
-        form = await _in_time(request.post())
+        form = await _in_time(request.clone(client_max_size=MAX_FORM).post())
     except ValueError as error:
         raise EdgeRefusal("bad_request", "the form is malformed") from error
     sdp = form.get("sdp")
@@ -320,4 +341,9 @@ async def _offer(request: web.Request) -> str:
         sdp = sdp.decode("utf-8", errors="replace")
     if not isinstance(sdp, str):
         raise EdgeRefusal("bad_sdp", "the form has no text field 'sdp'")
-    return sdp
+    if len(sdp) > MAX_BODY:
+        raise _too_large()
+    replica = form.get("replica")
+    if replica is not None and not isinstance(replica, str):
+        raise EdgeRefusal("bad_request", "the form's 'replica' is not a text field")
+    return Offer(sdp, replica)

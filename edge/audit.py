@@ -22,6 +22,7 @@ Event: TypeAlias = Literal[
     "node_stopped",
     "session_begun",
     "session_resumed",
+    "session_carried",
     "session_refused",
     "strangers_refused",
     "receipts_read",
@@ -29,7 +30,8 @@ Event: TypeAlias = Literal[
     "session_erased",
     "session_exported",
 ]
-"""``session_begun``: keys were made; ``session_resumed``: they were opened; ``strangers_refused``:
+"""``session_begun``: keys were made; ``session_resumed``: they were opened;
+``session_carried``: keys were made for a session of another region; ``strangers_refused``:
 how many callers showed no token that counts, by reason."""
 Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LogId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]

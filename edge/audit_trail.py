@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ from edge.audit import Event, Fact
 from edge.audit_heads import AUDIT_PURPOSE, FIELD, HeadKey
 from edge.audit_log import AuditError, AuditLog, Happened
 from edge.clock import Clock
-from edge.internal import Admitted
+from edge.internal import Admitted, CallOpened
 from edge.problem import EdgeRefusal
 from edge.section import HomePath, Section
 from edge.session.keys import LocalKeyFile
@@ -51,6 +52,10 @@ class Audit(Protocol):
         """A session was begun or resumed: its keys were made or opened."""
         ...
 
+    def carried(self, caller: Admitted, region: str) -> None:
+        """A session that began in ``region`` goes on here from its replica: keys were made."""
+        ...
+
     def refused(self, caller: Admitted, code: str) -> None:
         """A caller with a token that counts got no session, for this reason."""
         ...
@@ -70,6 +75,9 @@ class Unaudited:
     def opened(self, caller: Admitted) -> None:
         pass
 
+    def carried(self, caller: Admitted, region: str) -> None:
+        pass
+
     def refused(self, caller: Admitted, code: str) -> None:
         pass
 
@@ -80,15 +88,33 @@ class Unaudited:
         pass
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What is learnt of a session while it is opened."""
+
+    session_id: str
+    carried_from: str | None = None
+
+    def carried(self, opened: CallOpened) -> None:
+        """The call stands; it may be of a session that began in another region."""
+        self.session_id = opened.session_id or self.session_id
+        self.carried_from = opened.carried_from
+
+
 @contextmanager
-def audited(audit: Audit, caller: Admitted) -> Iterator[None]:
+def audited(audit: Audit, caller: Admitted) -> Iterator[Outcome]:
     """Write down what comes of opening a session for a caller."""
+    outcome = Outcome(caller.session_id)
     try:
-        yield
+        yield outcome
     except EdgeRefusal as refusal:
         audit.refused(caller, refusal.code)
         raise
-    audit.opened(caller)
+    session = caller.model_copy(update={"session_id": outcome.session_id})
+    if outcome.carried_from is None:
+        audit.opened(session)
+    else:
+        audit.carried(session, outcome.carried_from)
 
 
 class AuditTrail:
@@ -136,6 +162,9 @@ class AuditTrail:
     def opened(self, caller: Admitted) -> None:
         event: Event = "session_resumed" if caller.resumed else "session_begun"
         self._note(event, **_of(caller))
+
+    def carried(self, caller: Admitted, region: str) -> None:
+        self._note("session_carried", **_of(caller), carried_from=region)
 
     def refused(self, caller: Admitted, code: str) -> None:
         self._note("session_refused", **_of(caller), code=code, resumed=caller.resumed)
