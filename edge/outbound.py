@@ -6,12 +6,22 @@ closed: no rule for a class means no region, no entry means no client. What is
 given out can reach the endpoint's own origin and nothing else: redirects are not followed, proxies
 of the environment are ignored, certificates are verified, plain HTTP is for loopback only.
 What was sent, and what was refused, is in the call's ledger.
+
+When the law is tightened during a call, what is under way to a region that it excludes is cut at
+once, also an answer that only comes back: somebody there would go on with the caller's data until
+it is whole. What a tool had done by then is as open as after a broken line.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace, TracebackType
@@ -33,6 +43,7 @@ CONNECT_SECONDS = 3.0
 NOBODY = Providers()
 """Without a catalogue there is this machine itself, and no other."""
 _PORTS = {"http": 80, "https": 443}
+CUT = "a law that came into force keeps the data from there"
 
 
 class OutboundRefused(Exception):
@@ -68,10 +79,15 @@ class Account(Protocol):
 class OutboundSession:
     """An HTTP client that can reach one endpoint. Get it from :meth:`Outbound.session`."""
 
-    def __init__(self, http: aiohttp.ClientSession, endpoint: Endpoint, account: Account) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        begin: Callable[[], AbstractContextManager[Exchange]],
+    ) -> None:
         self._http = http
         self._base = endpoint.url.rstrip("/")
-        self._account = account
+        self._begin = begin
         self.endpoint = endpoint
 
     def request(
@@ -86,7 +102,8 @@ class OutboundSession:
         """Send a request to ``path`` below the endpoint's base; use it as ``async with``.
 
         ``path`` starts with ``/`` and is already quoted. A 3xx comes back as it is. There is no
-        total timeout: the caller sets the deadline. Raises ``aiohttp.ClientError`` and ``OSError``.
+        total timeout: the caller sets the deadline. Raises ``aiohttp.ClientError`` and ``OSError``,
+        also when the law is tightened meanwhile; ``OutboundRefused`` when that was before.
         """
         if not path.startswith("/") or "/../" in f"{path}/":
             raise ValueError("a path below the endpoint starts with / and does not climb")
@@ -98,20 +115,68 @@ class OutboundSession:
             json=json,
             headers=headers,
             allow_redirects=False,
-            trace_request_ctx=self._account,
         )
         return self._exchange(request)
 
     @asynccontextmanager
     async def _exchange(
-        self, request: Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+        self, request: Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        async with request() as response:
-            try:
+        with self._begin() as exchange:
+            async with exchange.until_cut(), request(trace_request_ctx=exchange.count) as response:
+                exchange.answered(response)
                 yield response
-            finally:
-                # The client's own trace tells of bodies that are read at once, not of streams.
-                self._account(received=response.content.total_bytes)
+
+
+class Exchange:
+    """One request and its answer, which a tightened law may cut."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._limit = asyncio.timeout(None)
+        self._response: aiohttp.ClientResponse | None = None
+        self._over = False
+        self._cut = False
+
+    def count(self, *, sent: int = 0, received: int = 0) -> None:
+        """An :class:`Account`. Asked before bytes leave; raises ``ConnectionAbortedError`` when
+        they may not any more."""
+        if self._cut:
+            raise ConnectionAbortedError(CUT)
+        self._account(sent=sent, received=received)
+
+    def answered(self, response: aiohttp.ClientResponse) -> None:
+        """The answer begins."""
+        self._response = response
+
+    @asynccontextmanager
+    async def until_cut(self) -> AsyncGenerator[None, None]:
+        """Raises ``ConnectionAbortedError`` at once when it is cut while no answer is there."""
+        try:
+            async with self._limit:
+                yield
+        except TimeoutError:
+            if self._cut:
+                raise ConnectionAbortedError(CUT) from None
+            raise
+
+    def cut(self) -> None:
+        """End it, with what came by now in the account."""
+        self.end()
+        self._cut = True
+        if self._response is not None:
+            self._response.close()  # whoever reads is told at once
+        else:
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """Enter what came of the answer; once.
+
+        The client's own trace tells of bodies that are read at once, not of streams.
+        """
+        if self._response is not None and not self._over:
+            self._over = True
+            self.count(received=self._response.content.total_bytes)
 
 
 class Outbound:
@@ -136,6 +201,20 @@ class Outbound:
         self._ledger = ledger
         self._allowed = {data_class: frozenset(regions) for data_class, regions in allowed.items()}
         self._pool = pool
+        self._live: dict[Exchange, tuple[Endpoint, DataClass]] = {}
+
+    def narrow(self, allowed: Mapping[DataClass, Collection[str]]) -> None:
+        """From here on only ``allowed``, of what was allowed so far, is; what is under way
+        elsewhere is cut, and counts as refused."""
+        self._allowed = {
+            data_class: regions & frozenset(allowed.get(data_class, ()))
+            for data_class, regions in self._allowed.items()
+        }
+        for exchange, (endpoint, data_class) in list(self._live.items()):
+            verdict = self.verdict(endpoint, data_class)
+            if not verdict.allowed:
+                exchange.cut()
+                self._ledger.refuse(self._place(endpoint), data_class, verdict.reason)
 
     def verdict(self, endpoint: Endpoint, data_class: DataClass) -> Verdict:
         """Whether ``data_class`` may go to ``endpoint``, and why. Pure."""
@@ -157,15 +236,32 @@ class Outbound:
 
     def session(self, endpoint: Endpoint, data_class: DataClass) -> OutboundSession:
         """A client for ``endpoint``; it needs no closing. Raises ``OutboundRefused``."""
+        self._require(endpoint, data_class)
+        begin = partial(self._begin, endpoint, data_class)
+        return OutboundSession(self._pool.http, endpoint, begin)
+
+    @contextmanager
+    def _begin(self, endpoint: Endpoint, data_class: DataClass) -> Iterator[Exchange]:
+        """Asks once more: a session may be older than the law. Raises ``OutboundRefused``."""
+        place = self._require(endpoint, data_class)
+        exchange = Exchange(partial(self._ledger.touch, place, data_class, Operation.PROCESS))
+        self._live[exchange] = endpoint, data_class
+        try:
+            yield exchange
+        finally:
+            del self._live[exchange]
+            exchange.end()
+
+    def _require(self, endpoint: Endpoint, data_class: DataClass) -> Place:
         verdict = self.verdict(endpoint, data_class)
-        place = Place(
-            endpoint.purpose, endpoint.name, self._region(endpoint), _origin(endpoint.url)
-        )
+        place = self._place(endpoint)
         if not verdict.allowed:
             self._ledger.refuse(place, data_class, verdict.reason)
             raise OutboundRefused(verdict.reason)
-        account = partial(self._ledger.touch, place, data_class, Operation.PROCESS)
-        return OutboundSession(self._pool.http, endpoint, account)
+        return place
+
+    def _place(self, endpoint: Endpoint) -> Place:
+        return Place(endpoint.purpose, endpoint.name, self._region(endpoint), _origin(endpoint.url))
 
     def inside(self, name: str, data_class: DataClass) -> Account:
         """Where a tool counts that runs in this very process, and so in the node's own region."""

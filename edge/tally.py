@@ -40,7 +40,7 @@ class LegTally:
         phone = leg.kind == "sip"
         self._far = Place("carrier" if phone else "caller", leg.kind, "")
         self._told_of = not phone  # a telephone has no event channel
-        self._began = False
+        self._began = self._hushed = False
         self._heard = self._heard_entered = self._spoken_entered = 0
         self._told: dict[DataClass, int] = {}
 
@@ -61,7 +61,9 @@ class LegTally:
         return heard
 
     def send(self, event: Mapping[str, JsonValue]) -> None:
-        """Send an event to the far end; see ``Leg``."""
+        """Send an event to the far end; see ``Leg``. Nothing is sent after :meth:`hush`."""
+        if self._hushed:
+            return
         self._leg.send(event)
         if self._told_of:
             self._count(event)
@@ -91,9 +93,15 @@ class LegTally:
             self._ledger.touch(carrier, DataClass.AUDIO, Operation.EXPORT)
         return result
 
+    def hush(self) -> None:
+        """Nothing of the call passes here from now on: what was counted is entered, and what the
+        far end hears yet are fixed words that are not the call's."""
+        self.settle()
+        self._hushed = True
+
     def settle(self) -> None:
         """Enter what was counted since the last time."""
-        if not self._began:
+        if not self._began or self._hushed:
             return
         heard, self._heard_entered = self._heard - self._heard_entered, self._heard
         played = self._leg.playout.played * _SAMPLE_BYTES

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.ledger import Ledger, Place
 from edge.session.receipt import (
     Account,
     CarriedFrom,
+    Narrowed,
     Receipt,
     ReceiptKey,
     digest_of,
@@ -22,13 +23,19 @@ from regions.models import DataClass
 class Notary:
     """Makes one call's account into a receipt.
 
-    ``allowed`` maps each class of data to the regions that may have it.
+    ``allowed`` maps each class of data to the regions that may have it, from the beginning;
+    ``narrowed`` is what a law that came into force since took away.
     """
 
     ledger: Ledger
     key: ReceiptKey
     allowed: Mapping[DataClass, tuple[str, ...]]
     carried: CarriedFrom | None = None
+    narrowed: list[Narrowed] = field(default_factory=list)
+
+    def narrow(self, allowed: Mapping[DataClass, tuple[str, ...]], policy: str, at: float) -> None:
+        """From ``at`` (Unix seconds) on nothing else is allowed."""
+        self.narrowed.append(Narrowed(at=at, policy=policy, allowed=dict(allowed)))
 
     def account(self, record: CallRecord) -> Account:
         """What is known so far, unsigned. ``record`` is of this call, as it stands now."""
@@ -43,6 +50,7 @@ class Notary:
             jurisdictions=record.jurisdictions,
             policy=record.policy,
             allowed=dict(self.allowed),
+            narrowed=tuple(self.narrowed),
             began=record.started_at,
             ended=record.ended_at,
             lines=lines,

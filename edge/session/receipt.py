@@ -74,6 +74,14 @@ class CarriedFrom(Strict):
     """When that region sealed it."""
 
 
+class Narrowed(Strict):
+    """The law in force was tightened at that time. Every line after it is held to what it left."""
+
+    at: Seconds
+    policy: Annotated[str, StringConstraints(max_length=128)]
+    allowed: dict[DataClass, tuple[Id, ...]]
+
+
 class Account(Strict):
     """Where the data of one call was, or has been so far."""
 
@@ -87,7 +95,9 @@ class Account(Strict):
     jurisdictions: tuple[Id, ...]
     policy: Annotated[str, StringConstraints(max_length=128)]
     allowed: dict[DataClass, tuple[Id, ...]]
-    """Class of data to the regions that may have it."""
+    """Class of data to the regions that may have it, from the beginning of the call."""
+    narrowed: tuple[Narrowed, ...] = ()
+    """What of it was taken away meanwhile, in order; else there is no such key."""
     began: Seconds
     ended: Seconds
     lines: tuple[Line, ...]
@@ -104,8 +114,14 @@ class Account(Strict):
             line
             for line in self.lines
             if line.kind not in ("caller", "carrier")
-            and line.region not in self.allowed.get(line.data_class, ())
+            and line.region not in self._allowed_at(line.last).get(line.data_class, ())
         )
+
+    def _allowed_at(self, when: float) -> Mapping[DataClass, tuple[str, ...]]:
+        """What counted for data that was somewhere at that time for the last time: tightening takes
+        regions away and gives none back, so earlier times are covered."""
+        then = [change.allowed for change in self.narrowed if change.at < when]
+        return then[-1] if then else self.allowed
 
 
 class Receipt(Account):
@@ -171,7 +187,8 @@ class ReceiptKey:
 
 
 def _absent(receipt: Receipt) -> set[str]:
-    return {"carried"} if receipt.carried is None else set()
+    absent = {"carried"} if receipt.carried is None else set()
+    return absent if receipt.narrowed else absent | {"narrowed"}
 
 
 def key_id(key: Ed25519PublicKey) -> str:

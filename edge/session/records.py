@@ -9,9 +9,18 @@ from pydantic import Field, StringConstraints
 from regions.models import Id, Strict
 
 EndReason: TypeAlias = Literal[
-    "completed", "handover", "hangup", "idle", "draining", "lost", "error", "taken_over"
+    "completed",
+    "handover",
+    "hangup",
+    "idle",
+    "draining",
+    "lost",
+    "error",
+    "taken_over",
+    "policy",
 ]
-"""Why a call ended, as in ``docs/protocol.md``."""
+"""Why a call ended, as in ``docs/protocol.md``. ``policy``: a law or contract that came into force
+keeps it from this region."""
 
 RESUMABLE: frozenset[EndReason] = frozenset({"draining", "lost", "error", "taken_over"})
 """Ends of a call after which its session waits for the caller to come back."""
