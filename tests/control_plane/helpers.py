@@ -65,14 +65,21 @@ def heartbeat(region: str = "eu-central-1", **changes: Any) -> Heartbeat:
 
 @asynccontextmanager
 async def serving(
-    wanted: Settings, clock: FakeClock | None = None
+    wanted: Settings, clock: FakeClock | None = None, reload: asyncio.Event | None = None
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client whose paths lead to a control plane with ``wanted``; stopped at the end."""
+    """A client whose paths lead to a control plane with ``wanted``; stopped at the end. Setting
+    ``reload`` is what SIGHUP does."""
     stop = asyncio.Event()
     ready: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(
-            serve(wanted, stop, clock=clock or FakeClock(), on_ready=ready.set_result)
+            serve(
+                wanted,
+                stop,
+                clock=clock or FakeClock(),
+                on_ready=ready.set_result,
+                reload=reload,
+            )
         )
         base = (await ready).url
         try:

@@ -131,3 +131,19 @@ def test_a_replica_is_warm_one_beat_after_it_started() -> None:
     assert not directory.warm
     clock.advance(1.0)
     assert directory.warm
+
+
+def test_a_node_is_on_its_policy_since_the_beat_that_first_said_so() -> None:
+    clock = FakeClock()
+    directory = Directory(clock)
+    began = clock.monotonic()
+    directory.beat(heartbeat(sequence=1, policy="1#one", serial=1))
+    clock.advance(10)
+    directory.beat(heartbeat(sequence=2, policy="1#one", serial=1))
+    (view,) = directory.nodes(REGION)
+    assert (view.serial, view.policy_since) == (1, began)
+    directory.beat(heartbeat(sequence=3, policy="1#two", serial=2))
+    clock.advance(10)
+    directory.beat(heartbeat(boot="boot-two-2", sequence=1, policy="1#two", serial=2))
+    (view,) = directory.nodes(REGION)
+    assert (view.serial, view.policy_since) == (2, began + 10)

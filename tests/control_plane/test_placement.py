@@ -287,3 +287,29 @@ def test_a_dedicated_tenant_waits_rather_than_being_served_by_a_shared_node() ->
 def test_a_tenant_that_a_node_names_may_still_share_the_others() -> None:
     named = [node("eu-central-1", "a", tenants=("pooled",)), node("eu-central-1", "b")]
     assert sorted(order(named)) == ["eu-central-1-a", "eu-central-1-b"]
+
+
+def test_a_node_on_another_bundle_is_chosen_within_the_grace_alone() -> None:
+    nodes = [
+        node("eu-central-1", "behind", policy="1#old", serial=4),
+        node("eu-west-1", "ahead", policy="1#new", serial=6, policy_since=50.0),
+    ]
+
+    def chosen(now: float) -> set[str]:
+        rollout = Rollout(POLICY, serial=5, since=0.0, now=now)
+        rng = random.Random(0)
+        placement = place(CATALOGUE, EUROPE, by_region(nodes), "DE", rng, POOLED, rollout)
+        return {candidate.node for candidate in placement.candidates}
+
+    assert chosen(119.0) == {"eu-central-1-behind", "eu-west-1-ahead"}
+    assert chosen(120.0) == {"eu-west-1-ahead"}
+    assert chosen(170.0) == set()
+
+
+def test_a_node_on_another_bundle_opens_no_region_that_this_law_closes() -> None:
+    tightened = rule(CATALOGUE, ("eea",), TenantPolicy(deny=("eu-central-1",)), on=TODAY)
+    nodes = [node("eu-central-1", policy="1#old", serial=4)]
+    rollout = Rollout(POLICY, serial=5, since=0.0, now=0.0)
+    rng = random.Random(0)
+    placement = place(CATALOGUE, tightened, by_region(nodes), "DE", rng, POOLED, rollout)
+    assert placement.candidates == ()

@@ -70,3 +70,33 @@ def test_recordings_are_never_listed_where_the_call_may_not_be() -> None:
     tenant = TenantPolicy(classes={DataClass.AUDIO: Narrowing(deny=("eu-west-1",))})
     ruling = rule(CATALOGUE, ("eea",), tenant, on=TODAY)
     assert ruling.classes[DataClass.RECORDING] == BUT_IRELAND
+
+
+def tenant(**policy: object) -> Tenant:
+    return Tenant(id="one", name="One", agents={"desk": Agent()}, policy=TenantPolicy(**policy))  # type: ignore[arg-type]
+
+
+def test_what_the_tenants_file_and_the_bundle_say_bind_both() -> None:
+    contract = {"one": TenantPolicy(deny=("eu-west-1",)), "two": TenantPolicy(regions=())}
+    rulings = Rulings(Law(CATALOGUE, contract, serial=1))
+    found = rulings.of(tenant(deny=("eu-central-1",)), ("eea",), on=TODAY)
+    assert set(found.allowed) == {*EEA} - {"eu-west-1", "eu-central-1"}
+
+
+def test_a_bundle_without_a_contract_for_the_tenant_leaves_what_its_file_says() -> None:
+    rulings = Rulings(Law(CATALOGUE, {"two": TenantPolicy(regions=())}, serial=1))
+    assert rulings.of(tenant(deny=("eu-west-1",)), ("eea",), on=TODAY).allowed == BUT_IRELAND
+
+
+def test_adequacy_needs_the_signature_once_there_is_one() -> None:
+    asks = tenant(adequacy=True)
+
+    def opened(contracts: dict[str, TenantPolicy], serial: int) -> bool:
+        law = Law(CATALOGUE, contracts, serial=serial)
+        found = Rulings(law).of(asks, ("eea",), on=TODAY)
+        return set(found.classes[DataClass.METRICS]) > {*EEA}
+
+    assert opened({}, 0)
+    assert not opened({}, 1)
+    assert not opened({"one": TenantPolicy()}, 1)
+    assert opened({"one": TenantPolicy(adequacy=True)}, 1)

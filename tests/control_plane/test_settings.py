@@ -11,7 +11,11 @@ from control_plane.errors import KeyFileError, SettingsError
 from control_plane.server import serve
 from control_plane.settings import Settings, read_settings
 from regions.errors import ConfigError
+from regions.policy_keys import policy_key_text
+from tests.control_plane.bundles import KEY
 from tests.control_plane.helpers import CATALOGUE, settings, sha256
+
+PUBLIC = policy_key_text(KEY.public_key())
 
 
 def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path) -> None:
@@ -29,6 +33,30 @@ def test_paths_in_a_file_are_relative_to_that_file(tmp_path: Path) -> None:
     assert found.tenants == tmp_path / "t.yaml"
     assert found.key_file == Path("/etc/inland.key")
     assert found.published_keys == (tmp_path / "old.pem",)
+
+
+def test_paths_of_the_policy_are_relative_to_the_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "control-plane.yaml"
+    path.write_text(f'policy: {{bundle: law/b, keys: ["{PUBLIC}"]}}\n')
+    found = read_settings(path, {}, {}).policy
+    assert found is not None
+    assert (found.bundle, found.state) == (tmp_path / "law/b", tmp_path / "policy.state")
+    assert found.keys == (PUBLIC,)
+
+
+def test_the_environment_gives_the_policy_as_json() -> None:
+    text = f'{{"bundle": "/etc/law", "keys": ["{PUBLIC}"]}}'
+    found = read_settings(None, {"INLAND_CONTROL_POLICY": text}, {}).policy
+    assert found is not None
+    assert (found.bundle, found.keys) == (Path("/etc/law"), (PUBLIC,))
+
+
+@pytest.mark.parametrize("keys", ["[]", '["ed25519:AAAA"]', f'["{PUBLIC[8:]}"]'])
+def test_a_policy_without_a_key_that_can_verify_it_is_named(tmp_path: Path, keys: str) -> None:
+    path = tmp_path / "control-plane.yaml"
+    path.write_text(f"policy: {{bundle: b, keys: {keys}}}\n")
+    with pytest.raises(ConfigError, match=r"control-plane\.yaml:1: policy\.keys"):
+        read_settings(path, {}, {})
 
 
 def test_the_environment_alone_is_enough() -> None:

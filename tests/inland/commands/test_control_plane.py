@@ -16,11 +16,13 @@ import pytest
 
 from control_plane.settings import Settings
 from inland.commands import control_plane
+from tests.control_plane.bundles import OTHER, bundle, put, source
 
 DEMO_TENANTS = Path(__file__).parents[3] / "inland" / "demo" / "tenants.yaml"
 LAUNCH = """
 import argparse, sys
 from inland.commands import control_plane
+from tests.control_plane.bundles import OTHER, bundle, put, source
 parser = argparse.ArgumentParser(prog="inland control-plane")
 control_plane.configure(parser)
 sys.exit(control_plane.run(parser.parse_args()))
@@ -67,6 +69,34 @@ def test_it_says_one_line_when_it_is_ready_and_ends_with_0_when_asked(
         assert (process.returncode, out) == (0, "")
         messages = [json.loads(line)["message"] for line in err.splitlines()]
         assert messages == ["control plane listens", "control plane drains", "control plane closed"]
+
+
+def test_a_hangup_has_the_policy_bundle_read_at_once(tmp_path: Path) -> None:
+    put(tmp_path, bundle(1))
+    policy = source(tmp_path).model_dump_json()
+    with running("--config", str(config(tmp_path, f"policy: {policy}\n"))) as (process, line):
+        assert line.startswith("inland control-plane ready on http://127.0.0.1:")
+        put(tmp_path, bundle(2))
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        said = [json.loads(process.stderr.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert [found["message"] for found in said] == ["control plane listens", "policy bundle taken"]
+    assert said[1]["count"] == 2
+    assert process.returncode == 0
+
+
+def test_a_bundle_that_nobody_trusted_signed_is_one_line_and_the_status_is_2(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, bundle(key=OTHER))
+    policy = source(tmp_path).model_dump_json()
+    process = launch("--config", str(config(tmp_path, f"policy: {policy}\n")))
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert "policy (unknown_key)" in err
+    assert str(tmp_path / "policy.bundle") in err
 
 
 def test_a_busy_port_is_one_line_that_names_it_and_the_status_is_2(tmp_path: Path) -> None:
