@@ -67,6 +67,19 @@ class StoreAddress(Strict):
     """Tenant to the store user that may see its keys only."""
 
 
+class SessionKeys(Strict):
+    """The keys of AWS KMS that wrap the keys of sessions: one for each tenant of the store."""
+
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+    """The account whose keys count."""
+    prefix: Annotated[str, StringConstraints(pattern=r"^alias/inland/[a-z0-9/-]{1,120}/$")]
+    """What a key's alias is called before the tenant's name."""
+
+    def alias(self, tenant: str) -> str:
+        """Of the key for the sessions of ``tenant``."""
+        return self.prefix + tenant
+
+
 class Lifecycle(Strict):
     """The Auto Scaling group that the node belongs to, and the hooks that wait for it."""
 
@@ -82,6 +95,7 @@ class EdgeRole(Strict):
     role: Literal["edge"] = "edge"
     control_planes: tuple[str, ...] = Field(min_length=1)
     store: StoreAddress
+    session_keys: SessionKeys
     tenants: tuple[Id, ...] | None = None
     """The only tenants that this fleet serves; None: every tenant without a fleet of its own."""
     calls: int

@@ -65,7 +65,7 @@ class ControlPlaneRegion(pulumi.ComponentResource):
         self.guardrails = Guardrails(
             f"{name}-guardrails", GuardrailsArgs(place=place, regions=regions), self._child
         )
-        self.keys = Keys(f"{name}-keys", KeysArgs(place=place, tenants=()), self._child)
+        self.keys = Keys(f"{name}-keys", KeysArgs(place=place), self._child)
         key = self.keys.region_arn
         self.network = Network(
             f"{name}-network",

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import ResourceOptions
 
-from infra.cloud_init.document import Bundle, EdgeRole, NodeDocument, StoreAddress
+from infra.cloud_init.document import (
+    Bundle,
+    EdgeRole,
+    NodeDocument,
+    SessionKeys,
+    StoreAddress,
+)
 from infra.components.firewall import WORLD, Firewall, FirewallArgs, Opening, node_outward
 from infra.components.fleet import ByCalls, Fleet, FleetArgs
 from infra.components.ingress import SIP_PORT, SIPS_PORT
@@ -218,6 +224,9 @@ def _role(args: EdgeFleetArgs) -> pulumi.Output[EdgeRole]:
         return EdgeRole(
             control_planes=args.control_planes,
             store=StoreAddress(host=host, port=args.store_port, cache=cache, users=users),
+            session_keys=SessionKeys(
+                account=args.place.account_id, prefix=names.tenant_aliases(args.place)
+            ),
             tenants=plan.tenants if plan.alone else None,
             calls=plan.edge.calls_per_node,
             media_ports=plan.edge.media_ports,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -19,10 +20,11 @@ WINDOW_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeysArgs:
-    """``tenants`` get a key each, for their recordings; none for a control plane."""
+    """``tenants`` get a key each, for their recordings and sessions; none for a control plane."""
 
     place: Place
-    tenants: tuple[str, ...] = ()
+    tenants: Mapping[str, str] = field(default_factory=dict)
+    """Tenant to the role of the nodes that serve it."""
 
 
 class Keys(pulumi.ComponentResource):
@@ -43,10 +45,10 @@ class Keys(pulumi.ComponentResource):
             tenant: self._key(
                 f"{name}-{tenant}",
                 names.tenant_alias(place, tenant),
-                f"Inland {place.stack}: recordings of {tenant}",
-                tenant_key_policy(place, tenant),
+                f"Inland {place.stack}: recordings and sessions of {tenant}",
+                tenant_key_policy(place, tenant, role),
             )
-            for tenant in args.tenants
+            for tenant, role in args.tenants.items()
         }
         self.region_arn: pulumi.Output[str] = self.region.arn
         self.register_outputs({"regionArn": self.region_arn})

@@ -74,7 +74,10 @@ class RegionalRuntime(pulumi.ComponentResource):
         self.guardrails = Guardrails(
             "guardrails", GuardrailsArgs(place=place, regions=args.account_regions), self._child
         )
-        self.keys = Keys("keys", KeysArgs(place=place, tenants=self.tenants), self._child)
+        served = {
+            tenant: names.prefixed(place, plan.of) for plan in self.plans for tenant in plan.tenants
+        }
+        self.keys = Keys("keys", KeysArgs(place=place, tenants=served), self._child)
         self.network = self._network()
         key = self.keys.region_arn
         self.recordings = Recordings(

@@ -29,6 +29,8 @@ CEILING = (
     "cloudwatch:PutMetricData",
     "elasticache:Connect",
     "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
     "kms:GenerateDataKey",
     "logs:CreateLogStream",
     "logs:DescribeLogGroups",

@@ -51,6 +51,10 @@ USE = (
 THROUGH = ("ec2", "elasticache", "secretsmanager")
 """Services that use the region's key for whoever asks them; S3 too, for the software alone."""
 S3_CONTEXT = "kms:EncryptionContext:aws:s3:arn"
+SESSION_USE = ("kms:Decrypt", "kms:Encrypt")
+SESSION_TENANT = "kms:EncryptionContext:inland:tenant"
+SESSION_REGION = "kms:EncryptionContext:inland:region"
+"""What a node tells KMS of every session whose key it has wrapped (``edge.session.kms``)."""
 GRANTED = ("ec2", "elasticache")
 """Services that keep a grant, for a disk or a store that lives on after the request."""
 
@@ -114,12 +118,15 @@ def region_key_policy(place: Place) -> Document:
     )
 
 
-def tenant_key_policy(place: Place, tenant: str) -> Document:
-    """Of a tenant's key: for the objects under the tenant's prefix, through S3, nothing else.
+def tenant_key_policy(place: Place, tenant: str, role: str) -> Document:
+    """Of a tenant's key: for what is under the tenant's prefix, through S3; and for the keys of
+    the tenant's sessions, by ``role``, the nodes that serve it.
 
     S3 gives KMS the object's ARN as encryption context as long as the bucket has no bucket key
     (Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys"); so a tenant's key
-    cannot be used for another tenant's recordings, whatever the bucket's policy says.
+    cannot be used for another tenant's recordings, whatever the bucket's policy says. A node names
+    tenant and region of a session in its own encryption context, and what was encrypted under one
+    does not open under another: a node that were tricked about either gets nothing from KMS.
     """
     prefix = arns.objects(place, names.recordings_bucket(place), f"{tenant}/")
     return document(
@@ -132,6 +139,15 @@ def tenant_key_policy(place: Place, tenant: str) -> Document:
                 condition={
                     "StringEquals": _through(place, ("s3",)),
                     "StringLike": {S3_CONTEXT: prefix},
+                },
+            ),
+            allow(
+                "SessionsOfTheTenant",
+                SESSION_USE,
+                principal=_account(place),
+                condition={
+                    "ArnEquals": {"aws:PrincipalArn": arns.role(place, role)},
+                    "StringEquals": {SESSION_TENANT: tenant, SESSION_REGION: place.region},
                 },
             ),
             *_stays(place),

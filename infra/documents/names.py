@@ -18,9 +18,14 @@ def region_alias(place: Place) -> str:
     return f"alias/inland/{place.slug}"
 
 
+def tenant_aliases(place: Place) -> str:
+    """How the aliases of all tenants' keys begin."""
+    return f"{region_alias(place)}/"
+
+
 def tenant_alias(place: Place, tenant: str) -> str:
-    """Of the key that a tenant's recordings are sealed with."""
-    return f"alias/inland/{place.slug}/{tenant}"
+    """Of the key that a tenant's recordings are sealed with, and the keys of its sessions."""
+    return f"{tenant_aliases(place)}{tenant}"
 
 
 def recordings_bucket(place: Place) -> str:

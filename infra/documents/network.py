@@ -19,6 +19,7 @@ INTERFACES: Final[Mapping[str, tuple[str, ...]]] = {
         "autoscaling:RecordLifecycleActionHeartbeat",
         "autoscaling:SetInstanceProtection",
     ),
+    "kms": ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "monitoring": ("cloudwatch:PutMetricData",),
     "secretsmanager": ("secretsmanager:GetSecretValue",),

@@ -6,12 +6,13 @@ and Amazon Route 53 (read 2026-11-21).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.cloud_init.document import METRIC_NAMESPACE, node_log_group
 from infra.components.place import Place
 from infra.documents import arns, names
+from infra.documents.keys import SESSION_REGION, SESSION_TENANT, SESSION_USE
 from infra.documents.statements import Statement, allow
 
 RECORD_NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
@@ -37,6 +38,7 @@ class EdgeRights:
 def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
     """A node that takes calls. It writes recordings and cannot read them back."""
     recordings = names.recordings_bucket(place)
+    aliases = [names.tenant_alias(place, tenant) for tenant in rights.tenants]
     return [
         *_machine(place, rights.secrets, rights.group),
         allow(
@@ -54,9 +56,18 @@ def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
             "KeysOfItsTenants",
             # Decrypt joins the parts of an object that is sent in several; S3 alone may ask.
             ["kms:Decrypt", "kms:GenerateDataKey"],
-            [names.tenant_alias(place, tenant) for tenant in rights.tenants],
-            ["s3"],
+            aliases,
+            {"kms:ViaService": _services(place, ["s3"])},
         ),
+        _key_use(
+            place,
+            "KeysOfSessions",
+            SESSION_USE,
+            aliases,
+            {SESSION_TENANT: rights.tenants, SESSION_REGION: place.region},
+        ),
+        # No encryption context comes with this question, which a node asks of each key at start.
+        _key_use(place, "StateOfKeys", ["kms:DescribeKey"], aliases),
         allow(
             "ItsCertificate",
             ["acm:ExportCertificate"],
@@ -94,7 +105,7 @@ def _machine(place: Place, secrets: Iterable[str], group: str) -> list[Statement
             "KeyOfTheRegion",
             ["kms:Decrypt"],
             [names.region_alias(place)],
-            ["s3", "secretsmanager"],
+            {"kms:ViaService": _services(place, ["s3", "secretsmanager"])},
         ),
         allow(
             "OwnLifecycle",
@@ -122,19 +133,27 @@ def _secret_arns(place: Place, secrets: Iterable[str]) -> list[str]:
     return [arns.secret(place, name) for name in secrets]
 
 
+def _services(place: Place, services: Iterable[str]) -> list[str]:
+    """As KMS calls those that ask it for somebody else."""
+    return [f"{service}.{place.region}.amazonaws.com" for service in services]
+
+
 def _key_use(
-    place: Place, sid: str, actions: Sequence[str], aliases: Sequence[str], through: Sequence[str]
+    place: Place,
+    sid: str,
+    actions: Sequence[str],
+    aliases: Sequence[str],
+    only: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Statement:
-    """Keys by their aliases, as their ids are unknown until they exist."""
+    """Keys by their aliases, as their ids are unknown until they exist; ``only`` with these
+    condition keys."""
     return allow(
         sid,
         actions,
         arns.keys(place),
         condition={
             "ForAnyValue:StringEquals": {"kms:ResourceAliases": aliases},
-            "StringEquals": {
-                "kms:ViaService": [f"{service}.{place.region}.amazonaws.com" for service in through]
-            },
+            **({} if only is None else {"StringEquals": only}),
         },
     )
 

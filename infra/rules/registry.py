@@ -11,6 +11,7 @@ from infra.rules import (
     control_plane,
     copies,
     encryption,
+    key_use,
     network,
     nodes,
     options,
@@ -64,6 +65,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "key-rotation": Rule("keys rotate", encryption.key_rotation),
     "key-deletion-window": Rule("deleting a key can be undone", encryption.key_deletion_window),
     "key-policy": Rule("nobody of another account uses a key", encryption.key_policy),
+    "key-use": Rule(
+        "a key is used through a service, or for a tenant's sessions",
+        key_use.key_use,
+        key_use.role_key_use,
+    ),
     "own-key": Rule("a key of this stack seals every store of data", encryption.own_key),
     "encrypted-volume": Rule("every disk is sealed", encryption.encrypted_volume),
     # The session store.

@@ -22,6 +22,8 @@ _CEILING: Final = frozenset(
         "cloudwatch:putmetricdata",
         "elasticache:connect",
         "kms:decrypt",
+        "kms:describekey",
+        "kms:encrypt",
         "kms:generatedatakey",
         "logs:createlogstream",
         "logs:describeloggroups",

@@ -101,6 +101,13 @@ def edge_settings(
             "aws_cache": role.store.cache,
             "users": {tenant: {"username": user} for tenant, user in role.store.users.items()},
         },
+        "keys": {
+            # No key for others: a tenant without one of its own is refused.
+            "kms": {
+                "account": role.session_keys.account,
+                "tenants": {each: role.session_keys.alias(each) for each in role.store.users},
+            }
+        },
         "tenants": None if role.tenants is None else list(role.tenants),
         "agents": str(places.site / "agents"),
         "catalogue": str(catalogue) if catalogue.exists() else None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi import ResourceOptions
 
-from infra.cloud_init.document import Bundle, EdgeRole, StoreAddress, TurnRole
+from infra.cloud_init.document import Bundle, EdgeRole, SessionKeys, StoreAddress, TurnRole
 from infra.components.fleet import (
     DRAIN_HOOK,
     DRAIN_SECONDS,
@@ -33,6 +33,7 @@ POLICY = "aws:autoscaling/policy:Policy"
 EDGE = EdgeRole(
     control_planes=("https://a.eu-central-1.control.example.org",),
     store=StoreAddress(host="store.internal", cache="sessions", users={"clinic": "inland-clinic"}),
+    session_keys=SessionKeys(account="111122223333", prefix="alias/inland/eu-central-1/"),
     calls=60,
     media_ports=(20_000, 29_999),
     node_secret="inland/eu-central-1/node-secret",

@@ -15,7 +15,7 @@ ALIAS = "aws:kms/alias:Alias"
 
 
 def graph(folder: Path, *, preview: bool = False) -> Graph:
-    args = KeysArgs(place=PLACE, tenants=("bank", "clinic"))
+    args = KeysArgs(place=PLACE, tenants={"bank": "edge-role", "clinic": "clinic-role"})
     return graph_of(folder, lambda opts: Keys("keys", args, opts), preview=preview)
 
 
@@ -46,6 +46,6 @@ def test_what_a_key_is_for_is_known_in_a_preview(tmp_path: Path) -> None:
     policies = {key.name: json.loads(key.properties["policy"]) for key in found.of(KEY)}
     assert policies == {
         "keys": region_key_policy(PLACE),
-        "keys-bank": tenant_key_policy(PLACE, "bank"),
-        "keys-clinic": tenant_key_policy(PLACE, "clinic"),
+        "keys-bank": tenant_key_policy(PLACE, "bank", "edge-role"),
+        "keys-clinic": tenant_key_policy(PLACE, "clinic", "clinic-role"),
     }

@@ -275,6 +275,23 @@ def test_nodes_reach_their_own_tenants_sessions_and_recordings_only(
         }
         arn = "arn:aws:kms:eu-central-1:111122223333:key/any"
         assert verdict(graph, fleet, "kms:GenerateDataKey", arn, **key) == expected
+        session = {
+            "kms:ResourceAliases": f"alias/inland/eu-central-1/{tenant}",
+            "kms:EncryptionContext:inland:tenant": tenant,
+            "kms:EncryptionContext:inland:region": "eu-central-1",
+        }
+        assert verdict(graph, fleet, "kms:Encrypt", arn, **session) == expected
+
+
+def test_a_tenants_key_is_for_the_nodes_of_the_tenants_fleet() -> None:
+    graph = shipped()
+    aliases = {alias.properties["name"] for alias in graph.of("aws:kms/alias:Alias")}
+    for fleet, tenant in (("edge", "demo-clinic"), ("edge-demo-bank", "demo-bank")):
+        role = role_of(graph, fleet)
+        assert {role.session_keys.alias(each) for each in role.store.users} <= aliases
+        policy = named(graph, KEY, f"keys-{tenant}").properties["policy"]
+        nodes = f"arn:aws:iam::111122223333:role/inland-eu-central-1-{fleet}"
+        assert f'"ArnEquals":{{"aws:PrincipalArn":"{nodes}"}}' in policy
 
 
 def test_a_node_does_nothing_in_another_region() -> None:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 import pytest
 
+from edge.session.kms import KeyFacts, KmsKeys
+from edge.session.kms_settings import KmsSettings
 from infra.documents.keys import region_key_policy, tenant_key_policy
 from infra.documents.statements import text
-from tests.infra.documents.asking import ACCOUNT, EDGE_ROLE, OPERATOR, PLACE, STRANGER, asked
+from regions.models import DataClass
+from regions.tag import ResidencyTag
+from tests.infra.documents.asking import (
+    ACCOUNT,
+    EDGE_ROLE,
+    KEY,
+    OPERATOR,
+    PLACE,
+    STRANGER,
+    asked,
+)
 
 REGION_KEY = region_key_policy(PLACE)
-TENANT_KEY = tenant_key_policy(PLACE, "clinic")
+TENANT_KEY = tenant_key_policy(PLACE, "clinic", EDGE_ROLE.rpartition("/")[2])
+TAG = ResidencyTag(
+    tenant="clinic",
+    session="call-1",
+    jurisdictions=("eea",),
+    data_class=DataClass.TRANSCRIPT,
+    allowed_regions=("eu-central-1",),
+    policy="1#0123456789ab",
+    expires_at=1_900_000_000,
+)
 RECORDINGS = f"arn:aws:s3:::inland-recordings-{ACCOUNT}-eu-central-1"
 SOFTWARE = f"arn:aws:s3:::inland-software-{ACCOUNT}-eu-central-1"
 AUTO_SCALING = (
@@ -57,6 +81,63 @@ def test_nobody_uses_a_key_by_hand(policy: dict[str, object]) -> None:
     for who in (EDGE_ROLE, OPERATOR, f"arn:aws:iam::{ACCOUNT}:root"):
         for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"):
             assert asked(policy, action, principal=who) == "none"
+
+
+class Heard:
+    """A key service that remembers what it is told of a session."""
+
+    def __init__(self) -> None:
+        self.contexts: list[dict[str, str]] = []
+
+    async def encrypt(
+        self, key: str, plain: bytes, context: Mapping[str, str]
+    ) -> tuple[str, bytes]:
+        self.contexts.append(dict(context))
+        return KEY, plain
+
+    async def decrypt(self, key: str, blob: bytes, context: Mapping[str, str]) -> bytes:
+        self.contexts.append(dict(context))
+        return blob
+
+    async def describe(self, key: str) -> KeyFacts:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass
+
+
+def said_of(tag: ResidencyTag) -> dict[str, str]:
+    """What a node tells KMS of a session when it wraps its key, and again when it opens it."""
+    heard = Heard()
+
+    async def both() -> None:
+        settings = KmsSettings(account=ACCOUNT, tenants={tag.tenant: KEY})
+        keys = KmsKeys("eu-central-1", settings, heard)
+        wrapped = await keys.wrap(bytes(32), region="eu-central-1", tag=tag)
+        await keys.unwrap(wrapped, region="eu-central-1", tag=tag)
+
+    asyncio.run(both())
+    wrapping, opening = heard.contexts
+    assert wrapping == opening
+    return {f"kms:EncryptionContext:{name}": value for name, value in wrapping.items()}
+
+
+def test_a_tenants_key_wraps_the_keys_of_the_tenants_sessions_for_its_own_nodes() -> None:
+    said = said_of(TAG)
+    for action in ("kms:Encrypt", "kms:Decrypt"):
+        assert asked(TENANT_KEY, action, principal=EDGE_ROLE, context=said) == "allow"
+        for who in (f"{EDGE_ROLE}-bank", OPERATOR, f"arn:aws:iam::{ACCOUNT}:root"):
+            assert asked(TENANT_KEY, action, principal=who, context=said) == "none"
+        assert asked(REGION_KEY, action, principal=EDGE_ROLE, context=said) == "none"
+
+
+def test_a_session_of_another_tenant_or_of_nobody_is_not_wrapped() -> None:
+    other = said_of(TAG.model_copy(update={"tenant": "bank"}))
+    abroad = said_of(TAG) | {"kms:EncryptionContext:inland:region": "eu-west-1"}
+    unsaid = {key: word for key, word in said_of(TAG).items() if not key.endswith(":tenant")}
+    for context in (other, abroad, unsaid):
+        for action in ("kms:Encrypt", "kms:Decrypt"):
+            assert asked(TENANT_KEY, action, principal=EDGE_ROLE, context=context) == "none"
 
 
 @BOTH

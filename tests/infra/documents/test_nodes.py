@@ -98,6 +98,23 @@ def test_a_fleet_records_under_the_prefix_of_its_own_tenants_only(
     assert key_use(policy, "kms:GenerateDataKey", alias, "s3") == expected
 
 
+@pytest.mark.parametrize(("tenant", "expected"), [("clinic", "allow"), ("bank", "none")])
+def test_a_fleet_wraps_keys_of_sessions_of_its_own_tenants_only(tenant: str, expected: str) -> None:
+    policy = edge("clinic", "spa")
+    context: dict[str, str | list[str]] = {
+        "kms:ResourceAliases": [f"alias/inland/eu-central-1/{tenant}"],
+        "kms:EncryptionContext:inland:tenant": tenant,
+        "kms:EncryptionContext:inland:region": "eu-central-1",
+    }
+    for action in ("kms:Encrypt", "kms:Decrypt"):
+        assert asked(policy, action, ANY_KEY, context=context) == expected
+        for key in context:
+            less = {name: value for name, value in context.items() if name != key}
+            assert asked(policy, action, ANY_KEY, context=less) == "none"
+    aliases = {"kms:ResourceAliases": context["kms:ResourceAliases"]}
+    assert asked(policy, "kms:DescribeKey", ANY_KEY, context=aliases) == expected
+
+
 def test_a_tenant_whose_name_begins_like_anothers_is_another() -> None:
     assert asked(edge("bank"), "s3:PutObject", f"{RECORDINGS}/bank2/call.opus") == "none"
 

@@ -55,6 +55,25 @@ def _replica_key(options: ResourceOptions) -> None:
     aws.kms.ReplicaKey("twin", primary_key_arn=primary, opts=options)
 
 
+def _without_context(type_: str) -> Spoil:
+    """Statements that name a tenant's sessions say no longer whose they are."""
+
+    def reword(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for statement in found:
+            condition = statement.get("Condition", {})
+            equal = {
+                key: value
+                for key, value in condition.get("StringEquals", {}).items()
+                if "inland:tenant" not in key
+            }
+            if equal != condition.get("StringEquals", {}):
+                yield {**statement, "Condition": {**condition, "StringEquals": equal}}
+            else:
+                yield statement
+
+    return wording(type_, reword)
+
+
 def _keys() -> Iterator[Mutant]:
     yield Mutant("a key of several regions", "key-single-region", set_(KEY, multi_region=True))
     yield Mutant("a key that stays", "key-rotation", set_(KEY, enable_key_rotation=False))
@@ -62,13 +81,29 @@ def _keys() -> Iterator[Mutant]:
         "a key gone in a week", "key-deletion-window", set_(KEY, deletion_window_in_days=7)
     )
     yield Mutant(
-        "a key for anybody", "key-policy", also(KEY, allow("kms:Decrypt", Principal={"AWS": "*"}))
+        "a key for anybody",
+        "key-policy",
+        also(KEY, allow("kms:Decrypt", Principal={"AWS": "*"})),
+        also=frozenset({"key-use"}),
     )
     yield Mutant(
         "a key for another account",
         "key-policy",
         also(KEY, allow("kms:*", Principal={"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"})),
-        also=frozenset({"foreign-account"}),
+        also=frozenset({"foreign-account", "key-use"}),
+    )
+    yield Mutant(
+        "a key for the whole account",
+        "key-use",
+        also(KEY, allow("kms:Decrypt", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})),
+    )
+    yield Mutant(
+        "a tenant's key for no tenant's sessions in particular", "key-use", _without_context(KEY)
+    )
+    yield Mutant(
+        "nodes that use their tenants' keys for anything",
+        "key-use",
+        _without_context("aws:iam/rolePolicy:RolePolicy"),
     )
     yield Mutant("logs under AWS's key", "own-key", set_(LOGS, kms_key_id=None))
     yield Mutant(

@@ -115,6 +115,7 @@ def _policies() -> Iterator[Mutant]:
                 Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}},
             ),
         ),
+        also=frozenset({"key-use"}),
     )
     yield Mutant(
         "alarms that another account reads",

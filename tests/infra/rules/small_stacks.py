@@ -57,8 +57,18 @@ FENCE = {
     "Resource": "*",
     "Condition": {"StringNotEquals": {"aws:RequestedRegion": REGION}},
 }
+SESSION = {
+    "kms:EncryptionContext:inland:tenant": "clinic",
+    "kms:EncryptionContext:inland:region": REGION,
+}
+"""What a node tells KMS of a session (``edge.session.kms``)."""
 KEY_POLICY = document(
-    allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+    allow(["kms:DescribeKey", "kms:Put*"], Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+    allow(
+        ["kms:Decrypt", "kms:Encrypt"],
+        Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        Condition={"StringEquals": SESSION},
+    ),
     allow(
         "kms:Decrypt",
         Principal={"Service": "cloudwatch.amazonaws.com"},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from infra.rules.model import UNKNOWN
+from tests.infra.rules.holes_in_keys import HOLES_IN_KEYS
 from tests.infra.rules.holes_in_policies import HOLES_IN_POLICIES
 from tests.infra.rules.holes_in_stacks import HOLES_IN_STACKS
 from tests.infra.rules.small_stacks import (
@@ -373,7 +374,7 @@ _PLAINLY: Final[list[tuple[str, str, Spoil]]] = [
     ("no-lookup", "bucket", having(BUCKET, "recordings", read=True)),
     ("software-read-only", "writes", may(allow("s3:PutObject", f"arn:aws:s3:::{SOFTWARE}/*"))),
 ]
-SPOILED: Final = [*_PLAINLY, *HOLES_IN_POLICIES, *HOLES_IN_STACKS]
+SPOILED: Final = [*_PLAINLY, *HOLES_IN_KEYS, *HOLES_IN_POLICIES, *HOLES_IN_STACKS]
 """(rule, in what way, how)"""
 
 SPOILED_CONTROL_PLANE: Final[list[tuple[str, str, Spoil]]] = [

@@ -158,7 +158,9 @@ def trusts(principal: Any, **more: Any) -> Spoil:
 
 def key_also(principal: Any, **more: Any) -> Spoil:
     own = json.loads(KEY_POLICY)["Statement"]
-    return set_(KEY, policy=document(*own, allow("kms:Decrypt", Principal=principal, **more)))
+    also = allow("kms:Decrypt", Principal=principal) | more
+    left = {name: value for name, value in also.items() if value is not None}
+    return set_(KEY, policy=document(*own, left))
 
 
 def opens(protocol: str, low: int | None, high: int | None, *sources: str) -> Spoil:

@@ -8,6 +8,7 @@ from infra.cloud_init.document import (
     EdgeRole,
     Lifecycle,
     NodeDocument,
+    SessionKeys,
     StoreAddress,
     TurnRole,
 )
@@ -28,6 +29,7 @@ EDGE = EdgeRole(
         cache="inland-eu-central-1",
         users={"acme": "inland-acme", "clinic": "inland-clinic"},
     ),
+    session_keys=SessionKeys(account="111122223333", prefix="alias/inland/eu-central-1/"),
     calls=100,
     media_ports=(20_000, 29_999),
     node_secret="inland/eu-central-1/node-secret",

@@ -79,6 +79,17 @@ def test_sessions_are_kept_by_tls_and_iam_with_a_user_per_tenant(tmp_path: Path)
     assert {tenant: user.username for tenant, user in store.users.items()} == EDGE.store.users
 
 
+def test_keys_of_sessions_are_wrapped_by_a_key_of_kms_for_each_tenant_and_none_for_others(
+    tmp_path: Path,
+) -> None:
+    kms = loaded(tmp_path).keys.kms
+    assert kms is not None
+    assert kms.account == "111122223333"
+    assert kms.key_of("clinic") == "alias/inland/eu-central-1/clinic"
+    assert kms.key_of("acme") == "alias/inland/eu-central-1/acme"
+    assert kms.key_of("somebody-else") is None
+
+
 def test_a_dedicated_fleet_serves_its_tenant_only(tmp_path: Path) -> None:
     assert loaded(tmp_path, tenants=("acme",)).tenants == ("acme",)
 

@@ -20,6 +20,7 @@ from infra.cloud_init.document import (
     EdgeRole,
     Lifecycle,
     NodeDocument,
+    SessionKeys,
     StoreAddress,
     TurnRole,
     node_log_group,
@@ -50,6 +51,8 @@ DOMAIN: Final = "eu.voice.example.org"
 INSTANCE: Final = "i-0123456789abcdef0"
 ADDRESS: Final = "10.20.0.10"
 PUBLIC: Final = "203.0.113.10"
+ACCOUNT: Final = "123456789012"
+"""As moto calls its one account."""
 BUCKET: Final = "inland-software-123456789012-eu-central-1"
 TENANT: Final = "demo-bank"
 HEALTH_PORT: Final = 8080
@@ -103,6 +106,7 @@ class Stage:
             store=StoreAddress(
                 host=STORE, cache="inland-eu-central-1", users={TENANT: f"inland-{TENANT}"}
             ),
+            session_keys=SessionKeys(account=ACCOUNT, prefix=f"alias/inland/{REGION}/"),
             calls=10,
             media_ports=(20_000, 20_199),
             node_secret="inland/eu-central-1/node-secret",
