@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from edge.announcement import Announcer
 from edge.carrying import Carrier
 from edge.clock import Clock
 from edge.conversation import Conversation
@@ -15,10 +16,13 @@ from edge.dialog.conductor import Conductor
 from edge.events import Turn
 from edge.groups import first_error
 from edge.handover import Handovers
+from edge.internal import Admitted
+from edge.leaving import Farewell
 from edge.leg import Leg, LegError
 from edge.logs import short
 from edge.metrics import CallMetrics
 from edge.patience import PatientJournal
+from edge.policy_live import Leaves
 from edge.realtime import (
     Carry,
     Event,
@@ -44,11 +48,14 @@ from edge.session.records import RESUMABLE, CallRecord, EndReason
 from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
 from edge.tally import LegTally
+from edge.terms import Terms
 
 ALIVE_SECONDS = 1.0
 """Period of ``inland.alive``: how a client tells a silent agent from a dead edge."""
 CLOSE_SECONDS = 5.0
 """What each of a call's last steps may take before it is given up."""
+HURRIES: frozenset[EndReason] = frozenset({"hangup", "draining", "taken_over"})
+"""What cuts the last words to a caller short."""
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +106,7 @@ class Call:
         metrics: CallMetrics,
         max_seconds: float,
         carrier: Carrier | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.identity = identity
         self._carrier = carrier
@@ -113,6 +121,8 @@ class Call:
         self._metrics = metrics
         self._max_seconds = max_seconds
         self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
+        self._terms = terms
+        self._farewell = Farewell(Announcer(speaker, leg.send), carrier, leg.closed)
         self._started_at = clock.wall()
         self._answered_at: float | None = None
         self._handovers = Handovers(self._tally, self._journal, self._tally.send)
@@ -143,19 +153,55 @@ class Call:
         """The call is to end, for this reason."""
         if not self._ended.done():
             self._ended.set_result(reason)
+        elif reason in HURRIES:
+            self._farewell.hurry()
+
+    def narrow(self, caller: Admitted) -> None:
+        """The law in force leaves the call here, and lets less of it go elsewhere."""
+        if self._terms is not None:
+            self._terms.narrow(caller)
+
+    def leave(self, ruling: Leaves) -> None:
+        """The law in force keeps the call from here: nothing of it is heard, stored or sent on
+        from now, except to where it may be moved. What is being said is cut, and the caller told.
+        """
+        if self._terms is None or self._terms.leaves is not None:
+            return
+        self._journal.shut()
+        self._tally.hush()
+        self._leg.on_audio = _unheard
+        self._leg.on_digit = _unheard
+        self._terms.leave(ruling)
+        if not self._ended.done():
+            self._ended.set_result("policy")
 
     async def run(self) -> EndReason:
         """Serve the call; returns why it ended. Never raises but ``CancelledError``."""
         reason: EndReason = "error"
         try:
             reason = await self._serve()
+            await self._say_goodbye(reason)
         except LegError:
             reason = "lost"
         except Exception as error:
             self._failed(error)
         finally:
+            if self._leaves is not None:
+                reason = "policy"  # also where it was ending anyway: nobody comes back to it here
             await self._finish(reason)
         return reason
+
+    @property
+    def _leaves(self) -> Leaves | None:
+        return None if self._terms is None else self._terms.leaves
+
+    async def _say_goodbye(self, reason: EndReason) -> None:
+        """Move a call that may not be here any more, or say why it ends."""
+        terms, leaves = self._terms, self._leaves
+        if reason == "policy" and terms is not None and leaves is not None and self.connected:
+            moved = await self._farewell.run(terms.notices, leaves.regions)
+            extra = {"call": short(self.identity.call_id), "state": "moved" if moved else "ended"}
+            log.info("a call left for the law", extra=extra)
 
     async def _serve(self) -> EndReason:
         self._wire()
@@ -244,6 +290,8 @@ class Call:
 
     def _on_message(self, message: Event) -> None:
         request = parse_client_event(message)
+        if self._leaves is not None and not isinstance(request, HangUpRequest | Moving):
+            return
         match request:
             case Typed(text):
                 self._tally.typed(text)
@@ -281,6 +329,8 @@ class Call:
         self._listener.close()
         self._tally.settle()
         await self._last("call not recorded", lambda: self._journal.finish(self._record(reason)))
+        if self._terms is not None:
+            await self._last("keys not destroyed", self._terms.end)
         await self._last("leg not closed", self._leg.close)
         self._metrics.ended(reason)
 
@@ -334,3 +384,7 @@ class Call:
             tool_calls=self._conversation.tool_calls,
             transferred=self._handovers.transferred,
         )
+
+
+def _unheard(_: object) -> None:
+    """What the caller says or keys when nobody may listen any more."""

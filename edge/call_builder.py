@@ -45,11 +45,13 @@ from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
 from edge.session.vault import KeyVault
 from edge.settings import NodeSettings
+from edge.shredder import Shredder
 from edge.speech.activity import SpeechDetector
 from edge.speech.listener import Listener, ListenSettings
 from edge.speech.recognizer import Recognizer
 from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
+from edge.terms import Terms, regions_of
 from edge.transport.sip.media.legs import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from regions.models import DataClass
@@ -77,6 +79,7 @@ class Rooms:
     stores: SessionStores
     keys: KeyProvider
     vault: KeyVault
+    shredder: Shredder
     resume: ResumeTokens
     receipts: ReceiptKey
     replicas: ReplicaKey
@@ -218,7 +221,8 @@ class CallBuilder:
         """A call that only needs to be run."""
         rooms = self._rooms
         settings = rooms.settings
-        conductor = self._conductor(caller, spec, journal, history)
+        outbound = self._outbound(journal)
+        conductor = self._conductor(caller, spec, journal, history, outbound)
         listener = Listener(
             rooms.recognizer, rooms.detector, rooms.clock, lambda heard: None, ListenSettings()
         )
@@ -248,6 +252,25 @@ class CallBuilder:
             metrics=rooms.metrics.for_call(),
             max_seconds=settings.max_call_seconds,
             carrier=self._carrier(spec, leg, journal, history),
+            terms=self._terms(caller, spec, journal.books.notary, outbound),
+        )
+
+    def _terms(
+        self, caller: Admitted, spec: AgentSpec, notary: Notary, outbound: Outbound
+    ) -> Terms:
+        """What a tightened law does to the call."""
+        rooms = self._rooms
+        destroy = partial(rooms.shredder.destroy, caller.tenant, caller.session_id)
+        return Terms(caller, outbound, notary, spec.notices, rooms.clock, destroy)
+
+    def _outbound(self, journal: Journal) -> Outbound:
+        rooms = self._rooms
+        return Outbound(
+            here=rooms.settings.region,
+            allowed=journal.books.notary.allowed,
+            pool=rooms.connections,
+            providers=rooms.providers,
+            ledger=journal.books.notary.ledger,
         )
 
     def _carrier(
@@ -269,20 +292,19 @@ class CallBuilder:
         )
 
     def _conductor(
-        self, caller: Admitted, spec: AgentSpec, journal: Journal, history: History | None
+        self,
+        caller: Admitted,
+        spec: AgentSpec,
+        journal: Journal,
+        history: History | None,
+        outbound: Outbound,
     ) -> Conductor:
         rooms = self._rooms
         conductor = build_conductor(
             spec,
             session_id=caller.session_id,
             today=partial(_today, rooms.clock),
-            outbound=Outbound(
-                here=rooms.settings.region,
-                allowed=journal.books.notary.allowed,
-                pool=rooms.connections,
-                providers=rooms.providers,
-                ledger=journal.books.notary.ledger,
-            ),
+            outbound=outbound,
             ledger=JournalLedger(journal),
             environ=rooms.environ,
         )
@@ -307,11 +329,6 @@ class CallBuilder:
             recording=caller.regions.get(DataClass.RECORDING.value, ()),
         )
         return ResumeGrant(token, expires_at)
-
-
-def regions_of(caller: Admitted) -> dict[DataClass, tuple[str, ...]]:
-    """Which regions may have each class of the call's data."""
-    return {DataClass(name): tuple(where) for name, where in caller.regions.items()}
 
 
 def _today(clock: Clock) -> dt.date:

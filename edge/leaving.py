@@ -57,12 +57,10 @@ class Farewell:
 
     def __init__(
         self,
-        notices: Notices,
         announce: Announce,
         mover: Mover | None,
         gone: Callable[[], Awaitable[object]],
     ) -> None:
-        self._notices = notices
         self._announce = announce
         self._mover = mover
         self._gone = gone
@@ -72,12 +70,12 @@ class Farewell:
         """End it now."""
         self._hurried.set()
 
-    async def run(self, regions: Sequence[str]) -> bool:
+    async def run(self, notices: Notices, regions: Sequence[str]) -> bool:
         """Whether the call was moved to one of ``regions``. Takes at most ``LEAVE_SECONDS``, and
         raises nothing but ``CancelledError``: whatever fails here, the call ends."""
         try:
             async with asyncio.timeout(LEAVE_SECONDS), asyncio.TaskGroup() as group:
-                leaving = group.create_task(self._leave(regions))
+                leaving = group.create_task(self._leave(notices, regions))
                 hurried = group.create_task(self._hurried.wait())
                 await asyncio.wait({leaving, hurried}, return_when=asyncio.FIRST_COMPLETED)
                 moved = leaving.done() and not leaving.exception() and leaving.result()
@@ -90,13 +88,13 @@ class Farewell:
             log.error("a call did not leave in order", extra={"reason": type(error).__name__})
         return False
 
-    async def _leave(self, regions: Sequence[str]) -> bool:
+    async def _leave(self, notices: Notices, regions: Sequence[str]) -> bool:
         mover = self._mover
         if mover is not None and regions and mover.can_move(regions):
-            await self._tell("moved", self._notices.moved)
+            await self._tell("moved", notices.moved)
             if await mover.move(regions):
                 return True
-        await self._tell("ended", self._notices.ended)
+        await self._tell("ended", notices.ended)
         return False
 
     async def _tell(self, kind: str, words: str) -> None:

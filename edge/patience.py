@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from edge.events import JsonValue, ToolRecord, Turn
-from edge.session.errors import SessionEnded, StoreBusy
+from edge.session.errors import StoreBusy
 from edge.session.journal import Journal
 from edge.session.records import CallRecord
 
@@ -29,8 +29,9 @@ class PatientJournal:
         self._shut = False
 
     def shut(self) -> None:
-        """The session may not be written here any more: from here on only :meth:`finish` writes."""
+        """See ``Journal``."""
         self._shut = True
+        self._journal.shut()
 
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         """Write a turn. Raises what the journal raises; ``StoreBusy`` only after the last try.
@@ -38,35 +39,24 @@ class PatientJournal:
         What comes too late is dropped: the call is being cut, and has nowhere to keep it.
         """
         if not self._shut:
-            await self._patiently(lambda: self._journal.commit(turn, state))
+            await _patiently(lambda: self._journal.commit(turn, state), COMMIT_PAUSES)
 
     async def tool_pending(
         self, call_id: str, name: str, arguments: Mapping[str, JsonValue]
     ) -> ToolRecord | None:
-        """Write what is about to be done. Raises what the journal raises, ``SessionEnded`` after
-        :meth:`shut`: what cannot be written down is not done."""
-        if self._shut:
-            raise SessionEnded("the session may not be written here any more")
-        return await self._patiently(lambda: self._journal.tool_pending(call_id, name, arguments))
+        """Write what is about to be done. Raises what the journal raises."""
+        return await _patiently(
+            lambda: self._journal.tool_pending(call_id, name, arguments), COMMIT_PAUSES
+        )
 
     async def tool_settled(self, record: ToolRecord) -> None:
-        """Write what came of it. Raises what the journal raises."""
+        """Write what came of it. Raises what the journal raises; dropped when it comes too late."""
         if not self._shut:
-            await self._patiently(lambda: self._journal.tool_settled(record))
+            await _patiently(lambda: self._journal.tool_settled(record), COMMIT_PAUSES)
 
     async def finish(self, record: CallRecord) -> None:
         """Write the call's record. Raises what the journal raises, ``StoreBusy`` at the last."""
         await _patiently(lambda: self._journal.finish(record), FINISH_PAUSES)
-
-    async def _patiently(self, write: Callable[[], Awaitable[Result]]) -> Result:
-        """Write an entry, and not once more after :meth:`shut`."""
-
-        def unless_shut() -> Awaitable[Result]:
-            if self._shut:
-                raise SessionEnded("the session may not be written here any more")
-            return write()
-
-        return await _patiently(unless_shut, COMMIT_PAUSES)
 
 
 async def _patiently(write: Callable[[], Awaitable[Result]], pauses: Sequence[float]) -> Result:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
-from edge.admission import NEEDS, common_regions, lawful_regions
+from edge.admission import HELD, NEEDS, common_regions, lawful_regions
 from edge.internal import Admitted
 from regions.law import Law
 from regions.models import DataClass, Operation
 
-STORED = tuple(data_class for data_class, done in NEEDS.items() if Operation.STORE in done)
-"""What a session's journal keeps."""
+STORED = tuple(data_class for data_class, done in HELD.items() if Operation.STORE in done)
+"""What is kept of a session, and under its keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def rule_live(caller: Admitted, *, region: str, law: Law, on: date) -> LiveRulin
         return Leaves(
             narrowed,
             common_regions(lawful),
-            keeps=all(region in lawful[data_class] for data_class in STORED),
+            keeps=all(region in lawful[name] for name in STORED if region in held.get(name, ())),
             reason=f"{region} may not have the caller's {', '.join(lost)} any more",
         )
     taken = sorted({name for kept in held.values() for name in kept} - _named(lawful))

@@ -17,9 +17,11 @@ from edge.internal import Admitted, CallOpened, OpenCall
 from edge.leg import Leg
 from edge.logs import short
 from edge.memory import give_back
+from edge.policy_live import LiveRuling, Stays, rule_live
 from edge.problem import EdgeRefusal
 from edge.transport.webrtc.errors import OfferError
 from edge.transport.webrtc.leg import WebRtcLeg
+from regions.policy import day_of
 
 CONNECTING_SHARE = 0.6
 """Part of a worker's places that calls may hold whose media has not flowed yet: whoever offers and
@@ -41,6 +43,8 @@ class Entry:
     session_id: str
     call: Call | None = None
     leg: Leg | None = None
+    caller: Admitted | None = None
+    """The terms of the call as they are now."""
 
     @property
     def connected(self) -> bool:
@@ -55,6 +59,14 @@ class Taken(Generic[L]):
     call_id: str
     leg: L
     description: str
+
+
+class _MayNotStay(EdgeRefusal):
+    """The law changed while the call was opened. ``keeps``: what was begun of it may stay."""
+
+    def __init__(self, detail: str, keeps: bool) -> None:
+        super().__init__("wrong_region", detail)
+        self.keeps = keeps
 
 
 class Worker:
@@ -175,19 +187,62 @@ class Worker:
         carried: Carried | None,
     ) -> Taken[L]:
         spec = self._builder.agent(caller)
+        caller = self._still(caller).caller
         leg, description = await make_leg()
         try:
             journal, history = await self._builder.journal(caller, carried)
             call = self._builder.build(call_id, caller, spec, leg, journal, history)
             self._refuse_when_draining()
-        except BaseException:
+            ruling = self._still(caller)  # nothing is awaited from here to the book
+        except BaseException as error:
             await leg.close()
+            if isinstance(error, _MayNotStay) and not error.keeps:
+                await self._rooms.shredder.destroy(caller.tenant, caller.session_id)
             raise
         self.end_session(caller.session_id)
         entry = self._book[call_id]
-        entry.call, entry.leg = call, leg
+        entry.call, entry.leg, entry.caller = call, leg, caller
+        self._stay(entry, ruling)
         self._group.create_task(self._serve(call_id, call, on_ended), name=call_id)
         return Taken(call_id, leg, description)
+
+    def review(self) -> None:
+        """Ask for every call again whether it may be here, by the law in force and today's date.
+
+        When this returns, whoever may not is cut and leaving. Calls that are being opened ask
+        themselves before they are in the book.
+        """
+        for entry in list(self._book.values()):
+            if entry.call is None or entry.caller is None:
+                continue
+            ruling = self._rule(entry.caller)
+            if isinstance(ruling, Stays):
+                self._stay(entry, ruling)
+                continue
+            log.warning("a call may not stay", extra={"session": entry.session_id})
+            entry.caller = ruling.caller
+            entry.call.leave(ruling)
+
+    def _rule(self, caller: Admitted) -> LiveRuling:
+        rooms = self._rooms
+        today = day_of(rooms.clock.wall())
+        return rule_live(caller, region=rooms.settings.region, law=rooms.law.now, on=today)
+
+    def _stay(self, entry: Entry, ruling: Stays) -> None:
+        """Let a call go on, with what is left of its terms."""
+        before, entry.caller = entry.caller, ruling.caller
+        if entry.call is not None and before is not None and before.regions != entry.caller.regions:
+            entry.call.narrow(entry.caller)
+
+    def _still(self, caller: Admitted) -> Stays:
+        """The terms of a call that is being opened: the law may have changed since it was admitted.
+
+        Raises ``EdgeRefusal`` (``wrong_region``).
+        """
+        ruling = self._rule(caller)
+        if isinstance(ruling, Stays):
+            return ruling
+        raise _MayNotStay(f"{ruling.reason}; ask for a new route", ruling.keeps)
 
     def call_of(self, session_id: str) -> Call | None:
         """The session's live call, the latest if an older one is still ending."""

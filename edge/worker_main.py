@@ -49,6 +49,7 @@ from edge.session.stores_opened import open_stores
 from edge.session.vault import KeyVault
 from edge.session.watch import StoreWatch
 from edge.settings import NodeSettings
+from edge.shredder import Shredder
 from edge.speech.activity import SpeechDetector
 from edge.speech.hearing import build_recognizer
 from edge.speech.recognizer import RecognizerError
@@ -232,6 +233,7 @@ async def _open_rooms(
         stores=stores,
         keys=keys.provider,
         vault=keys.vault,
+        shredder=Shredder(keys.vault),
         resume=ResumeTokens(region_key.subkey("resume"), clock),
         receipts=ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)),
         replicas=ReplicaKey.of(region_key),

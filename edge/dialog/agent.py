@@ -218,6 +218,17 @@ class Recording(Strict):
         return self
 
 
+class Notices(Strict):
+    """What a caller is told when a law or contract that came into force keeps the call from its
+    region. Nothing is filled in."""
+
+    moved: Sentence = "One moment, please. This call goes on in another region."
+    ended: Sentence = (
+        "I am sorry, this call has to end now: the rules on where it may be handled have changed. "
+        "Please call again."
+    )
+
+
 class AgentSpec(Strict):
     """One agent."""
 
@@ -243,6 +254,8 @@ class AgentSpec(Strict):
     """Without it no call is recorded."""
     carry: bool = True
     """Whether callers may carry the conversation, sealed, to another region that may have it."""
+    notices: Notices = Notices()
+    """What callers are told when the law ends or moves their call."""
     latency_budget_ms: int = Field(default=500, ge=100, le=10_000)
     """End of the caller's speech to the first audio; slower answers are counted as such."""
 

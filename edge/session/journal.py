@@ -17,6 +17,7 @@ from edge.session.errors import (
     Overtaken,
     RegionRefused,
     SealError,
+    SessionEnded,
     StoreBusy,
     UnknownSession,
 )
@@ -73,6 +74,7 @@ class Journal:
         """What seals the session's recordings; None where there are none."""
         self.live: LiveContents | None = None
         """Told of each entry that was written, when somebody wants to know."""
+        self._shut = False
 
     @classmethod
     async def begin(
@@ -153,6 +155,15 @@ class Journal:
         """Counts the session's owners from 1; this one's number."""
         return self._fence.epoch
 
+    def shut(self) -> None:
+        """The session may not be written here any more: from here on there is only
+        :meth:`finish`, and all else raises ``SessionEnded``."""
+        self._shut = True
+
+    def _require_open(self) -> None:
+        if self._shut:
+            raise SessionEnded("the session may not be written here any more")
+
     async def commit(self, turn: Turn, state: JsonValue) -> None:
         """Write the next turn, and the dialog's state after it, in one step.
 
@@ -160,6 +171,7 @@ class Journal:
         words for a committed turn), ``TooLarge``, ``StoreBusy``, ``StoreBroken``; ``ValueError``
         when something in it is not JSON.
         """
+        self._require_open()
         body, plain_state = codec.encode_turn(turn), codec.encode(state)
         sealed = SealedTurn(
             turn.number,
@@ -182,6 +194,7 @@ class Journal:
         made again. Raises as :meth:`commit` does, ``OutOfStep`` when the call id stands for
         another call, ``ValueError`` when it is not 1 to 128 printable ASCII characters.
         """
+        self._require_open()
         if not _CALL_ID.fullmatch(call_id):
             raise ValueError("a call id is 1 to 128 printable ASCII characters")
         intent = self._tool("intent", call_id, codec.encode_intent(name, arguments))
@@ -196,6 +209,7 @@ class Journal:
         Raises as :meth:`commit` does; ``OutOfStep`` when the call is not pending or was settled
         otherwise.
         """
+        self._require_open()
         outcome = self._tool("outcome", record.call_id, codec.encode_outcome(record))
         await self._store.tool_settled(self._fence, outcome)
         if self.live is not None:
