@@ -17,8 +17,10 @@ from inland.caller.edge_events import (
     EdgeEvent,
     EventError,
     Handover,
+    MoveOrder,
     PartialTranscript,
     Refusal,
+    ReplicaPart,
     ResponseCreated,
     ResponseDone,
     SessionCreated,
@@ -39,6 +41,7 @@ from inland.caller.records import (
     Timings,
     Tool,
 )
+from inland.caller.replica import ReplicaKeeper
 
 
 class Conversation:
@@ -58,6 +61,9 @@ class Conversation:
         self.utterances = 0
         """Utterances of the caller that the edge has put words to, in the whole session."""
         self.ended: str | None = None
+        self.replicas = ReplicaKeeper()
+        self.move: int | None = None
+        """The replica that the edge told the caller to go elsewhere with, by its number."""
         self._texts: dict[str, str] = {}
         self._stale: set[str] = set()
         self._calls: dict[str, ToolCall] = {}
@@ -77,6 +83,8 @@ class Conversation:
         self.session = None
         self.state = ""
         self.ended = None
+        self.move = None
+        self.replicas.new_leg()
         self._texts.clear()
         self._stale.clear()
         self._calls.clear()
@@ -116,6 +124,10 @@ class Conversation:
                 return (HandedOver(now, reason),)
             case CallEnded(reason=reason):
                 self.ended = reason
+            case ReplicaPart():
+                self.replicas.feed(event)
+            case MoveOrder(number=number):
+                self.move = number
             case Refusal(error=fault):
                 return (Note(now, f"the edge refused an event: {fault.code}: {fault.message}"),)
             case _:

@@ -78,8 +78,10 @@ class Dialler:
         self._clock = clock
         self._codec = codec
 
-    async def dial(self, place: Place, token: str, wire: Wiring) -> CallLeg:
-        """A leg over which media and events flow.
+    async def dial(
+        self, place: Place, token: str, wire: Wiring, replica: str | None = None
+    ) -> CallLeg:
+        """A leg over which media and events flow; with a replica it goes on with that conversation.
 
         Raises a :class:`CallerError` and leaves nothing behind when it cannot be had.
         """
@@ -87,7 +89,9 @@ class Dialler:
         leg = CallLeg(place, token, self._peers(self._codec, self._ticker, self._clock), began)
         try:
             created = wire(leg)
-            leg.answer = await self._network.offer(place.url, token, await leg.peer.offer())
+            leg.answer = await self._network.offer(
+                place.url, token, await leg.peer.offer(), replica
+            )
             await self._media(leg, created)
         except BaseException:
             await leg.close()

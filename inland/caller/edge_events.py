@@ -38,6 +38,8 @@ class CreatedCall(EdgeMessage):
     node: Name
     resume_token: Annotated[str, Field(max_length=8192)]
     resumed: bool = False
+    carry: int = 0
+    """The version of replicas that the edge offers; 0 for none."""
     turns: tuple[PastTurn, ...] = ()
 
 
@@ -126,6 +128,25 @@ class CallEnded(EdgeMessage):
     reason: Name
 
 
+class ReplicaPart(EdgeMessage):
+    """A part of the conversation as the caller carries it; no ``parts`` means: keep none."""
+
+    type: Literal["inland.replica"]
+    number: int
+    turn: int
+    part: int
+    parts: int
+    regions: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    data: Annotated[str, Field(max_length=16_384)] = ""
+
+
+class MoveOrder(EdgeMessage):
+    """The region may not have the call any more: go elsewhere with that replica."""
+
+    type: Literal["inland.call.move"]
+    number: int
+
+
 class Fault(EdgeMessage):
     code: Name = "unknown"
     message: Text = ""
@@ -150,6 +171,8 @@ EdgeEvent: TypeAlias = (
     | TurnTimings
     | Handover
     | CallEnded
+    | ReplicaPart
+    | MoveOrder
     | Refusal
 )
 

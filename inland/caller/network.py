@@ -34,8 +34,8 @@ class Network(Protocol):
         """Ask the control plane where the call may go."""
         ...
 
-    async def offer(self, edge: str, token: str, sdp: str) -> Answer:
-        """Offer a call to an edge."""
+    async def offer(self, edge: str, token: str, sdp: str, replica: str | None = None) -> Answer:
+        """Offer a call to an edge, with a conversation from another region if there is one."""
         ...
 
     async def hang_up(self, answer: Answer, token: str) -> None:
@@ -73,10 +73,10 @@ class HttpNetwork:
                 "is it a control plane of this version?"
             ) from error
 
-    async def offer(self, edge: str, token: str, sdp: str) -> Answer:
+    async def offer(self, edge: str, token: str, sdp: str, replica: str | None = None) -> Answer:
         url = f"{edge.rstrip('/')}/v1/realtime/calls"
         status, headers, body = await self.exchange(
-            "POST", url, token, "the edge", sdp, content_type="application/sdp"
+            "POST", url, token, "the edge", *_offer(sdp, replica)
         )
         if status != 201:
             raise refusal(f"the edge at {edge}", status, body)
@@ -103,19 +103,19 @@ class HttpNetwork:
         url: str,
         bearer: str,
         who: str,
-        body: str | None = None,
-        content_type: str = "application/json",
+        body: str | aiohttp.FormData | None = None,
+        content_type: str | None = "application/json",
     ) -> tuple[int, dict[str, str], bytes]:
         """One request as ``bearer`` to ``who``, as errors call it: status, headers, body. Raises
         ``UnreachableError``."""
         headers = {"Authorization": f"Bearer {bearer}"}
-        if body is not None:
+        if body is not None and content_type is not None:
             headers["Content-Type"] = content_type
         try:
             async with self._http.request(
                 method,
                 url,
-                data=None if body is None else body.encode(),
+                data=body.encode() if isinstance(body, str) else body,
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=HTTP_SECONDS),
@@ -127,6 +127,16 @@ class HttpNetwork:
             raise UnreachableError(message) from error
         except aiohttp.ClientError as error:
             raise UnreachableError(f"{who} at {url} cannot be reached: {error}") from error
+
+
+def _offer(sdp: str, replica: str | None) -> tuple[str | aiohttp.FormData, str | None]:
+    """The body of an offer and its type; a form names its own."""
+    if replica is None:
+        return sdp, "application/sdp"
+    form = aiohttp.FormData(default_to_multipart=True)
+    form.add_field("sdp", sdp)
+    form.add_field("replica", replica)
+    return form, None
 
 
 def refusal(who: str, status: int, body: bytes) -> CallerError:

@@ -11,6 +11,7 @@ _BROKEN = {
     "lost": "the edge went silent and no other took the call over",
     "error": "the edge ended the call because of an error of its own",
     "draining": "the edge is being taken out of service and no other took the call over",
+    "policy": "the law does not let this region have the call any more, and it went nowhere else",
     "taken_over": "somebody else took this session over",
 }
 _UNFINISHED = {

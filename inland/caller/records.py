@@ -139,6 +139,8 @@ class Reconnected:
     silent_ms: float
     turns: int
     """Turns the new edge knows of."""
+    carried_from: str | None = None
+    """The region that the caller carried the conversation from, if it did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
@@ -14,7 +13,8 @@ import aiohttp
 from control_plane.contract import Candidate
 from edge.clock import Clock, SystemClock
 from edge.media.ticker import Ticker
-from inland.caller.dialler import CallLeg, Dialler, Place, reconnect_order, worth_another
+from inland.caller.comeback import Back, Comeback
+from inland.caller.dialler import CallLeg, Dialler, Place, worth_another
 from inland.caller.errors import CallerError, UnreachableError
 from inland.caller.network import HttpNetwork, Network
 from inland.caller.options import CallOptions
@@ -24,11 +24,6 @@ from inland.caller.report import CallReport, Facts, summarise
 from inland.caller.script import BargeIn, Line, PlayFile, Script, Speak
 from inland.caller.talk import EdgeLost, KillDue, Over, Rendered, Talk
 from inland.caller.utterances import SEND_RATES, Utterances, resampled, utterances
-
-RECONNECT_SECONDS = 30.0
-"""How long a caller tries to get its conversation back."""
-RETRY_SECONDS = 0.5
-"""Between two rounds of attempts."""
 
 
 class HeadlessCall:
@@ -212,7 +207,7 @@ class HeadlessCall:
             match signal:
                 case EdgeLost():
                     if not await self._reconnect(talk, signal):
-                        return self._stop_reason or "lost"
+                        return self._stop_reason or ("policy" if signal.moved else "lost")
                 case KillDue():
                     await self._kill(talk)
                 case Over(reason, by_edge):
@@ -244,57 +239,40 @@ class HeadlessCall:
             self._emit(Note(talk.now, f"hanging up failed: {error}"))
 
     async def _reconnect(self, talk: Talk, lost: EdgeLost) -> bool:
-        """Go on elsewhere with the resume token, as docs/protocol.md section 4 says."""
+        """Go on elsewhere, as docs/protocol.md section 4 says."""
         old, created = self._leg, talk.conversation.session
         if old is None or created is None or not created.inland.resume_token:
             return False
-        token = created.inland.resume_token
         talk.detach()
+
+        async def dial(place: Place, token: str, replica: str | None = None) -> CallLeg:
+            try:
+                return await self._dialler().dial(place, token, talk.attach, replica)
+            except CallerError:
+                talk.detach()
+                raise
+
         silent_since = old.last_sign
-        tried = 0
-        deadline = self._clock.monotonic() + RECONNECT_SECONDS
+        comeback = Comeback(
+            dial,
+            None if self._options.edge is not None else lambda: self._route(talk),
+            talk.conversation.replicas,
+            self._pause,
+            self._clock,
+            lambda text: self._emit(Note(talk.now, text)),
+            lambda: self._stop_reason is not None,
+        )
         known = tuple(Place.of(candidate) for candidate in self._candidates)
-        places = reconnect_order(old.place, known, cut=lost.cut)
-        hopeful = False
         try:
-            for round_ in itertools.count():
-                for place in places:
-                    tried += 1
-                    answer = await self._resume(talk, place, token)
-                    if isinstance(answer, CallLeg):
-                        self._reconnected(talk, lost, old, answer, tried, silent_since)
-                        return True
-                    hopeful = hopeful or worth_another(answer)
-                    if self._clock.monotonic() > deadline or self._stop_reason is not None:
-                        return False
-                if not hopeful and round_:
-                    return False  # everybody, also by a new route, gave an answer that is final
-                hopeful = False
-                await self._pause(RETRY_SECONDS)
-                places = await self._places_again(talk, places)
-            return False
+            back = await comeback.run(old.place, known, created.inland.resume_token, lost)
+            if back is None:
+                self._emit(Note(talk.now, "the conversation cannot go on anywhere: call anew"))
+                return False
+            self._reconnected(talk, lost, old, back, silent_since)
+            return True
         finally:
             # Only now: a clean goodbye of the old leg could end the session it belongs to.
             await old.close()
-
-    async def _resume(self, talk: Talk, place: Place, token: str) -> CallLeg | CallerError:
-        try:
-            return await self._dialler().dial(place, token, talk.attach)
-        except CallerError as error:
-            talk.detach()
-            self._emit(Note(talk.now, f"no reconnect: {error}"))
-            return error
-
-    async def _places_again(self, talk: Talk, places: tuple[Place, ...]) -> tuple[Place, ...]:
-        """A new route, for where the nodes are now; the resume token stays what is presented."""
-        if self._options.edge is not None:
-            return places
-        try:
-            found, _ = await self._route(talk)
-        except CallerError as error:
-            self._emit(Note(talk.now, f"no new route: {error}"))
-            return places
-        return found
 
     async def _pause(self, seconds: float) -> None:
         """Let so many seconds of the call's clock pass."""
@@ -307,8 +285,9 @@ class HeadlessCall:
             await over.wait()
 
     def _reconnected(
-        self, talk: Talk, lost: EdgeLost, old: CallLeg, leg: CallLeg, tried: int, since: float
+        self, talk: Talk, lost: EdgeLost, old: CallLeg, back: Back, since: float
     ) -> None:
+        leg = back.leg
         self._adopt(leg, talk)
         created = talk.conversation.session
         assert created is not None
@@ -318,9 +297,10 @@ class HeadlessCall:
                 why=lost.why,
                 from_node=str(old.place),
                 to_node=str(leg.place),
-                attempts=tried,
+                attempts=back.tried,
                 silent_ms=round((leg.last_sign - since) * 1000, 1),
                 turns=len(created.inland.turns),
+                carried_from=None if back.carried is None else old.place.region,
             )
         )
 

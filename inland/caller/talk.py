@@ -20,6 +20,7 @@ from inland.caller.peer import PeerStats
 from inland.caller.player import AgentView, Finished, Move, Player, Stay
 from inland.caller.recording import Recording
 from inland.caller.records import Record, Said, Wire
+from inland.caller.replica import FORMAT
 from inland.caller.script import (
     BargeIn,
     HangUp,
@@ -54,6 +55,8 @@ class EdgeLost:
 
     why: str
     cut: bool = False
+    moved: bool = False
+    """The edge said so: its region may not have the call any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +212,31 @@ class Talk:
             self.events.append(message)
         for record in self.conversation.feed(message, self.now):
             self._emit(record)
+        self._answer(message)
         if isinstance(self.conversation.session, SessionCreated):
             self._created.set()
+
+    def _answer(self, message: Mapping[str, JsonValue]) -> None:
+        """What an event of the edge asks this client at once."""
+        conversation, leg = self.conversation, self._leg
+        if leg is None:
+            return
+        created = conversation.session
+        if message.get("type") == "session.created" and created is not None:
+            if created.inland.carry == FORMAT:
+                leg.peer.send({"type": "inland.carry"})
+            else:
+                conversation.replicas.drop()
+        if message.get("type") == "inland.call.move" and self._moves_on:
+            leg.peer.send({"type": "inland.call.moving", "number": conversation.move})
+
+    @property
+    def _moves_on(self) -> bool:
+        """Whether the edge sent the call elsewhere, and the caller has what that takes."""
+        held = self.conversation.replicas.held
+        if held is None or not self._options.reconnect:
+            return False
+        return self.conversation.move == held.number
 
     def _measured(self, found: tuple[Latency, ...]) -> None:
         for latency in found:
@@ -233,6 +259,8 @@ class Talk:
 
     def _trouble(self, leg: CallLeg, now: float) -> Signal | None:
         ended = self.conversation.ended
+        if self._moves_on:
+            return EdgeLost("this region may not have the call any more", moved=True)
         if ended in ("draining", "lost") and self._options.reconnect:
             return EdgeLost(f"the edge said: {ended}")
         if ended is not None:

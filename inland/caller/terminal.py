@@ -142,6 +142,8 @@ class Terminal:
             f"{record.why}; {record.from_node} → {record.to_node} after {record.silent_ms:.0f} ms, "
             f"{record.turns} turns kept"
         )
+        if record.carried_from is not None:
+            text += f", carried from {record.carried_from}"
         self._line(record.t, "reconnect", text)
 
     def _ended(self, record: Ended) -> None:

@@ -120,7 +120,7 @@ class TalkingEdge:
         self.dead = True
 
     def answer(self, peer: FakePeer, *, resumed: bool) -> None:
-        self.call = EdgeCall(self, peer, resumed=resumed)
+        EdgeCall(self, peer, resumed=resumed)
 
 
 class EdgeCall:
@@ -138,6 +138,10 @@ class EdgeCall:
         self._think = 0
         self._due: Reply | None = None
         self._ticks = 0
+        self._replica = 0
+        self.carries = False
+        edge.call = self
+        edge.world.region = edge.region
         self._created(resumed)
         world = edge.world
         if not resumed or world.owed is not None:
@@ -170,9 +174,29 @@ class EdgeCall:
                 "resume_expires_at": 1_790_000_600,
                 "resumed": resumed,
                 "turns": turns,
+                **({"carry": 1} if world.carried_to else {}),
             },
         )
         self.emit("inland.state", state="listening", step="x", expects="x")
+
+    def replicate(self) -> None:
+        """Give the caller the conversation, in two parts."""
+        world = self.edge.world
+        if not self.carries:
+            return
+        self._replica += 1
+        text = f"{self.edge.region}:{len(world.turns)}"
+        for part, data in enumerate((text[:4], text[4:]), start=1):
+            self.emit(
+                "inland.replica",
+                number=self._replica, turn=len(world.turns), regions=list(world.carried_to),
+                part=part, parts=2, data=data,
+            )  # fmt: skip
+
+    def move(self) -> None:
+        """Send the caller to another region."""
+        self.replicate()
+        self.emit("inland.call.move", number=self._replica, reason="policy")
 
     def emit(self, kind: str, **fields: JsonValue) -> None:
         self.peer.receive({"type": kind, "event_id": "event_1", **fields})
@@ -249,6 +273,7 @@ class EdgeCall:
         reply, name = self._reply, f"r{self._response}"
         assert reply is not None
         self.edge.world.turns.append(("", reply.text))
+        self.replicate()
         self.edge.world.owed = None
         self.emit("response.output_audio_transcript.done", response_id=name, transcript=reply.text)
         self.emit("response.done", response={"id": name, "status": status})
@@ -300,6 +325,10 @@ class FakePeer:
             case {"type": "conversation.item.create", "item": {"content": [{"text": str(text)}]}}:
                 assert call is not None
                 call.understand(text)
+            case {"type": "inland.carry"}:
+                assert call is not None
+                call.carries = True
+                call.replicate()
 
     def stats(self) -> PeerStats:
         return PeerStats(self._packets, 0)
@@ -340,6 +369,14 @@ class World:
         self.refusal: CallerError | None = None
         self.routes = 0
         self.offers: list[tuple[str, str]] = []
+        self.carried_to: tuple[str, ...] = ()
+        """Regions that replicas are for; none: nothing is carried."""
+        self.region = ""
+        """Where the session is."""
+        self.replicas: list[tuple[str, str]] = []
+        """Where which replica was brought."""
+        self.spent: CallerError | None = None
+        """What is answered to a replica."""
         self.hung_up: list[str] = []
 
     @property
@@ -372,7 +409,7 @@ class World:
             ),
         )
 
-    async def offer(self, edge: str, token: str, sdp: str) -> Answer:
+    async def offer(self, edge: str, token: str, sdp: str, replica: str | None = None) -> Answer:
         self.offers.append((edge, token))
         target = self.edges.get(edge)
         if target is None or target.dead:
@@ -380,6 +417,14 @@ class World:
         if target.refuses is not None:
             raise target.refuses
         resumed = token.startswith("resume")
+        if replica is not None:
+            self.replicas.append((target.node, replica))
+            if self.spent is not None:
+                raise self.spent
+            assert not resumed
+            return Answer(f"{target.node} resumed", f"{edge}/calls/1")
+        if resumed and self.carried_to and target.region != self.region:
+            raise ServiceError("the edge", 401, "bad_token", "not a token of this region")
         if not resumed and token != "route-1":
             raise ServiceError("the edge", 401, "bad_token", "not a token of ours")
         return Answer(f"{target.node} {'resumed' if resumed else 'new'}", f"{edge}/calls/1")
