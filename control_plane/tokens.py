@@ -84,12 +84,18 @@ def load_or_create_key(path: Path) -> Ed25519PrivateKey:
     try:
         if not path.exists():
             _create_key(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return load_key(path)
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """The signing key that is in ``path``. Raises ``KeyFileError``."""
+    try:
         mode = stat.S_IMODE(path.stat().st_mode)
         data = path.read_bytes()
     except OSError as error:
-        raise KeyFileError(
-            f"signing key {path}: {error.strerror}; check key_file and its folder's permissions"
-        ) from error
+        raise _unusable(path, error) from error
     if mode & 0o077:
         raise KeyFileError(
             f"signing key {path}: mode {mode:04o} lets others read it; run: chmod 600 {path}"
@@ -103,6 +109,12 @@ def load_or_create_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"signing key {path}: not Ed25519; move it away for a new one")
     return key
+
+
+def _unusable(path: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(
+        f"signing key {path}: {error.strerror}; check the path and its folder's permissions"
+    )
 
 
 def load_public_key(path: Path) -> Ed25519PublicKey:

@@ -15,6 +15,7 @@ COMMANDS = (
     "edge",
     "sip",
     "control-plane",
+    "policy",
     "regions",
     "fleet",
     "release",
