@@ -18,6 +18,8 @@ SITE_PATH = "/opt/inland/site"
 VENV_PATH = "/opt/inland/venv"
 RUN_PATH = "/run/inland"
 """A tmpfs, 0700, of user ``inland``: settings and secrets written at each start."""
+STATE_PATH = "/var/lib/inland"
+"""On the machine's disk, which is sealed, 0700, of user ``inland``: the audit log."""
 DRAIN_PATH = "/run/inland/drain"
 """A file that the agent writes to ask for the drain: a root unit that waits for it stops the node's
 service, and nothing else. So the agent needs no privilege, and whoever takes the agent over gets
@@ -46,6 +48,14 @@ def node_log_group(stack: str) -> str:
     A stream is called ``<instance>/<unit>``.
     """
     return f"/inland/{stack}/node"
+
+
+def audit_log_group(stack: str) -> str:
+    """The log group that the agents of nodes that take calls ship their audit logs to.
+
+    Streams are called ``<instance>/audit`` and ``<instance>/heads``.
+    """
+    return f"/inland/{stack}/audit"
 
 
 class Bundle(Strict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import ResourceOptions
 
-from infra.cloud_init.document import Bundle, ControlPlaneRole
+from infra.cloud_init.document import Bundle, ControlPlaneRole, node_log_group
 from infra.components.alarms import Alarm, fleet_alarms, replica_alarm
 from infra.components.buckets import Software, SoftwareArgs
 from infra.components.dashboard import Shown
@@ -84,7 +84,9 @@ class ControlPlaneRegion(pulumi.ComponentResource):
             f"{name}-software", SoftwareArgs(place=place, key_arn=key), self._child
         )
         self.node_log = NodeLog(
-            f"{name}-node-log", NodeLogArgs(place=place, key_arn=key, days=LOGS_DAYS), self._child
+            f"{name}-node-log",
+            NodeLogArgs(group=node_log_group(place.stack), key_arn=key, days=LOGS_DAYS),
+            self._child,
         )
         self.secret_names = {"operator-key": names.operator_key(place)} | {
             f"{letter}-signing-key": names.signing_key(place, letter) for letter in self.letters

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from infra.cloud_init.document import node_log_group
 from infra.components.alarms import Alarm
 from infra.components.dashboard import Shown, dashboard_body
 from infra.components.place import Place
@@ -21,30 +21,31 @@ from infra.documents.topic import alarm_topic_policy
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeLogArgs:
-    """``days``: how long lines are kept."""
+    """``group`` is its name; ``days``: how long lines are kept. Audit logs are protected."""
 
-    place: Place
+    group: str
+    holding: Literal["logs", "audit"] = "logs"
     key_arn: pulumi.Input[str]
     days: int
 
 
 class NodeLog(pulumi.ComponentResource):
-    """The log group that nodes ship the lines of Inland's services to.
+    """A log group that nodes ship to: the lines of Inland's services, or their audit logs.
 
-    Those are JSON with fields from an allow-list (``edge/logs.py``); everything else that a machine
-    writes stays in its own memory. Made before any node, and apart from the alarms, which are made
-    after them.
+    The former are JSON with fields from an allow-list (``edge/logs.py``); everything else that a
+    machine writes stays in its own memory. Made before any node, and apart from the alarms, which
+    are made after them.
     """
 
     def __init__(self, name: str, args: NodeLogArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("inland:region:NodeLog", name, None, opts)
         self.group = aws.cloudwatch.LogGroup(
             name,
-            name=node_log_group(args.place.stack),
+            name=args.group,
             kms_key_id=args.key_arn,
             retention_in_days=args.days,
-            tags=holds("logs"),
-            opts=ResourceOptions(parent=self),
+            tags=holds(args.holding),
+            opts=ResourceOptions(parent=self, protect=args.holding == "audit"),
         )
         self.register_outputs({})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import ResourceOptions
 
-from infra.cloud_init.document import Bundle
+from infra.cloud_init.document import Bundle, audit_log_group, node_log_group
 from infra.components.alarms import (
     Alarm,
     certificate_alarm,
@@ -88,7 +88,19 @@ class RegionalRuntime(pulumi.ComponentResource):
         self.software = Software("software", SoftwareArgs(place=place, key_arn=key), self._child)
         self.node_log = NodeLog(
             "node-log",
-            NodeLogArgs(place=place, key_arn=self.keys.region_arn, days=stack.retention.logs_days),
+            NodeLogArgs(
+                group=node_log_group(place.stack), key_arn=key, days=stack.retention.logs_days
+            ),
+            self._child,
+        )
+        self.audit_log = NodeLog(
+            "audit-log",
+            NodeLogArgs(
+                group=audit_log_group(place.stack),
+                holding="audit",
+                key_arn=key,
+                days=stack.retention.audit_days,
+            ),
             self._child,
         )
         firewalls = {plan.of: self._firewall(plan) for plan in self.plans}
@@ -107,7 +119,8 @@ class RegionalRuntime(pulumi.ComponentResource):
         self.ingress = self._ingress()
         # A node that starts reads all of these; it is not told of every one by an output.
         ready = ResourceOptions(
-            parent=self, depends_on=[self.software, self.secrets, self.node_log, self.network]
+            parent=self,
+            depends_on=[self.software, self.secrets, self.node_log, self.audit_log, self.network],
         )
         self.turn = self._turn(ready)
         self.edges = {plan.of: self._fleet(plan, firewalls[plan.of], ready) for plan in self.plans}

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from infra.components.place import Place
 
 Holding: TypeAlias = Literal[
-    "sessions", "recordings", "software", "logs", "secrets", "keys", "alarms"
+    "sessions", "recordings", "software", "logs", "audit", "secrets", "keys", "alarms"
 ]
 """What a resource keeps."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.cloud_init.document import METRIC_NAMESPACE, node_log_group
+from infra.cloud_init.document import METRIC_NAMESPACE, audit_log_group, node_log_group
 from infra.components.place import Place
 from infra.documents import arns, names
 from infra.documents.keys import SESSION_REGION, SESSION_TENANT, SESSION_USE
@@ -77,6 +77,7 @@ def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
                 "Null": {"acm:DomainNames": "false"},
             },
         ),
+        _shipped(place, "AuditLog", audit_log_group(place.stack)),
         _own_record(place, rights),
     ]
 
@@ -121,12 +122,13 @@ def _machine(place: Place, secrets: Iterable[str], group: str) -> list[Statement
             ["cloudwatch:PutMetricData"],
             condition={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}},
         ),
-        allow(
-            "Logs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            arns.log_group(place, node_log_group(place.stack)),
-        ),
+        _shipped(place, "Logs", node_log_group(place.stack)),
     ]
+
+
+def _shipped(place: Place, sid: str, group: str) -> Statement:
+    """To add to a log group: what is in it no machine reads, changes or deletes."""
+    return allow(sid, ["logs:CreateLogStream", "logs:PutLogEvents"], arns.log_group(place, group))
 
 
 def _secret_arns(place: Place, secrets: Iterable[str]) -> list[str]:

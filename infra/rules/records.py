@@ -15,7 +15,7 @@ _HOLDINGS: Final = {
     types.BUCKET: {"recordings", "software"},
     types.CACHE: {"sessions"},
     types.KEY: {"keys"},
-    types.LOG_GROUP: {"logs"},
+    types.LOG_GROUP: {"audit", "logs"},
     types.QUEUE: {"alarms", "sessions"},
     types.SECRET: {"secrets"},
     types.TOPIC: {"alarms"},
@@ -37,10 +37,11 @@ def holds_tag(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
 
 
 def protected(resource: Resource, graph: Graph, scope: Scope) -> Iterator[str]:
-    """Keys and recordings are not deleted by a change of the program."""
+    """Keys, recordings and audit logs are not deleted by a change of the program."""
     kept = resource.type == types.KEY or (
         resource.type == types.BUCKET and held(resource) != "software"
     )
+    kept = kept or (resource.type == types.LOG_GROUP and held(resource) == "audit")
     if kept and not resource.protect:
         yield "protect is off"
     if kept and resource.properties.get("forceDestroy") is True:

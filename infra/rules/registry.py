@@ -129,7 +129,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "disk-ends": Rule("disks end with their machine", nodes.disk_ends),
     # What is kept.
     "holds-tag": Rule("what keeps data says what it keeps", records.holds_tag),
-    "protected": Rule("keys and recordings are protected", records.protected),
+    "protected": Rule("keys, recordings and audit logs are protected", records.protected),
     "log-retention": Rule("logs end", records.log_retention),
     "log-home": Rule("flow logs stay in the stack", records.log_home),
     # What a program writes.

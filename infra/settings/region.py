@@ -111,6 +111,8 @@ class Retention(Section):
 
     logs_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 30
     recordings_days: int = Field(default=30, ge=1, le=3_650)
+    audit_days: Literal[30, 60, 90, 120, 150, 180, 365] = 365
+    """Of nodes' audit logs, which hold ids of sessions, tenants and agents, and no content."""
 
 
 class RegionStack(Section):

@@ -57,6 +57,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
             metavar="DIR",
             help="the site bundle, unpacked (default %(default)s)",
         )
+        action.add_argument(
+            "--state",
+            type=Path,
+            default=Path("/var/lib/inland"),
+            dest="state_folder",
+            metavar="DIR",
+            help="what outlives a restart (default %(default)s)",
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         document = read_document(arguments.document)
         configure_logging("info", region=document.region)
-        places = Places(run=arguments.run_folder, site=arguments.site)
+        places = Places(run=arguments.run_folder, site=arguments.site, state=arguments.state_folder)
         asyncio.run(arguments.action(document, places))
     except* Unusable as errors:
         print(f"inland fleet: {first_error(errors)}", file=sys.stderr)

@@ -18,12 +18,15 @@ from infra.cloud_init.document import (
     EdgeRole,
     NodeDocument,
     TurnRole,
+    audit_log_group,
     node_log_group,
 )
 from inland.fleet.aws import Aws, insist
 from inland.fleet.clock import MachineClock, WaitingClock
+from inland.fleet.file_shipper import FileShipper
 from inland.fleet.lifecycle import Lifecycle, Plan
 from inland.fleet.lifecycle_loop import LifecycleLoop, Surroundings
+from inland.fleet.log_group import LogGroup
 from inland.fleet.log_shipper import LogShipper, SystemdJournal
 from inland.fleet.metadata import Machine, Metadata, read_machine
 from inland.fleet.names import host_name
@@ -68,6 +71,25 @@ def view_of(document: NodeDocument, machine: Machine, http: aiohttp.ClientSessio
 def shipped_units(trade: Trade) -> Sequence[str]:
     """Whose lines go to the log group."""
     return (trade.service, "inland-prepare.service", "inland-agent.service")
+
+
+def audit_shippers(
+    document: NodeDocument, machine: Machine, places: Places, aws: Aws, clock: WaitingClock
+) -> list[FileShipper]:
+    """For the audit log and its heads of a node that takes calls; others have none."""
+    if not isinstance(document.role, EdgeRole):
+        return []
+    group = LogGroup(aws, audit_log_group(document.stack))
+    return [
+        FileShipper(
+            group,
+            clock,
+            file=file,
+            place=places.shipped(file),
+            stream=f"{machine.instance_id}/{what}",
+        )
+        for what, file in (("audit", places.audit), ("heads", places.audit_heads))
+    ]
 
 
 async def run_agent(
@@ -118,3 +140,5 @@ async def _work(document: NodeDocument, places: Places, aws: Aws, clock: Waiting
             if trade.counted:
                 group.create_task(Watch(around, lambda: lifecycle.serving).run())
             group.create_task(shipper.run())
+            for each in audit_shippers(document, machine, places, aws, clock):
+                group.create_task(each.run())

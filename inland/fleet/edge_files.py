@@ -94,6 +94,7 @@ def edge_settings(
         "workers": shared.workers,
         "capacity": shared.capacity,
         "data": str(places.run / "data"),
+        "audit": {"log": str(places.audit), "heads": str(places.audit_heads)},
         "key_file": str(places.region_key),
         "secret_file": str(places.node_secret),
         "store": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -14,14 +14,13 @@ from inland.fleet.clock import WaitingClock, backoff
 from inland.fleet.errors import AwsError
 from inland.fleet.files import write_private
 from inland.fleet.log_batches import Line, Waiting, read_journal_line
+from inland.fleet.log_group import LogGroup
 
 SEND_SECONDS = 5.0
 TOLD_SECONDS = 60.0
 FLUSH_SECONDS = 5.0
 """What the last lines may take when the agent ends."""
 MAX_JOURNAL_LINE = 1024 * 1024
-NO_STREAM = "ResourceNotFoundException"
-IS_THERE = "ResourceAlreadyExistsException"
 NEVER = "InvalidParameterException"
 
 log = logging.getLogger(__name__)
@@ -71,13 +70,6 @@ class SystemdJournal:
             await process.wait()
 
 
-def rejected(info: Mapping[str, int], sent: int) -> int:
-    """How many events of a request were not kept: too old or expired at its beginning, too new at
-    its end ("RejectedLogEventsInfo", Amazon CloudWatch Logs API Reference, 2026-11-21)."""
-    ends = (info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
-    return max(ends) + sent - info.get("tooNewLogEventStartIndex", sent)
-
-
 class LogShipper:
     """Reads the journal and sends what is ours to ``group``; a stream is ``<instance>/<unit>``.
 
@@ -96,10 +88,9 @@ class LogShipper:
         cursor: Path,
         waiting: Waiting | None = None,
     ) -> None:
-        self._aws = aws
         self._clock = clock
         self._journal = journal
-        self._group = group
+        self._group = LogGroup(aws, group)
         self._instance = instance
         self._cursor = cursor
         self._waiting = Waiting() if waiting is None else waiting
@@ -162,16 +153,11 @@ class LogShipper:
             return None
 
     async def _put(self, batch: tuple[Line, ...]) -> None:
-        """Send a batch, and make its stream when there is none. Raises ``AwsError``."""
+        """Send a batch. Raises ``AwsError``."""
         stream = f"{self._instance}/{batch[0].unit}"
         try:
-            try:
-                await self._put_events(stream, batch)
-            except AwsError as error:
-                if error.code != NO_STREAM:
-                    raise
-                await self._make(stream)
-                await self._put_events(stream, batch)
+            events = [(line.at, line.text) for line in batch]
+            self._waiting.dropped += await self._group.put(stream, events)
         except AwsError as error:
             if error.code != NEVER:
                 raise
@@ -179,25 +165,6 @@ class LogShipper:
         self._waiting.sent(batch)
         if self._waiting.resume is not None:
             write_private(self._cursor, self._waiting.resume.encode())
-
-    async def _put_events(self, stream: str, batch: tuple[Line, ...]) -> None:
-        answer = await self._aws.call(
-            "logs",
-            "put_log_events",
-            logGroupName=self._group,
-            logStreamName=stream,
-            logEvents=[{"timestamp": line.at, "message": line.text} for line in batch],
-        )
-        self._waiting.dropped += rejected(answer.get("rejectedLogEventsInfo", {}), len(batch))
-
-    async def _make(self, stream: str) -> None:
-        try:
-            await self._aws.call(
-                "logs", "create_log_stream", logGroupName=self._group, logStreamName=stream
-            )
-        except AwsError as error:
-            if error.code != IS_THERE:
-                raise
 
     def _tell(self) -> None:
         now, waiting = self._clock.monotonic(), self._waiting

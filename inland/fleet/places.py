@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cloud_init.document import STATE_PATH
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Folders: ``run`` for what is written at each start, ``site`` for what the operator ships."""
+    """Folders: ``run`` for what is written at each start, ``site`` for what the operator ships,
+    ``state`` for what outlives a restart of the machine."""
 
     run: Path
     site: Path
+    state: Path = Path(STATE_PATH)
 
     @property
     def edge(self) -> Path:
@@ -58,6 +62,20 @@ class Places:
     def journal_cursor(self) -> Path:
         """Up to where the journal has been shipped."""
         return self.run / "journal-cursor"
+
+    @property
+    def audit(self) -> Path:
+        """The node's audit log."""
+        return self.state / "audit.jsonl"
+
+    @property
+    def audit_heads(self) -> Path:
+        """Its signed heads."""
+        return self.state / "audit.heads"
+
+    def shipped(self, file: Path) -> Path:
+        """How much of a file of ``state`` has been shipped."""
+        return self.state / f"{file.name}.shipped"
 
     def published_key(self, number: int) -> Path:
         """The public key of another replica."""

@@ -55,7 +55,7 @@ def observed(folder: Path, email: str | None = "oncall@example.org") -> Graph:
     )
 
     def make(opts: ResourceOptions) -> None:
-        NodeLog("node-log", NodeLogArgs(place=PLACE, key_arn=KEY_ARN, days=30), opts)
+        NodeLog("node-log", NodeLogArgs(group="/inland/x/node", key_arn=KEY_ARN, days=30), opts)
         Observability("observability", args, opts)
 
     return graph_of(folder, make)
@@ -63,7 +63,7 @@ def observed(folder: Path, email: str | None = "oncall@example.org") -> Graph:
 
 def test_nodes_logs_are_sealed_and_end(tmp_path: Path) -> None:
     group = only(observed(tmp_path), "aws:cloudwatch/logGroup:LogGroup").properties
-    assert group["name"] == "/inland/eu-central-1/node"
+    assert group["name"] == "/inland/x/node"
     assert group["kmsKeyId"] == KEY_ARN
     assert group["retentionInDays"] == 30
     assert group["tags"] == {"inland:holds": "logs"}

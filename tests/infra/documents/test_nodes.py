@@ -216,6 +216,20 @@ def test_the_boundary_holds_nothing_that_no_role_uses() -> None:
     assert used == set(CEILING)
 
 
+def test_a_node_adds_to_its_audit_log_and_takes_nothing_back() -> None:
+    group = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/inland/eu-central-1/audit"
+    for action, expected in (
+        ("logs:PutLogEvents", "allow"),
+        ("logs:CreateLogStream", "allow"),
+        ("logs:DeleteLogStream", "none"),
+        ("logs:DeleteLogGroup", "none"),
+        ("logs:PutRetentionPolicy", "none"),
+        ("logs:GetLogEvents", "none"),
+    ):
+        assert asked(edge("clinic"), action, f"{group}:log-stream:i-1/audit") == expected
+        assert asked(turn(), action, f"{group}:log-stream:i-1/audit") == "none"
+
+
 def test_the_boundary_stops_at_the_border() -> None:
     policy = boundary(PLACE)
     assert asked(policy, "s3:PutObject") == "allow"

@@ -23,6 +23,7 @@ from tests.infra.mutants.making import (
     also,
     changing,
     doing,
+    options_set,
     protect_off,
     provider_in,
     set_,
@@ -269,6 +270,11 @@ def _machines_and_records() -> Iterator[Mutant]:
     )
     yield Mutant("disks that stay", "disk-ends", disk(delete_on_termination="false"))
     yield Mutant("nobody knows what for", "holds-tag", set_(LOGS, tags={"Name": "x"}))
+    yield Mutant(
+        "an audit log that a change deletes",
+        "protected",
+        options_set("aws:cloudwatch/logGroup:LogGroup", of="audit-log", protect=False),
+    )
     yield Mutant("keys that a change deletes", "protected", protect_off(KEY))
     yield Mutant(
         "recordings that a change deletes", "protected", protect_off("aws:s3/bucket:Bucket")

@@ -346,6 +346,7 @@ _PLAINLY: Final[list[tuple[str, str, Spoil]]] = [
     ("disk-ends", "stays", disk(deleteOnTermination="false")),
     ("holds-tag", "none", set_(LOGS, tags={})),
     ("holds-tag", "wrong", set_(BUCKET, "software", tags={"inland:holds": "sessions"})),
+    ("protected", "audit log", set_(LOGS, tags={"inland:holds": "audit"})),
     ("protected", "key", having(KEY, protect=False)),
     ("protected", "recordings", having(BUCKET, "recordings", protect=False)),
     ("protected", "emptied", set_(BUCKET, "recordings", forceDestroy=True)),

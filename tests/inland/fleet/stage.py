@@ -61,7 +61,7 @@ class Stage:
         self.around = Surroundings(
             document=told,
             machine=MACHINE,
-            places=Places(run=tmp, site=tmp),
+            places=Places(run=tmp, site=tmp, state=tmp),
             metadata=Metadata(http, imds.url),
             aws=self.aws,
             node=self.node,

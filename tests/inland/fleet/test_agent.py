@@ -30,6 +30,7 @@ from tests.inland.fleet.stage import DRAIN, LAUNCH, NAME
 from tests.inland.fleet.test_measures import workers
 
 GROUP = "/inland/eu-central-1/node"
+AUDIT_GROUP = "/inland/eu-central-1/audit"
 SECONDS = 60
 
 
@@ -57,6 +58,7 @@ class Host:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "inland", "fleet", action, "--document", str(told)),
             *("--run", str(self.folder / "run"), "--site", str(self.folder / "site")),
+            *("--state", str(self.folder)),
             env=os.environ | {"PATH": f"{self.folder}:/usr/bin:/bin"},
             stderr=asyncio.subprocess.PIPE,
         )
@@ -99,7 +101,8 @@ async def host(operator: Operator, tmp_path: Path) -> AsyncIterator[Host]:
     for name, text in scripts.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    operator.client("logs").create_log_group(logGroupName=GROUP)
+    for group in (GROUP, AUDIT_GROUP):
+        operator.client("logs").create_log_group(logGroupName=group)
 
     async def readyz(request: web.Request) -> web.Response:
         return web.Response(status=200 if found.ready else 503)
@@ -130,6 +133,8 @@ async def host(operator: Operator, tmp_path: Path) -> AsyncIterator[Host]:
 async def test_an_agent_puts_its_node_into_service_ships_its_lines_and_ends_when_asked(
     host: Host,
 ) -> None:
+    (host.folder / "audit.jsonl").write_text('{"n": 1}\n')
+    (host.folder / "audit.heads").write_text("signed\n")
     async with host.process("agent") as agent:
         await host.lifecycle((LAUNCH, "CONTINUE"))
         assert host.operator.addresses(host.zone) == {NAME: [MACHINE.public_ipv4]}
@@ -143,6 +148,11 @@ async def test_an_agent_puts_its_node_into_service_ships_its_lines_and_ends_when
     )["events"]
     assert [json.loads(event["message"])["message"] for event in events] == ["hello"]
     assert (host.folder / "run" / "journal-cursor").read_text() == "c1"
+    for stream, line in (("audit", '{"n": 1}'), ("heads", "signed")):
+        events = host.operator.client("logs").get_log_events(
+            logGroupName=AUDIT_GROUP, logStreamName=f"{INSTANCE}/{stream}", startFromHead=True
+        )["events"]
+        assert [event["message"] for event in events] == [line]
 
 
 async def test_an_agent_killed_in_mid_drain_is_followed_by_one_that_goes_on(host: Host) -> None:

@@ -38,7 +38,7 @@ codecs: [g722, pcma]
 
 def loaded(tmp_path: Path, phone: str | None = None, **changes: object) -> NodeSettings:
     """``edge.yaml`` written and read again as the edge does."""
-    places = Places(run=tmp_path / "run", site=tmp_path / "site")
+    places = Places(run=tmp_path / "run", site=tmp_path / "site", state=tmp_path / "state")
     places.run.mkdir(parents=True)
     (places.site / "agents").mkdir(parents=True)
     if phone is not None:
@@ -88,6 +88,13 @@ def test_keys_of_sessions_are_wrapped_by_a_key_of_kms_for_each_tenant_and_none_f
     assert kms.key_of("clinic") == "alias/inland/eu-central-1/clinic"
     assert kms.key_of("acme") == "alias/inland/eu-central-1/acme"
     assert kms.key_of("somebody-else") is None
+
+
+def test_the_audit_log_is_where_a_restart_leaves_it(tmp_path: Path) -> None:
+    settings = loaded(tmp_path)
+    assert settings.audit.log == tmp_path / "state" / "audit.jsonl"
+    assert settings.audit.heads == tmp_path / "state" / "audit.heads"
+    assert not settings.audit.log.is_relative_to(settings.data)
 
 
 def test_a_dedicated_fleet_serves_its_tenant_only(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from inland.fleet.log_batches import Waiting
-from inland.fleet.log_shipper import LogShipper, rejected
+from inland.fleet.log_group import rejected
+from inland.fleet.log_shipper import LogShipper
 from tests.fakes.stepping_clock import Enough
 from tests.inland.fleet.documents import INSTANCE
 from tests.inland.fleet.stage import Stage

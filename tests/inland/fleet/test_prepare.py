@@ -51,7 +51,7 @@ class Rehearsal:
     def __init__(self, operator: Operator, imds: FakeImds, api: FakeAutoScaling, tmp: Path) -> None:
         self.operator, self.imds, self.api = operator, imds, api
         self.clock = SteppingClock()
-        self.places = Places(run=tmp / "run", site=tmp / "site")
+        self.places = Places(run=tmp / "run", site=tmp / "site", state=tmp / "state")
         (self.places.site / "agents").mkdir(parents=True)
 
     def edge(self, *, phone: bool = False) -> EdgeRole:
