@@ -51,7 +51,10 @@ def _store(store: RedisSettings) -> Iterator[str]:
             aws_session()
     except StoreBroken as error:
         yield str(error)
-    for tenant, user in store.users.items():
+    users = {f"users.{tenant}": user for tenant, user in store.users.items()}
+    if store.sentinel_user is not None:
+        users["sentinel_user"] = store.sentinel_user
+    for key, user in users.items():
         path = user.password_file
         if path is not None and not os.access(path, os.R_OK):
-            yield f"store.users.{tenant}.password_file: {path} is not there, or may not be read"
+            yield f"store.{key}.password_file: {path} is not there, or may not be read"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from edge.session.keys_settings import KeysSettings
 from edge.session.redis_settings import RedisSettings
 from edge.settings import NodeSettings
 from regions.providers import is_loopback
@@ -30,12 +31,19 @@ def _problems(settings: NodeSettings) -> Iterator[str]:
                 f"control_planes[{index}]: whoever is on the way could hand out keys, and let in "
                 "any caller: write https://"
             )
-    store, keys = settings.store, settings.keys.redis
-    if store is not None and _in_the_clear(store):
-        yield "store.redis: its passwords would be in the clear on the way: write rediss://"
-    if store is not None and keys and _in_the_clear(store.model_copy(update={"redis": keys})):
-        yield "keys.redis: its passwords would be in the clear on the way: write rediss://"
+    if settings.store is not None:
+        yield from _stores(settings.store, settings.keys)
 
 
-def _in_the_clear(server: RedisSettings) -> bool:
-    return not server.tls and server.socket is None and not is_loopback(server.address[0])
+def _stores(store: RedisSettings, keys: KeysSettings) -> Iterator[str]:
+    apart = keys.server_of(store) if keys.apart else None
+    places = {
+        "store.redis": store.servers if store.redis is not None else (),
+        "store.nodes": store.servers if store.redis is None else (),
+        "store.sentinels": store.watchers,
+        "keys.redis": apart.servers if apart is not None and keys.redis is not None else (),
+        "keys.nodes": apart.servers if apart is not None and keys.redis is None else (),
+    }
+    for key, servers in places.items():
+        if any(not server.tls and not is_loopback(server.host) for server in servers):
+            yield f"{key}: its passwords would be in the clear on the way: write rediss://"

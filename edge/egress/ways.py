@@ -112,14 +112,16 @@ def _control_planes(settings: NodeSettings) -> Iterator[TcpWay]:
 
 
 def _stores(settings: NodeSettings) -> Iterator[TcpWay]:
-    store, keys = settings.store, settings.keys.redis
-    if store is None:
+    """Every server that may be the primary, and the sentinels: a failover changes no barrier."""
+    if settings.store is None:
         return
-    servers = [("session store", store)]
-    if keys is not None:
-        servers.append(("key store", store.model_copy(update={"redis": keys})))
+    servers = [("session store", server) for server in settings.store.servers]
+    if settings.keys.apart:
+        keys = settings.keys.server_of(settings.store)
+        servers += [("key store", server) for server in keys.servers]
+    servers += [("sentinel of the store", server) for server in settings.store.watchers]
     for what, server in servers:
-        if server.socket is None and not is_loopback(server.address[0]):
+        if not is_loopback(server.host):
             yield TcpWay(what, *server.address)
 
 

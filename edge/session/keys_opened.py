@@ -76,5 +76,4 @@ async def _vault(
         return await SqliteVault.open(keys.folder or data / "keys")
     from edge.session.vault_redis import RedisVault
 
-    where = store if keys.redis is None else store.model_copy(update={"redis": keys.redis})
-    return RedisVault.open(where, region, clock)
+    return RedisVault.open(keys.server_of(store), region, clock)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection
@@ -22,12 +22,33 @@ MAX_AGE_SECONDS = 11 * 3600.0
 """ElastiCache ends a connection 12 hours after its login by IAM (see ``redis_login``)."""
 
 
+FindMaster: TypeAlias = Callable[[], Awaitable[tuple[str, int]]]
+"""Host and port of the primary, asked for whenever a connection is made. Raises ``RedisError``."""
+
+
 class TlsConnection(SSLConnection):
     """A connection whose certificate is checked by a context that was made once for all."""
 
     def __init__(self, *, context: ssl.SSLContext, **settings: Any) -> None:
         super().__init__(**settings)
         self.ssl_context.context = context
+
+
+class MasterConnection(Connection):
+    """A connection to whichever server is the primary at the moment it is made."""
+
+    def __init__(self, *, find: FindMaster, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._find = find
+
+    async def connect(self) -> None:
+        if not self.is_connected:
+            self.host, self.port = await self._find()
+        await super().connect()  # type: ignore[no-untyped-call]
+
+
+class TlsMasterConnection(TlsConnection, MasterConnection):
+    """The same, encrypted; the certificate is that of the server's name in ``nodes``."""
 
 
 class Connections(BlockingConnectionPool):
@@ -68,7 +89,7 @@ def tls_context(settings: RedisSettings) -> ssl.SSLContext | None:
 
     Raises ``StoreBroken`` when ``ca`` cannot be used.
     """
-    if not settings.tls:
+    if not any(server.tls for server in (*settings.servers, *settings.watchers)):
         return None
     try:
         # With a file, these certificates alone; without, those that the machine trusts.
@@ -82,8 +103,9 @@ def connections(
     context: ssl.SSLContext | None,
     login: CredentialProvider,
     now: Callable[[], float],
+    find: FindMaster | None,
 ) -> Connections:
-    """Connections of one user; none is made yet."""
+    """Connections of one user; none is made yet. ``find`` where sentinels say who is primary."""
     common: dict[str, Any] = {
         "credential_provider": login,
         "protocol": 2,  # nothing here needs the third, and old proxies lack it
@@ -92,7 +114,12 @@ def connections(
     }
     if settings.socket is not None:
         return Connections(UnixDomainSocketConnection, now, path=settings.socket, **common)
-    host, port = settings.address
-    if context is None:
-        return Connections(Connection, now, host=host, port=port, **common)
-    return Connections(TlsConnection, now, host=host, port=port, context=context, **common)
+    if find is not None:
+        if settings.tls:
+            return Connections(TlsMasterConnection, now, find=find, context=context, **common)
+        return Connections(MasterConnection, now, find=find, **common)
+    (server,) = settings.servers
+    place = {"host": server.host, "port": server.port}
+    if not server.tls:
+        return Connections(Connection, now, **place, **common)
+    return Connections(TlsConnection, now, context=context, **place, **common)

@@ -26,8 +26,21 @@ _PASSING = (
     redis.ClusterDownError,  # also MASTERDOWN
     redis.NoScriptError,  # between loading and running it the primary changed
 )
-_PASSING_WORDS = ("NOREPLICAS ", "BUSY ")
-"""``min-replicas-to-write`` is not met; another script has run for too long."""
+_PASSING_WORDS = ("NOREPLICAS ", "BUSY ", "UNBLOCKED ")
+"""``min-replicas-to-write`` is not met; another script has run for too long; the primary became a
+replica while a step waited for one."""
+
+
+class MasterUnlisted(redis.RedisError):
+    """The sentinels name a server that the settings do not list."""
+
+
+class SentinelsRefused(redis.RedisError):
+    """No sentinel lets this node ask."""
+
+
+class NotCopied(redis.RedisError):
+    """No replica has the step yet: a primary that dies now, or is cut off, would lose it."""
 
 
 @asynccontextmanager
@@ -52,6 +65,12 @@ def _error_of(error: Exception) -> SessionError:
     behind = (error, error.__cause__, error.__context__)
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in behind):
         return StoreBroken("the session store's certificate is not valid, or is of another name")
+    if isinstance(error, MasterUnlisted):
+        return StoreBroken("the sentinels name a server that store.nodes does not list")
+    if isinstance(error, SentinelsRefused):
+        return StoreBroken("the sentinels do not let store.sentinel_user ask for the master")
+    if isinstance(error, NotCopied):
+        return StoreBusy("no replica of the session store follows its primary")
     if any(isinstance(each, _REFUSED) for each in behind):
         return StoreBroken("the session store does not let this tenant's user in")
     if isinstance(error, redis.MovedError | redis.AskError | redis.ClusterCrossSlotError):

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
-
-from redis import ReadOnlyError
-from redis.asyncio import Redis
 
 from edge.session import redis_scripts as scripts
 from edge.session.errors import (
@@ -24,7 +20,7 @@ from edge.session.errors import (
     UnknownSession,
 )
 from edge.session.records import CallRecord
-from edge.session.redis_errors import within
+from edge.session.redis_tenants import Argument, TenantRedis, Value
 from edge.session.store import (
     MAX_RECORDS,
     MAX_SESSION_BYTES,
@@ -39,30 +35,25 @@ from edge.session.store import (
     StoredTool,
 )
 
-STEP_SECONDS = 2.0
-"""What a step may take, a new connection and the wait for a free one included."""
 MAX_WAITING = 1_000
 """Steps that may be under way or wait for a connection."""
 _SESSION_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 """What may stand between the braces of a key: nothing that ends them."""
-_Argument: TypeAlias = "str | bytes | int | float"
-_Value: TypeAlias = Any  # answers of scripts carry no type that a checker could see
 
 
 class RedisStore:
     """A :class:`~edge.session.store.SessionStore` under the prefix ``inland:<tenant>:``.
 
-    Each step is one script (``EVALSHA``, sent again as a whole to a server that does not know it),
-    within ``seconds``. A session is one key, deleted by the server at its ``expires_at``, so there
-    is nothing to sweep. What a step wrote is on the primary: a replica that takes over may lack the
-    last moments, as a file may after a power cut; the fence then keeps two owners apart.
+    Each step is one script, within ``STEP_SECONDS``. A session is one key, deleted by the server at
+    its ``expires_at``, so there is nothing to sweep. Without sentinels what a step wrote is on the
+    primary alone: a replica that takes over may lack the last moments, as a file may after a power
+    cut; the fence then keeps two owners apart.
 
     Cluster mode is not spoken: a record belongs to the tenant, its session to another slot.
     """
 
-    def __init__(self, client: Redis, tenant: str, *, seconds: float = STEP_SECONDS) -> None:
-        self._client = client
-        self._seconds = seconds
+    def __init__(self, redis: TenantRedis, tenant: str) -> None:
+        self._redis = redis
         self._prefix = f"inland:{tenant}:"
         self._records = f"{self._prefix}records"
         self._order = f"{self._prefix}records:order"
@@ -71,13 +62,9 @@ class RedisStore:
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        register = client.register_script
-        self._scripts = {
-            name: register(text) for name, text in vars(scripts).items() if name.isupper()
-        }
 
     async def create(self, session: NewSession, owner: str) -> Fence:
-        wraps: list[_Argument] = ["regions", " ".join(session.wraps)]
+        wraps: list[Argument] = ["regions", " ".join(session.wraps)]
         for region, body in session.wraps.items():
             wraps += [f"wrap:{region}", body]
         await self._run(
@@ -181,22 +168,17 @@ class RedisStore:
     async def sweep(self, now: float) -> int:
         return 0
 
-    async def ping(self) -> None:
-        """Log in, if need be, and have an answer. Raises ``StoreBusy``, ``StoreBroken``."""
-        async with within(self._seconds):
-            await self._client.ping()
-
     async def close(self) -> None:
         self._closed = True
         await self._idle.wait()
-        await self._client.aclose()
+        await self._redis.close()
 
     def _key(self, session_id: str) -> tuple[str]:
         if _SESSION_ID.fullmatch(session_id) is None:
             raise ValueError("a session id is 1 to 64 letters, digits, dots, dashes, underscores")
         return (f"{self._prefix}{{{session_id}}}:journal",)
 
-    async def _run(self, name: str, keys: Sequence[str], *arguments: _Argument) -> list[_Value]:
+    async def _run(self, name: str, keys: Sequence[str], *arguments: Argument) -> list[Value]:
         """What the script answers after its first word, which is raised unless it is ``ok``."""
         if self._closed:
             raise StoreBroken("the session store is closed")
@@ -205,13 +187,13 @@ class RedisStore:
         self._running += 1
         self._idle.clear()
         try:
-            answer = await self._ask(name, keys, arguments)
+            answer = await self._redis.run(getattr(scripts, name), keys, *arguments)
         finally:
             self._running -= 1
             if not self._running:
                 self._idle.set()
         try:
-            values: list[_Value]
+            values: list[Value]
             became, *values = answer
             if became == b"ok":
                 return values
@@ -219,15 +201,6 @@ class RedisStore:
         except (TypeError, ValueError, KeyError) as error:
             raise StoreBroken("the session store gave an answer that nobody meant") from error
         raise refusal[0](refusal[1])
-
-    async def _ask(self, name: str, keys: Sequence[str], arguments: Sequence[_Argument]) -> _Value:
-        async with within(self._seconds):
-            try:
-                return await self._scripts[name](keys=keys, args=arguments)
-            except ReadOnlyError:
-                # A former primary keeps its connections; its name may lead to the new one by now.
-                await self._client.connection_pool.disconnect(inuse_connections=False)
-                raise
 
 
 _REFUSALS: dict[bytes, tuple[type[SessionError], str]] = {

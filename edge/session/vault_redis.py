@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
-
-from redis import ReadOnlyError
-from redis.asyncio import Redis
-from redis.credentials import CredentialProvider
+from typing import Self
 
 from edge.clock import Clock
-from edge.session.errors import StoreBroken, TenantRefused
-from edge.session.redis_connections import connections, tls_context
-from edge.session.redis_errors import within
+from edge.session.errors import StoreBroken
 from edge.session.redis_settings import RedisSettings
-from edge.session.redis_store import STEP_SECONDS
-from edge.session.redis_stores import logins
+from edge.session.redis_tenants import RedisTenants
 from regions.models import DataClass
 from regions.tag import ResidencyTag
 
@@ -31,7 +22,6 @@ for _, key in ipairs(KEYS) do count = count + redis.call('EXPIREAT', key, 1) end
 return count
 """
 """A key that was to expire long ago is deleted at once ("EXPIREAT", redis.io, 2026-11-21)."""
-_Value: TypeAlias = Any  # answers of scripts carry no type that a checker could see
 
 
 class RedisVault:
@@ -42,69 +32,35 @@ class RedisVault:
     until it rewrites the file; that is its operator's to order (``BGREWRITEAOF``).
     """
 
-    def __init__(
-        self,
-        settings: RedisSettings,
-        context: ssl.SSLContext | None,
-        login: Callable[[str], CredentialProvider],
-        now: Callable[[], float],
-    ) -> None:
-        self._settings = settings
-        self._context = context
-        self._login = login
-        self._now = now
-        self._clients: dict[str, Redis] = {}
+    def __init__(self, tenants: RedisTenants) -> None:
+        self._tenants = tenants
 
     @classmethod
     def open(cls, settings: RedisSettings, region: str, clock: Clock) -> Self:
         """Reads certificates, talks to nobody. Raises ``StoreBroken``."""
-        return cls(settings, tls_context(settings), logins(settings, region), clock.monotonic)
+        return cls(RedisTenants.open(settings, region, clock))
 
     async def put(self, tag: ResidencyTag, handle: bytes, wrapped: bytes) -> None:
         key = _key(tag.tenant, tag.session, tag.data_class)
-        await self._run(tag.tenant, PUT, [key], handle.hex(), wrapped, tag.expires_at)
+        tenant = self._tenants.of(tag.tenant)
+        await tenant.run(PUT, [key], handle.hex(), wrapped, tag.expires_at)
 
     async def get(self, tag: ResidencyTag, handle: bytes) -> bytes | None:
         key = _key(tag.tenant, tag.session, tag.data_class)
-        client = self._of(tag.tenant)
-        async with within(STEP_SECONDS):
-            found: _Value = await client.execute_command("HGET", key, handle.hex())  # type: ignore[no-untyped-call]
+        found = await self._tenants.of(tag.tenant).command("HGET", key, handle.hex())
         if found is not None and not isinstance(found, bytes):
             raise StoreBroken("the vault gave an answer that nobody meant")
         return found
 
     async def destroy(self, tenant: str, session_id: str) -> int:
         keys = [_key(tenant, session_id, name) for name in DataClass]
-        return int(await self._run(tenant, DESTROY, keys))
+        return int(await self._tenants.of(tenant).run(DESTROY, keys))
 
     async def sweep(self, now: float) -> int:
         return 0  # the server deletes a key when its time comes
 
     async def close(self) -> None:
-        while self._clients:
-            _, client = self._clients.popitem()
-            await client.aclose()
-
-    def _of(self, tenant: str) -> Redis:
-        client = self._clients.get(tenant)
-        if client is None:
-            if tenant not in self._settings.users:
-                raise TenantRefused("the settings have no user of the vault for this tenant")
-            pool = connections(self._settings, self._context, self._login(tenant), self._now)
-            client = self._clients[tenant] = Redis.from_pool(pool)
-        return client
-
-    async def _run(
-        self, tenant: str, script: str, keys: Sequence[str], *arguments: str | bytes | int
-    ) -> _Value:
-        client = self._of(tenant)
-        async with within(STEP_SECONDS):
-            try:
-                return await client.register_script(script)(keys=keys, args=arguments)
-            except ReadOnlyError:
-                # A former primary keeps its connections; its name may lead to the new one by now.
-                await client.connection_pool.disconnect(inuse_connections=False)
-                raise
+        await self._tenants.close()
 
 
 def _key(tenant: str, session_id: str, data_class: DataClass) -> str:

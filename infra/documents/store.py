@@ -23,11 +23,15 @@ COMMANDS = (
 """What the edge's session store sends, and no more. Commands that take no key (SCAN, FLUSHALL,
 RANDOMKEY) are not held back by a key pattern: with them a tenant could list or wipe the others."""
 
+WITH_SENTINELS = ("wait",)
+"""What it sends besides where sentinels choose the primary."""
 
-def access_string(tenant: str) -> str:
+
+def access_string(tenant: str, *, sentinels: bool = False) -> str:
     """The user's rights: keys under the tenant's prefix, no channels, these commands.
 
     Grammar: Amazon ElastiCache User Guide, "Role-Based Access Control (RBAC)" (2026-11-21).
     """
-    commands = " ".join(f"+{command}" for command in COMMANDS)
+    more = WITH_SENTINELS if sentinels else ()
+    commands = " ".join(f"+{command}" for command in (*COMMANDS, *more))
     return f"on ~inland:{tenant}:* resetchannels -@all {commands}"

@@ -101,7 +101,8 @@ async def _open(
 def _name(store: RedisSettings) -> str:
     if store.socket is not None:
         return "Redis by a unix socket"
-    return "Redis over TLS" if store.tls else "Redis without TLS"
+    way = "over TLS" if store.tls else "without TLS"
+    return f"Redis {way}, with a replica" if store.sentinels else f"Redis {way}"
 
 
 async def _begin(store: SessionStore) -> Fence:

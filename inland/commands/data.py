@@ -170,7 +170,7 @@ def _told(done: Erased, settings: NodeSettings) -> list[str]:
         )
     elif done.proven:
         lines.append("  what the store had of it a moment ago opens no more, as no copy does")
-    if settings.store is not None and settings.keys.redis is None:
+    if settings.store is not None and not settings.keys.apart:
         lines.append(
             "  sessions and keys are on one server (no keys.redis): delete copies of its data"
         )

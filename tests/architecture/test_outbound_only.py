@@ -47,6 +47,10 @@ ALLOWED: Mapping[str, tuple[frozenset[str], str]] = {
     ),
     "edge.egress.resolve": (frozenset({"dns"}), "the machine's resolvers, read for the barrier"),
     "edge.egress.tripwire": (frozenset({"socket"}), "reads the family of others' sockets"),
+    "edge.recording.bucket": (
+        frozenset({"boto3", "botocore"}),
+        "the region's bucket of recordings: sealed before they are sent, its region checked first",
+    ),
     "edge.session.kms_client": (
         frozenset({"boto3", "botocore"}),
         "the region's key service: wraps of keys, and no data",
@@ -57,9 +61,8 @@ ALLOWED: Mapping[str, tuple[frozenset[str], str]] = {
         frozenset({"redis", "botocore"}),
         f"signs logins with the machine's role: {REDIS}",
     ),
-    "edge.session.redis_store": (frozenset({"redis"}), REDIS),
-    "edge.session.redis_stores": (frozenset({"redis"}), REDIS),
-    "edge.session.vault_redis": (frozenset({"redis"}), REDIS),
+    "edge.session.redis_sentinel": (frozenset({"redis"}), REDIS),
+    "edge.session.redis_tenants": (frozenset({"redis"}), REDIS),
     "edge.transport.sip.media.carrier": (frozenset({"socket"}), SOCKETS),
     "edge.transport.sip.media.poll": (frozenset({"socket"}), SOCKETS),
     "edge.transport.sip.media.ports": (frozenset({"socket"}), SOCKETS),

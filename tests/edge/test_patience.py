@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import pytest
@@ -27,7 +28,7 @@ class FlakyJournal:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.patience.COMMIT_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("edge.patience.COMMIT_PAUSES", (0.0,) * len(COMMIT_PAUSES))
 
 
 async def test_busy_store_is_tried_again() -> None:
@@ -40,6 +41,17 @@ async def test_store_that_stays_busy_is_given_up() -> None:
     journal = FlakyJournal(*[StoreBusy("locked")] * (len(COMMIT_PAUSES) + 1))
     with pytest.raises(StoreBusy):
         await PatientJournal(cast(Journal, journal)).commit(TURN, {})
+
+
+async def test_a_store_that_hangs_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.patience.LONGEST_SECONDS", 0.0)
+
+    class Hanging(FlakyJournal):
+        async def commit(self, turn: Turn, state: JsonValue) -> None:
+            await asyncio.Event().wait()
+
+    with pytest.raises(StoreBusy, match="too long"):
+        await PatientJournal(cast(Journal, Hanging())).commit(TURN, {})
 
 
 async def test_taken_over_session_is_not_tried_again() -> None:

@@ -29,6 +29,18 @@ def store(address: str) -> Any:
     return SOUND["store"] | {"redis": address}
 
 
+def watched(**changes: Any) -> Any:
+    return {
+        "users": SOUND["store"]["users"],
+        "sentinels": [f"rediss://s{n}.example.org" for n in (1, 2, 3)],
+        "master": "inland",
+        "nodes": ["rediss://r1.example.org", "rediss://r2.example.org"],
+    } | changes
+
+
+PLAIN = [f"redis://{n}.example.org" for n in (1, 2, 3)]
+
+
 def test_a_node_with_tls_everywhere_may_serve() -> None:
     assert problems() == ()
 
@@ -40,6 +52,7 @@ def test_a_node_with_tls_everywhere_may_serve() -> None:
         {"control_planes": ["http://127.0.0.1:7000", "http://[::1]:7000"]},
         {"store": store("redis://127.0.0.1:6379")},
         {"store": store("unix:///run/redis.sock")},
+        {"store": watched()},
         {"store": None},
     ],
 )
@@ -55,6 +68,12 @@ def test_what_does_not_leave_the_machine_needs_no_tls(changes: dict[str, Any]) -
         ({"public_url": None}, "public_url: "),
         ({"store": store("redis://store.example.org")}, "store.redis: "),
         ({"keys": {"redis": "redis://keys.example.org"}}, "keys.redis: "),
+        ({"store": watched(sentinels=PLAIN)}, "store.sentinels: "),
+        ({"store": watched(nodes=PLAIN)}, "store.nodes: "),
+        (
+            {"store": watched(), "keys": {"master": "keys", "nodes": PLAIN}},
+            "keys.nodes: ",
+        ),
         (
             {"control_planes": ["https://control.example.org", "http://192.0.2.1:7000"]},
             "control_planes[1]: ",

@@ -54,6 +54,27 @@ def test_keys_have_ways_of_their_own() -> None:
     assert {("kms.eu-central-1.amazonaws.com", 443), METADATA} < hosts
 
 
+def test_every_server_that_may_be_primary_is_a_way_out_and_so_are_the_sentinels() -> None:
+    """A failover happens without a new barrier."""
+    watched = {
+        "sentinels": [f"rediss://s{n}.example.org" for n in (1, 2, 3)],
+        "master": "inland",
+        "nodes": ["rediss://r1.example.org", "rediss://r2.example.org:6380"],
+        "users": SETTINGS["store"]["users"],
+    }
+    keys = {"master": "keys", "nodes": ["rediss://k1.example.org", "rediss://k2.example.org"]}
+    there = {(way.what, way.host, way.port) for way in ways(store=watched, keys=keys).tcp}
+    assert {each for each in there if "store" in each[0]} == {
+        ("session store", "r1.example.org", 6379),
+        ("session store", "r2.example.org", 6380),
+        ("key store", "k1.example.org", 6379),
+        ("key store", "k2.example.org", 6379),
+        ("sentinel of the store", "s1.example.org", 26379),
+        ("sentinel of the store", "s2.example.org", 26379),
+        ("sentinel of the store", "s3.example.org", 26379),
+    }
+
+
 def test_media_leaves_from_the_ports_of_the_workers_and_of_phone_calls() -> None:
     assert ways().media == (
         UdpSource("media", 40_000, 40_001),

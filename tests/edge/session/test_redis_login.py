@@ -161,7 +161,7 @@ def test_with_a_cache_every_tenant_signs_for_its_own_user() -> None:
     )
     stores = RedisStores.open(settings, EU, ManualClock())
     for tenant in ("clinic", "bank"):
-        pool = stores._of(tenant)._client.connection_pool
+        pool = stores._tenants.of(tenant)._client.connection_pool
         login = pool.connection_kwargs["credential_provider"]
         assert (login._username, login._cache, login._region) == (f"inland-{tenant}", CACHE, EU)
         assert pool.connection_kwargs["host"] == "store.example.org"

@@ -301,7 +301,7 @@ async def test_a_step_that_was_cancelled_leaves_no_answer_to_the_next(
 async def test_a_server_that_hangs_is_busy_by_the_deadline_and_good_again_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.session.redis_stores.STEP_SECONDS", 0.2)
+    monkeypatch.setattr("edge.session.redis_tenants.STEP_SECONDS", 0.2)
     with redis_server() as server:
         stores = RedisStores.open(server.settings(), EU, ManualClock())
         store = stores.of("clinic")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +10,10 @@ import pytest
 
 from edge.session.errors import StoreBroken
 from edge.session.redis_stores import RedisStores
-from tests.edge.session.parts import EU, ManualClock
+from tests.edge.session.parts import EU, ManualClock, free_port
 from tests.edge.session.redis_server import RedisServer, redis_server
 from tests.edge.session.store_contract import sealed, session
 from tests.edge.transport.sip.net.certificates import Authority
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
