@@ -41,6 +41,8 @@ KEY_BYTES = 32
 
 def _replica_key(found: object) -> bytes:
     words = f"is no replica key: the base64 of {KEY_BYTES} bytes, as `inland policy` prints it"
+    if isinstance(found, bytes) and len(found) == KEY_BYTES:
+        return found  # in base64 it would be longer
     if not isinstance(found, str | bytes):
         raise ValueError(words)
     try:
