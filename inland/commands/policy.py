@@ -190,7 +190,9 @@ def _diff(arguments: argparse.Namespace) -> int:
     found = list(changes(old, new, on=on))
     notes = [*places(old.catalogue, new.catalogue), *replica_keys(old, new)]
     if new.serial <= old.serial:
-        notes.append(f"number {new.serial} does not replace number {old.serial}: give it a higher one")
+        notes.append(
+            f"number {new.serial} does not replace number {old.serial}: give it a higher one"
+        )
     if arguments.json:
         facts = {
             "old": {"serial": old.serial, "policy": old.law().policy},
