@@ -19,6 +19,7 @@ from edge.handover import Handovers
 from edge.internal import Admitted
 from edge.leaving import Farewell
 from edge.leg import Leg, LegError
+from edge.leg_recording import LegRecording
 from edge.logs import short
 from edge.metrics import CallMetrics
 from edge.patience import PatientJournal
@@ -40,6 +41,7 @@ from edge.realtime import (
     session_created,
     session_object,
 )
+from edge.recorded import RecordingOrder
 from edge.session.account import Books
 from edge.session.errors import SessionError, StaleOwner
 from edge.session.journal import Journal
@@ -107,6 +109,7 @@ class Call:
         max_seconds: float,
         carrier: Carrier | None = None,
         terms: Terms | None = None,
+        recording: RecordingOrder | None = None,
     ) -> None:
         self.identity = identity
         self._carrier = carrier
@@ -123,6 +126,11 @@ class Call:
         self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._terms = terms
         self._farewell = Farewell(Announcer(speaker, leg.send), carrier, leg.closed)
+        self._recording: LegRecording | None = None
+        if recording is not None:
+            self._recording = LegRecording(
+                recording, leg, self._tally.send, self.end, identity.call_id
+            )
         self._started_at = clock.wall()
         self._answered_at: float | None = None
         self._handovers = Handovers(self._tally, self._journal, self._tally.send)
@@ -160,6 +168,8 @@ class Call:
         """The law in force leaves the call here, and lets less of it go elsewhere."""
         if self._terms is not None:
             self._terms.narrow(caller)
+        if self._recording is not None:
+            self._recording.judge()
 
     def leave(self, ruling: Leaves) -> None:
         """The law in force keeps the call from here: nothing of it is heard, stored or sent on
@@ -167,6 +177,8 @@ class Call:
         """
         if self._terms is None or self._terms.leaves is not None:
             return
+        if self._recording is not None:
+            self._recording.judge()
         self._journal.shut()
         self._tally.hush()
         self._leg.on_audio = _unheard
@@ -222,6 +234,9 @@ class Call:
             ]
             if self._carrier is not None:
                 tasks.append(group.create_task(self._guard(self._carrier.run())))
+            if self._recording is not None:
+                recorder = self._recording.begin(self._conversation)
+                tasks.append(group.create_task(self._guard(recorder.run())))
             try:
                 reason: EndReason = await self._ended
             finally:
@@ -328,6 +343,8 @@ class Call:
         self._leg.send(event("inland.call.ended", reason=reason))
         self._listener.close()
         self._tally.settle()
+        if self._recording is not None:
+            await self._last("recording not closed", self._recording.close)
         await self._last("call not recorded", lambda: self._journal.finish(self._record(reason)))
         if self._terms is not None:
             await self._last("keys not destroyed", self._terms.end)

@@ -89,6 +89,8 @@ class Conversation:
         self._handing: tuple[Handover, HandoverTarget] | None = None
         self._step = ""
         self._state = ""
+        self.on_notice: Callable[[str, bool], None] = _ignore_notice
+        """Called when words that nobody may interrupt are over, and whether all were heard."""
         self.barge_ins = 0
         self.tool_calls = 0
 
@@ -260,6 +262,7 @@ class Conversation:
             exchange.protected = True
             await self._play_out(exchange)
             exchange.protected = False
+            self.on_notice(act.text, exchange.answers[-1].complete)
 
     async def _next_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> None:
         """Begin an answer, after the one before and after a caller who is speaking."""
@@ -377,3 +380,7 @@ class Conversation:
         if state != self._state:
             self._state = state
             self._publish(event("inland.state", state=state, step=self._step, expects=self._step))
+
+
+def _ignore_notice(text: str, heard: bool) -> None:
+    pass

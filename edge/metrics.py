@@ -60,6 +60,21 @@ class WorkerMetrics:
             (*labels, "kind"),
             registry=registry,
         )
+        self.recorded_segments = Counter(
+            "inland_recording_segments",
+            "Segments of recordings that are kept",
+            labels,
+            registry=registry,
+        )
+        self.recorded_bytes = Counter(
+            "inland_recording_bytes", "What they have, sealed", labels, registry=registry
+        )
+        self.recording_gaps = Counter(
+            "inland_recording_gaps",
+            "Stretches of recordings that were not kept",
+            labels,
+            registry=registry,
+        )
         self.late_ticks = Gauge(
             "inland_media_late_ticks",
             "Media ticks that came a frame late",

@@ -37,6 +37,8 @@ class Playout:
         self.on_mark: Callable[[str], None] = _ignore_mark
         self.on_first: Callable[[], None] = _ignore
         """Called once per burst of audio, as its first frame leaves."""
+        self.on_frame: Callable[[Samples], None] = _ignore_frame
+        """Called with each frame as it leaves; nobody may change it."""
         self.on_drained: Callable[[], None] = _ignore
         """Called when the last queued sample left (not on ``flush``)."""
         self._chunks: deque[Samples] = deque()
@@ -96,6 +98,7 @@ class Playout:
                 self.on_drained()
             return None
         frame = self._take()
+        self.on_frame(frame)
         if not self._speaking:
             self._speaking = True
             self.on_first()
@@ -129,6 +132,10 @@ class Playout:
 
 
 def _ignore() -> None:
+    pass
+
+
+def _ignore_frame(frame: Samples) -> None:
     pass
 
 

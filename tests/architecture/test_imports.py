@@ -88,6 +88,18 @@ def test_rooms_of_the_edge_do_not_import_one_another(room: str) -> None:
     assert wrong == []
 
 
+def test_recordings_know_the_session_that_they_are_of_and_no_other_room() -> None:
+    own = HALLWAY | {"edge.recording", "edge.session"}
+    wrong = [
+        (name, imported)
+        for name, imported in ours("edge")
+        if name.startswith("edge.recording.")
+        and imported.startswith("edge.")
+        and not within(imported, own)
+    ]
+    assert wrong == []
+
+
 def test_media_imports_nothing_above_it() -> None:
     wrong = [
         (name, imported)

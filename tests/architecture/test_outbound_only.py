@@ -25,6 +25,10 @@ ALLOWED: Mapping[str, tuple[frozenset[str], str]] = {
         frozenset({"aiohttp.ClientSession", "aiohttp.TCPConnector"}),
         f"where a phone call goes, by countries: {CONTROL_PLANE}",
     ),
+    "edge.policy_sources": (
+        frozenset({"aiohttp.ClientSession"}),
+        f"signed policy bundles of {CONTROL_PLANE}",
+    ),
     "edge.pool": (
         frozenset(
             {"aiohttp.ClientSession", "aiohttp.UnixConnector", "asyncio.create_subprocess_exec"}

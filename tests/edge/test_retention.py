@@ -18,6 +18,7 @@ from edge.retention import Ends, Retention
 from edge.settings import NodeSettings
 from inland import demo
 from regions.models import DataClass
+from tests.edge.recording.parts import no_recordings
 from tests.edge.session.parts import EU, IN, NOW, SESSION, ManualClock
 
 ACCOUNT = "123456789012"
@@ -91,6 +92,7 @@ def test_a_call_is_kept_as_its_tenant_and_its_agent_say(tmp_path: Path) -> None:
         settings=node(tmp_path, session_hours=2, retention={"clinic": {"transcript": "30m"}}),
         clock=ManualClock(),
         agents={"reception": brief},
+        recordings=no_recordings(),
     )
     builder = CallBuilder(parts)
     clinic = builder._ends(caller("clinic"))

@@ -18,6 +18,7 @@ from edge.session.errors import TenantRefused
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
+from tests.edge.recording.parts import no_recordings
 from tests.edge.test_admission import CATALOGUE, LAW, NOW, OneKey
 from tests.fakes.clock import FakeClock
 
@@ -139,7 +140,8 @@ async def test_a_worker_without_a_store_for_the_tenant_refuses_too(resumed: bool
             keys=None,
             clock=CLOCK,
             settings=SimpleNamespace(node="n", session_hours=1.0, region=EU, retention={}),
-            agents={"clinic-reception": SimpleNamespace(retention=None)},
+            agents={"clinic-reception": SimpleNamespace(retention=None, recording=None)},
+            recordings=no_recordings(),
             receipts=None,
             store_place=None,
         ),

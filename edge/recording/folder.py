@@ -1,0 +1,124 @@
+"""Recordings in a folder of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from edge.ledger import Place
+from edge.recording.archive import ENDS
+from edge.recording.errors import ArchiveBroken, NoRecording
+from edge.recording.segment import MAX_SEGMENT
+
+THREADS = 2
+DRAFT = ".draft-"
+T = TypeVar("T")
+
+
+class FolderArchive:
+    """An :class:`~edge.recording.archive.Archive` in a folder that nobody else may read.
+
+    A segment is written under another name, synced, and then given its own: it is there as a whole
+    or not at all. What is written is sealed, drafts too.
+    """
+
+    def __init__(self, folder: Path, region: str) -> None:
+        self.place = Place("bucket", "folder", region)
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recordings")
+
+    async def check(self) -> None:
+        await self._run(lambda: _make(self._folder))
+
+    async def put(self, name: str, body: bytes) -> None:
+        await self._run(lambda: _write(self._folder / name, body))
+
+    async def get(self, name: str) -> bytes:
+        return await self._run(lambda: _read(self._folder / name))
+
+    async def names(self, under: str, most: int | None = None) -> tuple[str, ...]:
+        return await self._run(lambda: _names(self._folder, under, most))
+
+    async def delete(self, names: tuple[str, ...]) -> None:
+        await self._run(lambda: _delete(self._folder, names))
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, step: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+        except OSError as error:
+            # The path names a session; the error's own text would too.
+            raise ArchiveBroken(f"the folder of recordings: {error.strerror}") from None
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        raise ArchiveBroken(f"{folder}: others may read it: chmod 700 {folder}")
+    probe = folder / f"{DRAFT}{secrets.token_hex(8)}"
+    probe.touch(0o600)
+    probe.unlink()
+
+
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SEGMENT + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoRecording("there is no such segment") from None
+
+
+def _names(root: Path, under: str, most: int | None) -> tuple[str, ...]:
+    base = root / under
+    if not base.is_dir():
+        return ()
+    found: list[str] = []
+    if under == ENDS:  # the first ones in order, without a look at all the others
+        for end in sorted(base.iterdir()):
+            found += sorted(_files(root, end))
+            if most is not None and len(found) >= most:
+                break
+    else:
+        found = sorted(_files(root, base))
+    return tuple(found[:most])
+
+
+def _files(root: Path, base: Path) -> list[str]:
+    return [
+        path.relative_to(root).as_posix()
+        for path in base.rglob("*")
+        if path.is_file() or path.is_symlink()
+    ]
+
+
+def _delete(root: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        path = root / name
+        path.unlink(missing_ok=True)
+        for parent in path.parents:
+            if parent == root:
+                break
+            with contextlib.suppress(OSError):  # others are left in it, or it is gone
+                parent.rmdir()
