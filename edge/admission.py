@@ -103,7 +103,7 @@ def rule_route_token(
     ``token_expired`` or ``wrong_policy``.
     """
     claims = _decode(token, keys, now, medium)
-    if not law.knows(claims.pol):
+    if not law.knows(claims.pol, claims.ser):
         raise EdgeRefusal(
             "wrong_policy",
             f"the token was made under policy {claims.pol}, this node runs {law.now.policy}; "

@@ -225,6 +225,8 @@ class Signalling:
 
     def _admit(self, token: str) -> Admitted:
         gate = self._gate
+        if not gate.lawful:
+            raise EdgeRefusal("not_ready", "this node has not heard yet which law it goes by")
         now = gate.clock.wall()
         region = gate.settings.region
         if token.startswith(RESUME_PREFIX):

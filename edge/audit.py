@@ -25,6 +25,8 @@ Event: TypeAlias = Literal[
     "session_carried",
     "session_refused",
     "strangers_refused",
+    "policy_in_force",
+    "policy_refused",
     "receipts_read",
     "erasure_ordered",
     "session_erased",
@@ -32,7 +34,8 @@ Event: TypeAlias = Literal[
 ]
 """``session_begun``: keys were made; ``session_resumed``: they were opened;
 ``session_carried``: keys were made for a session of another region; ``strangers_refused``:
-how many callers showed no token that counts, by reason."""
+how many callers showed no token that counts, by reason;
+``policy_in_force`` and ``policy_refused``: what came of a bundle."""
 Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LogId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Fact: TypeAlias = str | int | bool

@@ -68,6 +68,14 @@ class Audit(Protocol):
         """An operator read a session's receipts."""
         ...
 
+    def policy_in_force(self, serial: int, policy: str) -> None:
+        """A policy bundle is the law from here on."""
+        ...
+
+    def policy_refused(self, code: str) -> None:
+        """One was not put in force, for this reason."""
+        ...
+
 
 class Unaudited:
     """An :class:`Audit` that writes nothing down."""
@@ -85,6 +93,12 @@ class Unaudited:
         pass
 
     def receipts_read(self, tenant: str, session_id: str) -> None:
+        pass
+
+    def policy_in_force(self, serial: int, policy: str) -> None:
+        pass
+
+    def policy_refused(self, code: str) -> None:
         pass
 
 
@@ -174,6 +188,12 @@ class AuditTrail:
 
     def receipts_read(self, tenant: str, session_id: str) -> None:
         self._note("receipts_read", tenant=tenant, session=session_id)
+
+    def policy_in_force(self, serial: int, policy: str) -> None:
+        self._note("policy_in_force", serial=serial, policy=policy)
+
+    def policy_refused(self, code: str) -> None:
+        self._note("policy_refused", code=code)
 
     def _note(self, event: Event, **facts: Fact) -> None:
         if len(self._waiting) >= MAX_WAITING:

@@ -6,6 +6,7 @@ replica, because one that hangs must not delay the others.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
@@ -15,7 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from control_plane.contract import BEAT_SECONDS, Heartbeat
+from pydantic import ValidationError
+
+from control_plane.contract import BEAT_SECONDS, BeatAnswer, Heartbeat
+from regions.law import Law
 
 REQUEST_SECONDS = 2.0
 """What one beat may take; the next one waits for it."""
@@ -33,9 +37,13 @@ class NodeLoad:
 
 
 class Beater:
-    """Beats until stopped. ``load`` and ``policy``, the law in force, are called from the threads
-    and must only read; ``sip`` is the address for phone calls, where there is one; ``tenants`` are
-    the only ones that the node serves, where it does not serve all."""
+    """Beats until stopped.
+
+    ``load`` and ``law``, the one in force, are called from the threads and must only read; so is
+    ``on_policy``, with the serial of the bundle that a replica has. ``sip`` is the address for
+    phone calls, where there is one; ``tenants`` are the only ones that the node serves, where it
+    does not serve all.
+    """
 
     def __init__(
         self,
@@ -43,13 +51,14 @@ class Beater:
         node: str,
         region: str,
         url: str,
-        policy: Callable[[], str],
+        law: Callable[[], Law],
         version: str,
         secret: str,
         control_planes: Sequence[str],
         load: Callable[[], NodeLoad],
         sip: str | None = None,
         tenants: tuple[str, ...] | None = None,
+        on_policy: Callable[[int], None] = lambda serial: None,
     ) -> None:
         self._facts = {
             "node": node,
@@ -57,7 +66,8 @@ class Beater:
             "url": url,
             "version": version,
         }
-        self._policy = policy
+        self._law = law
+        self._on_policy = on_policy
         self._sip = sip
         self._tenants = tenants
         self._boot = secrets.token_hex(8)
@@ -106,10 +116,11 @@ class Beater:
 
     def _beat(self, connection: http.client.HTTPConnection, prefix: str, sequence: int) -> str:
         """Send one beat; returns what is wrong, or an empty string."""
-        load = self._load()
+        load, law = self._load(), self._law()
         beat = Heartbeat(
             **self._facts,
-            policy=self._policy(),
+            policy=law.policy,
+            serial=law.serial or None,
             sip=self._sip,
             tenants=self._tenants,
             boot=self._boot,
@@ -133,7 +144,14 @@ class Beater:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             return type(error).__name__
+        if answer.status == 200:
+            self._heard(body)
         return "" if answer.status < 300 else f"{answer.status} {_code(body)}"
+
+    def _heard(self, body: bytes) -> None:
+        """What is no answer of a control plane says nothing; the beat was taken all the same."""
+        with contextlib.suppress(ValidationError):
+            self._on_policy(BeatAnswer.model_validate_json(body).policy)
 
 
 def _code(body: bytes) -> str:

@@ -12,6 +12,7 @@ from edge.clock import Clock
 from edge.jwks import KeyCache
 from edge.law import LawInForce
 from edge.phone.switchboard import Switchboard
+from edge.policy_keeper import PolicyKeeper
 from edge.pool import WorkerPool
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
@@ -38,9 +39,16 @@ class Gate:
     draining: bool = False
     phone: Switchboard | None = None
     relays: Relays | None = None
+    policy: PolicyKeeper | None = None
+    """Looks for newer law; None on a node that keeps the catalogue of its settings."""
+
+    @property
+    def lawful(self) -> bool:
+        """Whether it is known by which law calls are to be held."""
+        return self.policy is None or self.policy.settled.is_set()
 
     def load(self) -> NodeLoad:
         """What the control plane is told; a node that could not open a session takes no calls."""
         pool = self.pool
-        takes = pool.ready and pool.store_answers and not self.draining
+        takes = pool.ready and pool.store_answers and self.lawful and not self.draining
         return NodeLoad(pool.capacity, pool.active, draining=not takes)

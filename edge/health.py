@@ -13,8 +13,8 @@ class Health:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        own = () if gate.phone is None else (gate.phone.metrics.registry,)
-        self._metrics = NodeMetrics(gate.pool, gate.clock, own)
+        parts = [part.metrics.registry for part in (gate.phone, gate.policy) if part is not None]
+        self._metrics = NodeMetrics(gate.pool, gate.clock, parts)
 
     def add_to(self, app: web.Application) -> None:
         """Put the routes into ``app``."""
@@ -33,6 +33,7 @@ class Health:
             "workers": gate.pool.ready,
             "store": gate.pool.store_answers,
             "keys": gate.keys.loaded.is_set(),
+            "policy": gate.lawful,
             "not_draining": not gate.draining,
         }
         body = {
@@ -41,6 +42,7 @@ class Health:
             "region": gate.settings.region,
             "node": gate.settings.node,
             "policy": gate.law.now.policy,
+            "policy_serial": gate.law.now.serial,
             "active": gate.pool.active,
             "capacity": gate.pool.capacity,
         }

@@ -71,5 +71,7 @@ class WorkerStatus(Wire):
     active: int = Field(ge=0)
     capacity: int = Field(ge=0)
     calls: tuple[str, ...] = ()
+    serial: int = Field(default=0, ge=0)
+    """Of the policy bundle that its calls are held to; 0 is the catalogue of the settings."""
     store: bool = True
     """Whether the session store answered it lately."""

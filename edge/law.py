@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from control_plane.contract import POLICY_GRACE_SECONDS
 from edge.clock import Clock
 from regions.law import Law
 
-GRACE_SECONDS = 120.0
+GRACE_SECONDS = POLICY_GRACE_SECONDS
 """How long tokens made under the law before are still read. They open nothing that the law in force
 closes: every list of regions is intersected with it."""
 
@@ -15,13 +16,19 @@ closes: every list of regions is intersected with it."""
 class LawInForce:
     """One law at a time, replaced whole; everything that decides holds this and asks it anew.
 
-    ``on_change`` is called after each replacement, in the order of registration.
+    ``bundle`` is what the operator signed of it, None for the catalogue of the settings.
+    ``follows`` says whether newer bundles are looked for. ``on_change`` is called after each
+    replacement, in the order of registration.
     """
 
-    def __init__(self, law: Law, clock: Clock) -> None:
+    def __init__(
+        self, law: Law, clock: Clock, bundle: bytes | None = None, *, follows: bool = False
+    ) -> None:
         self._law = law
         self._clock = clock
         self._before: tuple[str, float] | None = None
+        self._follows = follows
+        self.bundle = bundle
         self.on_change: list[Callable[[Law], None]] = []
 
     @property
@@ -29,16 +36,21 @@ class LawInForce:
         """The law in force."""
         return self._law
 
-    def replace(self, law: Law) -> None:
+    def replace(self, law: Law, bundle: bytes | None = None) -> None:
         """``law`` is in force from here on."""
         self._before = self._law.policy, self._clock.monotonic() + GRACE_SECONDS
         self._law = law
+        self.bundle = bundle
         for told in self.on_change:
             told(law)
 
-    def knows(self, policy: str) -> bool:
-        """Whether ``policy`` is the one in force, or was so a moment ago."""
+    def knows(self, policy: str, serial: int | None = None) -> bool:
+        """Whether a token made under ``policy`` may be read: the law in force, one that was so a
+        moment ago, or, by the ``serial`` of its bundle, a newer one that is on its way here. What
+        is read is held to the law in force all the same."""
         if policy == self._law.policy:
+            return True
+        if self._follows and serial is not None and serial > self._law.serial:
             return True
         if self._before is None:
             return False

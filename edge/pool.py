@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from edge.clock import Clock, SystemClock
 from edge.internal import SOCKET_FORMAT, WorkerFailed, WorkerStatus
+from edge.law import LawInForce
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.slot import WorkerSlot
@@ -52,12 +53,14 @@ class WorkerPool:
         voice_socket: Path,
         *,
         clock: Clock | None = None,
+        law: LawInForce | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._settings = settings
         self._voice_socket = voice_socket
         self._clock = clock or SystemClock()
         self._command = command
+        self._law = law
         self._checked = self._clock.monotonic()
         self._started = False
         self._stopping = False
@@ -195,6 +198,7 @@ class WorkerPool:
             "socket": str(slot.socket),
             "voice_socket": str(self._voice_socket),
             "settings": self._settings.model_dump(mode="json"),
+            **self._law_now(),
         }
         process.stdin.write(json.dumps(start).encode() + b"\n")
         lived = False
@@ -207,6 +211,15 @@ class WorkerPool:
                 _kill(process)
             await _end(process, STOP_SECONDS)
         return lived
+
+    def _law_now(self) -> dict[str, str]:
+        """What a worker that begins at this moment is to go by."""
+        law = self._law
+        if law is None:
+            return {}
+        if law.bundle is not None:
+            return {"bundle": law.bundle.decode()}
+        return {"catalogue": law.now.catalogue.model_dump_json()}
 
     async def _follow(self, slot: WorkerSlot, lines: asyncio.StreamReader) -> bool:
         """Read a worker's status lines until it closes them."""

@@ -14,6 +14,7 @@ from control_plane.contract import Identifier, Url
 from edge.audit_trail import AuditSettings
 from edge.egress.probe import EgressProbe
 from edge.phone.settings import PORTS_PER_CALL, PhoneSettings
+from edge.policy_settings import PolicySettings
 from edge.recording.settings import RecordingsSettings
 from edge.retention import Retention
 from edge.section import HomePath, Section
@@ -91,6 +92,8 @@ class NodeSettings(BaseModel):
     """Tenants whose data is kept for a shorter time, per class; an agent's file may say less."""
     recordings: RecordingsSettings | None = None
     """Where recordings of calls are kept; without it no agent of this node may record."""
+    policy: PolicySettings | None = None
+    """Whose policy bundles it goes by; without it the catalogue is the law until it ends."""
     audit: AuditSettings = AuditSettings()
     """Where it is written down who opened which session, and what operators did."""
     egress_probe: EgressProbe | None = None

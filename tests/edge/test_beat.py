@@ -13,6 +13,8 @@ import pytest
 
 from control_plane.contract import Heartbeat
 from edge.beat import Beater, NodeLoad
+from regions.law import Law
+from tests.edge.test_admission import CATALOGUE
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def beater(
         node="eu-central-1-a",
         region="eu-central-1",
         url="http://127.0.0.1:7101",
-        policy=lambda: "1#000000000000",
+        law=lambda: Law(CATALOGUE),
         version="0.1.0",
         secret="s" * 32,
         control_planes=control_planes,
