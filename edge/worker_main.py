@@ -36,6 +36,7 @@ from edge.metrics import WorkerMetrics
 from edge.outbound import Pool
 from edge.phone.line import LINE_PATH
 from edge.phone.worker_line import serve_line
+from edge.policy_told import ToldLaw, law_to_begin_with, review_daily
 from edge.problem import EdgeRefusal
 from edge.process import keep_private
 from edge.session.errors import SessionError
@@ -61,8 +62,7 @@ from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebR
 from edge.transport.webrtc.leg import WebRtcLeg
 from edge.worker import Worker
 from edge.worker_receipts import add_receipts
-from regions.catalogue import load_catalogue
-from regions.law import Law
+from regions.bundle import BundleRefused
 from regions.providers import load_providers
 from regions.strict_yaml import ConfigError
 
@@ -71,7 +71,7 @@ DRAIN_SECONDS = 8.0
 
 REPORT_SECONDS = 1.0
 SWEEP_SECONDS = 300.0
-CANNOT_START = (ConfigError, RecognizerError, SessionError, WebRtcError)
+CANNOT_START = (BundleRefused, ConfigError, RecognizerError, SessionError, WebRtcError)
 """What an operator has to mend before a worker can work."""
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,12 @@ class StatusLines:
 
 
 async def work(
-    index: int, socket: Path, voice_socket: Path, settings: NodeSettings, lines: StatusLines
+    index: int,
+    socket: Path,
+    voice_socket: Path,
+    settings: NodeSettings,
+    law: LawInForce,
+    lines: StatusLines,
 ) -> None:
     """Serve until standard input ends: the dispatcher closed it, or is gone."""
     stop = asyncio.Event()
@@ -105,7 +110,7 @@ async def work(
     log_loop_errors(loop)
     loop.add_reader(sys.stdin.fileno(), _parent_gone, stop)
     async with AsyncExitStack() as closing:
-        rooms, ticker = await _open_rooms(index, voice_socket, settings, closing)
+        rooms, ticker = await _open_rooms(index, voice_socket, settings, law, closing)
         async with asyncio.TaskGroup() as calls:
             worker = Worker(rooms, calls)
             watch = StoreWatch(rooms.stores)
@@ -125,10 +130,13 @@ async def work(
                     active=worker.active,
                     capacity=settings.capacity,
                     calls=worker.calls,
+                    serial=rooms.law.now.serial,
                     store=watch.answers,
                 )
                 lines.write(status.model_dump_json())
 
+            rooms.law.on_change.append(lambda law: worker.review())
+            rooms.law.on_change.append(lambda law: report())
             worker.on_change = report
             watch.on_change = report
             await watch.ask()
@@ -146,6 +154,7 @@ async def work(
                 calls.create_task(watch.run()),
                 calls.create_task(_sweep(rooms.stores, rooms.vault, rooms.clock)),
                 calls.create_task(_repeat(report)),
+                calls.create_task(review_daily(worker.review, rooms.shredder.settle, rooms.clock)),
             ]
             await stop.wait()
             try:
@@ -182,7 +191,11 @@ async def _sweep(stores: SessionStores, vault: KeyVault, clock: Clock) -> None:
 
 
 async def _open_rooms(
-    index: int, voice_socket: Path, settings: NodeSettings, closing: AsyncExitStack
+    index: int,
+    voice_socket: Path,
+    settings: NodeSettings,
+    law: LawInForce,
+    closing: AsyncExitStack,
 ) -> tuple[Rooms, Ticker]:
     clock = SystemClock()
     ticker = Ticker()
@@ -224,7 +237,7 @@ async def _open_rooms(
         settings=settings,
         index=index,
         clock=clock,
-        law=LawInForce(Law(load_catalogue(settings.catalogue)), clock),
+        law=law,
         endpoint=endpoint,
         phone=phone,
         detector=detector,
@@ -320,6 +333,12 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
             raise EdgeRefusal("unknown_call", "this is not the session's call")
         return web.Response(status=204)
 
+    told = ToldLaw(rooms.law, rooms.settings)
+
+    async def policy(request: web.Request) -> web.Response:
+        await told.take(await request.read())
+        return web.Response(status=204)
+
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(rooms.metrics.registry))
 
@@ -336,6 +355,7 @@ def _app(worker: Worker, rooms: Rooms) -> web.Application:
     app.router.add_delete("/calls/{call_id}", hang_up)
     app.router.add_get("/calls/{call_id}/session/{session_id}", whose)
     app.router.add_delete("/sessions/{session_id}", end_session)
+    app.router.add_put("/policy", policy)
     app.router.add_get("/metrics", metrics)
     add_receipts(app, worker, rooms)
     app.router.add_get(LINE_PATH, line)
@@ -364,7 +384,9 @@ def main() -> int:
     configure_logging(settings.log_level, node=settings.node, worker=order["index"])
     sockets = Path(order["socket"]), Path(order["voice_socket"])
     try:
-        asyncio.run(work(order["index"], *sockets, settings, lines))
+        said = {name: order.get(name) for name in ("bundle", "catalogue")}
+        law = law_to_begin_with(settings, SystemClock(), **said)
+        asyncio.run(work(order["index"], *sockets, settings, law, lines))
     except CANNOT_START as error:
         lines.write(WorkerFailed(failed=str(error)).model_dump_json())
         return 1
