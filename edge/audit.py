@@ -31,6 +31,8 @@ Event: TypeAlias = Literal[
     "erasure_ordered",
     "session_erased",
     "session_exported",
+    "recordings_listed",
+    "recording_exported",
 ]
 """``session_begun``: keys were made; ``session_resumed``: they were opened;
 ``session_carried``: keys were made for a session of another region; ``strangers_refused``:

@@ -16,6 +16,7 @@ from edge.carried_journal import write_carried
 from edge.carrying import Carrier
 from edge.clock import Clock
 from edge.dialog.agent import AgentSpec
+from edge.dialog.announcing import Announcing
 from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
 from edge.internal import Admitted
@@ -25,6 +26,7 @@ from edge.leg import Leg
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
 from edge.problem import EdgeRefusal
+from edge.recorded import Recordings
 from edge.retention import Ends
 from edge.session.account import Books, Notary
 from edge.session.contents import LiveContents
@@ -87,6 +89,7 @@ class Rooms:
     connections: Pool
     providers: Providers
     agents: Mapping[str, AgentSpec]
+    recordings: Recordings
     metrics: WorkerMetrics
     environ: Mapping[str, str]
 
@@ -105,6 +108,7 @@ class CallBuilder:
                 "unknown_agent",
                 f"this node has no agent file for {caller.agent!r}; put it into its agents folder",
             )
+        self._rooms.recordings.require(spec, caller)
         return spec
 
     def carried(self, caller: Admitted, replica: str) -> Carried:
@@ -141,6 +145,7 @@ class CallBuilder:
                 owner=owner,
                 clock=rooms.clock,
                 books=self._books(caller, carried),
+                recording=rooms.recordings.regions(self.agent(caller), caller),
             )
             if carried is None:
                 return journal, None
@@ -193,9 +198,13 @@ class CallBuilder:
 
     def _ends(self, caller: Admitted) -> Ends:
         """When the data of a session that begins now expires."""
-        settings = self._rooms.settings
-        said = (settings.retention.get(caller.tenant), self.agent(caller).retention)
-        return Ends.of(self._rooms.clock.wall(), settings.session_hours * 3600, said)
+        settings, spec = self._rooms.settings, self.agent(caller)
+        return Ends.of(
+            self._rooms.clock.wall(),
+            settings.session_hours * 3600,
+            (settings.retention.get(caller.tenant), spec.retention),
+            recording_seconds=self._rooms.recordings.seconds(spec, caller),
+        )
 
     def _tag(self, caller: Admitted, ends: Ends) -> ResidencyTag:
         """One tag covers a session's audio, words and variables: what all of them allow."""
@@ -223,6 +232,9 @@ class CallBuilder:
         settings = rooms.settings
         outbound = self._outbound(journal)
         conductor = self._conductor(caller, spec, journal, history, outbound)
+        recording = rooms.recordings.order(spec, caller, leg, journal)
+        if recording is not None and recording.notice is not None:
+            conductor = Announcing(conductor, recording.notice)
         listener = Listener(
             rooms.recognizer, rooms.detector, rooms.clock, lambda heard: None, ListenSettings()
         )
@@ -253,6 +265,7 @@ class CallBuilder:
             max_seconds=settings.max_call_seconds,
             carrier=self._carrier(spec, leg, journal, history),
             terms=self._terms(caller, spec, journal.books.notary, outbound),
+            recording=recording,
         )
 
     def _terms(

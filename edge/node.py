@@ -38,6 +38,8 @@ from edge.policy_sources import FileSource, Source, control_plane_sources
 from edge.policy_teller import Teller
 from edge.pool import WorkerPool, WorkerPoolError
 from edge.receipts_api import operator_digest
+from edge.recording.errors import RecordingError
+from edge.recording.opened import check_archive
 from edge.session.keys import LocalKeyFile
 from edge.session.keys_opened import check_keys
 from edge.session.receipt import RECEIPT_PURPOSE, ReceiptKey
@@ -101,6 +103,7 @@ class Node:
             settings.key_path, settings.region, make=settings.key_file is None
         )
         await self._check_keys()
+        await self._check_recordings()
         resume = ResumeTokens(region_key.subkey("resume"), self._clock)
         directory = Path(tempfile.mkdtemp(prefix="inland-"))
         voice = VoiceProcess(
@@ -302,6 +305,18 @@ class Node:
         problem = await check_keys(self.settings.region, self.settings.keys)
         if problem is not None:
             log.warning("keys not checked", extra={"reason": problem})
+
+    async def _check_recordings(self) -> None:
+        """Refuse to start with a bucket of another region, or a place that is of no use.
+
+        Raises :class:`NodeError`; a bucket that is away is asked again before it is written to.
+        """
+        try:
+            problem = await check_archive(self.settings.recordings, self.settings.region)
+        except RecordingError as error:
+            raise NodeError(str(error)) from error
+        if problem is not None:
+            log.warning("recordings not checked", extra={"reason": problem})
 
     def _relays(self) -> Relays | None:
         """What callers are told of the relays. Raises :class:`NodeError`."""

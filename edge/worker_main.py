@@ -39,6 +39,8 @@ from edge.phone.worker_line import serve_line
 from edge.policy_told import ToldLaw, law_to_begin_with, review_daily
 from edge.problem import EdgeRefusal
 from edge.process import keep_private
+from edge.recorded import Recordings
+from edge.recording.errors import RecordingError
 from edge.session.errors import SessionError
 from edge.session.keys import LocalKeyFile
 from edge.session.keys_opened import open_keys
@@ -71,7 +73,14 @@ DRAIN_SECONDS = 8.0
 
 REPORT_SECONDS = 1.0
 SWEEP_SECONDS = 300.0
-CANNOT_START = (BundleRefused, ConfigError, RecognizerError, SessionError, WebRtcError)
+CANNOT_START = (
+    BundleRefused,
+    ConfigError,
+    RecognizerError,
+    RecordingError,
+    SessionError,
+    WebRtcError,
+)
 """What an operator has to mend before a worker can work."""
 
 log = logging.getLogger(__name__)
@@ -153,6 +162,7 @@ async def work(
                 calls.create_task(ticker.run()),
                 calls.create_task(watch.run()),
                 calls.create_task(_sweep(rooms.stores, rooms.vault, rooms.clock)),
+                calls.create_task(rooms.recordings.sweep()),
                 calls.create_task(_repeat(report)),
                 calls.create_task(review_daily(worker.review, rooms.shredder.settle, rooms.clock)),
             ]
@@ -233,6 +243,8 @@ async def _open_rooms(
     closing.push_async_callback(recognizer.close)
     voice = VoiceClient(voice_socket)
     closing.push_async_callback(voice.close)
+    recordings = Recordings.open(settings, law, clock, metrics)
+    closing.push_async_callback(recordings.close)
     rooms = Rooms(
         settings=settings,
         index=index,
@@ -254,6 +266,7 @@ async def _open_rooms(
         connections=await closing.enter_async_context(Pool()),
         providers=load_providers(settings.providers),
         agents=load_agents(settings.agents),
+        recordings=recordings,
         metrics=metrics,
         environ=os.environ,
     )

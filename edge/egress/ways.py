@@ -97,7 +97,12 @@ def services_of(
     found = [*_stores(settings)]
     if settings.keys.kms is not None:
         found.append(TcpWay("key service", f"kms.{settings.region}.amazonaws.com", 443))
+    recordings = settings.recordings
+    bucket = "" if recordings is None else recordings.origin(settings.region)
+    if bucket:
+        found += _beyond_loopback("recordings", bucket)
     by_role = settings.store is not None and settings.store.aws_cache is not None
+    by_role |= bool(bucket) and recordings is not None and recordings.endpoint is None
     if by_role or settings.keys.kms is not None:
         found.append(TcpWay("this machine's role", *METADATA))
     for spec in agents:

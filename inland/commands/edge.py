@@ -164,6 +164,7 @@ def _problems(
     from edge.phone.check import phone_problems
     from edge.production import production_problems
     from edge.provider_check import provider_problems
+    from edge.recording_check import recording_problems
     from regions.catalogue import load_catalogue
     from regions.providers import load_providers
 
@@ -176,6 +177,7 @@ def _problems(
         settings.region,
         os.environ,
     )
+    wrong += recording_problems(settings, agents.values())
     if settings.sip is not None:
         wrong += phone_problems(settings.sip, catalogue, agents)
     if production:
