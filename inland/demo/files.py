@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from inland.demo.phone import phone_section
+from inland.demo.policy import DemoPolicy, sign_policy
 from inland.demo.ports import HOST
 from regions.geo import country_name
 from regions.models import Catalogue
@@ -32,6 +33,7 @@ class DemoFiles:
     edge_data: dict[str, Path]
     secrets: dict[str, str]
     """The secret of each region's nodes; only their hashes are written down."""
+    policy: DemoPolicy
 
 
 def write_files(
@@ -44,13 +46,18 @@ def write_files(
 ) -> DemoFiles:
     """Write every file the programs need below ``data``; a region without a phone port has none.
 
-    ``providers`` lists the services beyond this machine, where there are any.
+    ``providers`` lists the services beyond this machine, where there are any. Raises as
+    :func:`~inland.demo.policy.sign_policy`.
     """
     data = data.resolve()
     logs = data / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     demo = Path(str(files("inland.demo")))
     node_secrets = {region: secrets.token_urlsafe(32) for region in edge_ports}
+    folders = {region: data / region for region in edge_ports}
+    for folder in folders.values():
+        folder.mkdir(mode=0o700, exist_ok=True)
+    policy = sign_policy(data, folders)
     control = data / "control-plane.yaml"
     _write(
         control,
@@ -63,13 +70,13 @@ def write_files(
                 region: hashlib.sha256(secret.encode()).hexdigest()
                 for region, secret in node_secrets.items()
             },
+            "policy": policy.section,
         },
     )
-    edges, edge_data = {}, {}
+    edges = {}
     for region, port in edge_ports.items():
-        folder = data / region
-        folder.mkdir(mode=0o700, exist_ok=True)
-        edges[region], edge_data[region] = folder / "edge.yaml", folder
+        folder = folders[region]
+        edges[region] = folder / "edge.yaml"
         _write(
             edges[region],
             {
@@ -81,13 +88,14 @@ def write_files(
                 "data": str(folder),
                 "agents": str(demo / "agents"),
                 "control_planes": [f"http://{HOST}:{control_port}"],
+                "policy": {"keys": [policy.public]},
                 "drills": True,
                 "drain_seconds": 2,
                 **({} if providers is None else {"providers": str(providers.resolve())}),
                 **phone_section(region, phone_ports or {}),
             },
         )
-    return DemoFiles(data, logs, control, edges, edge_data, node_secrets)
+    return DemoFiles(data, logs, control, edges, folders, node_secrets, policy)
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from control_plane.errors import KeyFileError
+from edge.session.errors import SessionError
 from inland.clinic.service import create_app as create_clinic
 from inland.demo.child import Child, DemoError
 from inland.demo.files import DemoFiles, page_config, write_files
@@ -25,6 +27,7 @@ from inland.demo.page import create_page
 from inland.demo.phone import about as about_phones
 from inland.demo.phone import dialled
 from inland.demo.ports import HOST, PortBusy, check_ports, free_ports
+from inland.policy.errors import PolicyCommandError
 from regions.catalogue import load_catalogue
 
 STOP_SECONDS = 15.0
@@ -143,6 +146,9 @@ async def _serve(
     command = Path(sys.executable).with_name("inland")
     say(f"  or call from a shell:  {command} call --from DE --script booking{_where(addresses)}")
     say(f"  {about_phones(addresses.phones)}")
+    policy = running.files.policy
+    say(f"  To change the law of calls that go on, edit {policy.contracts} and run")
+    say(f"    {policy.command}")
     say("  Ctrl-C ends the demo.\n")
     async with asyncio.TaskGroup() as group:
         stopped = group.create_task(stop.wait())
@@ -173,14 +179,7 @@ async def demo(
     _check_regions(options)
     addresses = _addresses(options)
     check_ports(addresses.named)
-    files = write_files(
-        data,
-        addresses.control,
-        addresses.edges,
-        options.workers,
-        addresses.phones,
-        options.providers,
-    )
+    files = _files(options, data, addresses)
     async with AsyncExitStack() as closing:
         clinics = await _start_clinics(options.regions, files, closing)
         addresses = replace(addresses, clinics=clinics)
@@ -190,6 +189,21 @@ async def demo(
         children = await _start_children(addresses, files, closing)
         await _until_ready(addresses, children, http, say)
         yield Running(addresses, files, tuple(children))
+
+
+def _files(options: DemoOptions, data: Path, addresses: Addresses) -> DemoFiles:
+    """Raises :class:`DemoError` for what a former run left in ``data`` and cannot be used."""
+    try:
+        return write_files(
+            data,
+            addresses.control,
+            addresses.edges,
+            options.workers,
+            addresses.phones,
+            options.providers,
+        )
+    except (KeyFileError, SessionError, PolicyCommandError) as error:
+        raise DemoError(f"--data: {error}") from error
 
 
 def _check_regions(options: DemoOptions) -> None:
