@@ -337,7 +337,7 @@ class Call:
 
     async def _finish(self, reason: EndReason) -> None:
         """Tell the client, write the record, free everything; bounded in time."""
-        if self._carrier is not None and reason in RESUMABLE:
+        if self._carrier is not None and reason in RESUMABLE - {"taken_over"}:
             self._carrier.flush()
         self._leg.send(event("inland.state", state="ended", step="", expects=""))
         self._leg.send(event("inland.call.ended", reason=reason))

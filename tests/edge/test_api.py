@@ -16,10 +16,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from edge.api import CALLS, MAX_BODY, create_app
+from edge.api import CALLS, MAX_BODY, MAX_FORM, create_app
+from edge.audit_trail import Unaudited
 from edge.gate import Gate
 from edge.health import create_health_app
-from edge.internal import WorkerStatus
+from edge.internal import Admitted, WorkerStatus
 from edge.jwks import KeyCache
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
@@ -48,6 +49,8 @@ class FakeWorker:
     refusal: EdgeRefusal | None = None
     hangs: bool = False
     orders: list[dict[str, Any]] = field(default_factory=list)
+    opened: dict[str, str] = field(default_factory=dict)
+    """What it says of a call besides its id and the answer."""
     ended: list[str] = field(default_factory=list)
     taken_over: list[str] = field(default_factory=list)
     whose: list[str] = field(default_factory=list)
@@ -65,7 +68,7 @@ class FakeWorker:
             if self.refusal:
                 return self.refusal.response()
             call_id = (MINE, OTHER)[self.index]
-            return web.json_response({"call_id": call_id, "answer": "v=0\r\n"})
+            return web.json_response({"call_id": call_id, "answer": "v=0\r\n", **self.opened})
 
         async def delete(request: web.Request) -> web.Response:
             self.ended.append(request.match_info["id"])
@@ -267,6 +270,84 @@ async def test_whip_is_an_alias_and_forms_are_understood(node: Node) -> None:
     )
     assert response.status == 201
     assert node.worker.orders[1]["offer"] == "v=0\r\nform"
+
+
+def carried(replica: str, sdp: str = "v=0\r\n") -> aiohttp.FormData:
+    form = aiohttp.FormData(default_to_multipart=True)
+    form.add_field("sdp", sdp)
+    form.add_field("replica", replica)
+    return form
+
+
+async def bring(node: Node, form: aiohttp.FormData, token: str | None = None) -> Any:
+    headers = {"Authorization": f"Bearer {token or node.key.sign()}"}
+    return await node.client.post(CALLS, data=form, headers=headers)
+
+
+class TestReplica:
+    async def test_it_reaches_the_worker_beside_the_offer(self, node: Node) -> None:
+        audit = node.gate.audit = Audited()
+        node.worker.opened = {"session_id": SESSION, "carried_from": "eu-west-1"}
+        assert (await bring(node, carried("{}" * 60_000))).status == 201
+        (order,) = node.worker.orders
+        assert (order["offer"], order["replica"]) == ("v=0\r\n", "{}" * 60_000)
+        assert order["caller"]["session_id"] == "s_" + "a" * 22
+        assert audit.events == [("carried", SESSION, "eu-west-1")]
+
+    async def test_an_offer_alone_brings_none(self, node: Node) -> None:
+        audit = node.gate.audit = Audited()
+        assert (await node.post()).status == 201
+        assert node.worker.orders[0]["replica"] is None
+        assert [kind for kind, *_ in audit.events] == ["opened"]
+
+    async def test_a_form_is_bounded_and_so_is_the_offer_in_it(self, node: Node) -> None:
+        too_much = [carried("x" * MAX_FORM), carried("x", "v" * (MAX_BODY + 1))]
+        for form in too_much:
+            assert await problem(await bring(node, form)) == (413, "body_too_large")
+        assert node.worker.orders == []
+
+    async def test_no_other_body_may_be_as_long(self, node: Node) -> None:
+        response = await node.post("x" * (MAX_BODY + 1))
+        assert await problem(response) == (413, "body_too_large")
+
+    async def test_it_does_not_go_with_a_resume_token(self, node: Node) -> None:
+        response = await bring(node, carried("{}"), node.resume_token())
+        assert await problem(response) == (400, "bad_request")
+        assert node.worker.orders == []
+
+    async def test_a_stranger_does_not_have_it_read(self, node: Node) -> None:
+        response = await bring(node, carried("{}"), "nobody")
+        assert await problem(response) == (401, "bad_token")
+
+    @pytest.mark.parametrize(
+        ("code", "status"),
+        [
+            ("bad_replica", 400),
+            ("replica_mismatch", 403),
+            ("wrong_region", 403),
+            ("replica_used", 409),
+            ("replica_expired", 410),
+            ("body_too_large", 413),
+        ],
+    )
+    async def test_what_the_worker_says_of_it_reaches_the_caller(
+        self, node: Node, code: str, status: int
+    ) -> None:
+        node.worker.refusal = EdgeRefusal(code, "call anew")
+        assert await problem(await bring(node, carried("{}"))) == (status, code)
+
+
+@dataclass
+class Audited(Unaudited):
+    """Notes what is written down of callers."""
+
+    events: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def opened(self, caller: Admitted) -> None:
+        self.events.append(("opened", caller.session_id, ""))
+
+    def carried(self, caller: Admitted, region: str) -> None:
+        self.events.append(("carried", caller.session_id, region))
 
 
 async def test_resume_token_takes_the_session_over(node: Node) -> None:

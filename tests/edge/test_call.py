@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -215,6 +216,75 @@ def typed(words: str) -> dict[str, JsonValue]:
     content: list[JsonValue] = [{"type": "input_text", "text": words}]
     item: dict[str, JsonValue] = {"type": "message", "role": "user", "content": content}
     return {"type": "conversation.item.create", "item": item}
+
+
+@dataclass
+class FakeCarrier:
+    """Notes what a call asks of its carrier."""
+
+    possible: bool = True
+    asked: list[str] = field(default_factory=list)
+
+    def want(self) -> None:
+        self.asked.append("want")
+
+    def leaving(self, number: int) -> None:
+        self.asked.append(f"leaving {number}")
+
+    def flush(self) -> int:
+        self.asked.append("flush")
+        return 0
+
+    async def run(self) -> None:
+        self.asked.append("run")
+        await asyncio.Event().wait()
+
+
+class TestCarrying:
+    async def told(self, reason: str, **options: Any) -> tuple[Stage, list[str]]:
+        stage = Stage(**options)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stage.call.run())
+            (await stage.mouth.answers.get()).play()
+            stage.leg.on_message({"type": "inland.carry"})
+            stage.leg.on_message({"type": "inland.call.moving", "number": 7})
+            stage.call.end(cast(Any, reason))
+        return stage, [str(event["type"]) for event in stage.leg.sent]
+
+    def created(self, stage: Stage) -> Mapping[str, JsonValue]:
+        facts = stage.leg.sent[0]["inland"]
+        assert isinstance(facts, Mapping)
+        return facts
+
+    async def test_a_client_is_offered_to_carry_and_heard(self) -> None:
+        carrier = FakeCarrier()
+        stage, _ = await self.told("hangup", carrier=carrier)
+        assert self.created(stage)["carry"] == 1
+        assert carrier.asked == ["run", "want", "leaving 7"]
+
+    async def test_whoever_may_come_back_leaves_with_the_newest(self) -> None:
+        carrier = FakeCarrier()
+        await self.told("draining", carrier=carrier)
+        assert carrier.asked[-1] == "flush"
+
+    async def test_a_leg_that_was_taken_over_is_given_nothing_more(self) -> None:
+        carrier = FakeCarrier()
+        await self.told("taken_over", carrier=carrier)
+        assert "flush" not in carrier.asked
+
+    async def test_where_nothing_may_be_carried_nothing_is_offered(self) -> None:
+        stage, _ = await self.told("hangup", carrier=FakeCarrier(possible=False))
+        assert "carry" not in self.created(stage)
+
+    async def test_a_call_that_stays_says_so_to_whoever_asks(self) -> None:
+        stage, _ = await self.told("hangup")
+        assert "carry" not in self.created(stage)
+        (refused,) = [event for event in stage.leg.sent if event["type"] == "error"]
+        assert refused["error"] == {
+            "type": "invalid_request_error",
+            "code": "not_carried",
+            "message": "this conversation stays in its region",
+        }
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from edge.events import Turn
 from edge.realtime import (
     MAX_TYPED,
+    Carry,
     Event,
     HangUpRequest,
+    Moving,
     Pressed,
     Refused,
     SessionFacts,
@@ -52,11 +54,19 @@ def test_unusable_typed_text_is_refused(text: object) -> None:
         ("response.cancel", StopSpeaking()),
         ("output_audio_buffer.clear", StopSpeaking()),
         ("session.update", UpdateSession()),
+        ("inland.carry", Carry()),
         ("inland.hangup", HangUpRequest()),
     ],
 )
 def test_known_events_are_understood(kind: str, expected: object) -> None:
     assert parse_client_event({"type": kind}) == expected
+
+
+def test_a_client_that_moves_says_with_which_replica() -> None:
+    assert parse_client_event({"type": "inland.call.moving", "number": 3}) == Moving(3)
+    for number in (None, 0, -1, "3", [3]):
+        refused = parse_client_event({"type": "inland.call.moving", "number": number})  # type: ignore[dict-item]
+        assert isinstance(refused, Refused)
 
 
 @pytest.mark.parametrize("digit", [*"0123456789*#ABCD"])
