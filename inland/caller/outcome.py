@@ -17,6 +17,7 @@ _BROKEN = {
 _UNFINISHED = {
     "timeout": "the call lasted longer than --timeout",
     "idle": "the edge heard nothing for too long",
+    "policy": "a law or contract that came into force keeps the call from its region",
 }
 _OVER = {
     "completed": "the agent ended the call",

@@ -58,6 +58,7 @@ const ENDINGS = {
   lost: "The connection was lost.",
   error: "The call ended because of a fault.",
   taken_over: "This conversation goes on in another window.",
+  policy: "The rules on where this call may be handled have changed.",
 };
 
 /** @type {Record<string, string>} */
