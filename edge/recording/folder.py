@@ -60,7 +60,7 @@ class FolderArchive:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _private(folder)
     if folder.stat().st_mode & 0o077:
         raise ArchiveBroken(f"{folder}: others may read it: chmod 700 {folder}")
     probe = folder / f"{DRAFT}{secrets.token_hex(8)}"
@@ -68,8 +68,15 @@ def _make(folder: Path) -> None:
     probe.unlink()
 
 
+def _private(folder: Path) -> None:
+    """Make a folder and those above it that are not there, for nobody else to read."""
+    if not folder.is_dir():
+        _private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _write(path: Path, body: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _private(path.parent)
     draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
