@@ -1,0 +1,131 @@
+"""How much leaves a region says nothing of how many sessions it has."""
+
+from __future__ import annotations
+
+import json
+import logging
+import select
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.system.wire.calls import PYTHON
+from tests.system.wire.capture import Capture, Captured, capture
+from tests.system.wire.expected import asked, beats, strangers
+from tests.system.wire.flows import Way
+from tests.system.wire.network import Network
+from tests.system.wire.site import HOMES
+from tests.system.world import quiet_environment
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+log = logging.getLogger(__name__)
+
+EU = HOMES["DE"]
+MANY = 50
+LEAST_BEATS = 5
+"""Of each node to each replica, once all callers are connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What left a region over whole beats."""
+
+    beats: int
+    size: int
+    """Bytes of IPv4 packets that carried heartbeats or acknowledged their answers."""
+    questions: tuple[bytes, ...]
+    """Everything else that was asked: for keys, for the law."""
+
+    @property
+    def each(self) -> float:
+        """Bytes that left with each beat."""
+        return self.size / self.beats
+
+
+@contextmanager
+def crowd(network: Network, count: int) -> Iterator[list[str]]:
+    """So many callers, connected; where each of them is."""
+    caller = network.callers["DE"]
+    program = (*PYTHON, "tests.system.wire.crowd", network.control, "DE", str(count))
+    process = subprocess.Popen(
+        caller.namespace.command(*program),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=quiet_environment(),
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], 90)
+        line = process.stdout.readline() if ready else ""
+        assert line, "the callers did not all connect"
+        yield json.loads(line)["regions"]
+        process.stdin.close()
+        assert process.wait(60) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def measured(network: Network, count: int, path: Path) -> Volume:
+    """From before the first caller's offer until some beats after the last has connected."""
+    with capture(network.router(EU), "up0", path) as uplink:
+        with crowd(network, count) as regions:
+            assert regions == [EU] * count
+            connected = uplink.so_far()
+            had = {flow.way: len(beats(flow)) for flow in connected.flows}
+            seen = awaited(uplink, had)
+        assert strangers(seen, network, EU) == []
+        assert told(seen) == count, "the control plane hears how many there are"
+    return volume(seen)
+
+
+def awaited(uplink: Capture, had: Mapping[Way, int]) -> Captured:
+    """The capture once every connection has carried :data:`LEAST_BEATS` more."""
+    while True:
+        seen = uplink.so_far()
+        now = {flow.way: len(beats(flow)) for flow in seen.flows if beats(flow)}
+        if all(now[way] >= had.get(way, 0) + LEAST_BEATS for way in now):
+            return seen
+
+
+def told(seen: Captured) -> int:
+    """Sessions by the last heartbeat."""
+    last = [beats(flow)[-1] for flow in seen.flows if flow.way.leaving and beats(flow)]
+    return int(json.loads(last[-1].body)["active"])
+
+
+def volume(seen: Captured) -> Volume:
+    """Of each connection with beats, from the first whole beat until the last begins."""
+    count, size, questions = 0, 0, []
+    for flow in seen.flows:
+        if not flow.way.leaving:
+            continue
+        if not beats(flow):
+            questions += [one.path.encode() + one.body for one in asked(flow)]
+            continue
+        begins = [
+            index for index, one in enumerate(flow.packets) if b"POST /v1/nodes/" in one.payload
+        ]
+        count += len(begins) - 1
+        size += sum(one.size for one in flow.packets[begins[0] : begins[-1]])
+    return Volume(count, size, tuple(questions))
+
+
+def test_fifty_sessions_make_a_region_say_less_than_one_per_cent_more(
+    network: Network, tmp_path: Path
+) -> None:
+    one = measured(network, 1, tmp_path / "one.pcap")
+    many = measured(network, MANY, tmp_path / "many.pcap")
+    log.info("1 session: %s, %.1f each; %d: %s, %.1f each", one, one.each, MANY, many, many.each)
+    assert one.beats >= 2 * LEAST_BEATS
+    assert many.each < one.each * 1.01
+    # Asked by the clock: at most one round of each fell into either time.
+    assert len(many.questions) <= 2 * len(network.plan.replicas)
