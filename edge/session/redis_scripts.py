@@ -8,6 +8,7 @@ A session is one hash, so that it expires as a whole:
 ``epoch, owner``    the fence
 ``turns, tools``    how many there are; ``bytes``: what their entries take together
 ``state``           after the last turn; ``ended`` is there once the session is over
+``subjects``        the names it is found by, by spaces
 ``turn:<n>``        a turn's body, ``turn-digest:<n>``
 ``tool:<n>``        the call id of the n-th tool call; then, by that id, ``intent:``,
                     ``intent-digest:``, ``outcome:`` and ``outcome-digest:``
@@ -15,6 +16,9 @@ A session is one hash, so that it expires as a whole:
 
 Every key that a script touches is in KEYS, as the server's access lists and clusters require.
 The first value of an answer is what became of the step.
+
+A subject is a sorted set of the ids of its sessions by their ``expires_at``; it expires with the
+last of them.
 """
 
 from __future__ import annotations
@@ -28,7 +32,30 @@ local turns, tools, bytes = tonumber(row[4]), tonumber(row[5]), tonumber(row[6])
 """
 """ARGV: epoch, owner, …"""
 
-CREATE = """
+_MARK = """
+local function mark(text, most)
+  if text == '' then return end
+  local row = redis.call('HMGET', KEYS[1], 'subjects', 'created_at', 'expires_at')
+  local known, id, place = row[1] or '', string.match(KEYS[1], '{(.*)}'), 2
+  local _, count = string.gsub(known, '%S+', '')
+  for name in string.gmatch(text, '%S+') do
+    if count < most and not string.find(known, name, 1, true) then
+      known, count = known .. ' ' .. name, count + 1
+      redis.call('ZREMRANGEBYSCORE', KEYS[place], '-inf', row[2])
+      redis.call('ZADD', KEYS[place], row[3], id)
+      local last = redis.call('ZRANGE', KEYS[place], -1, -1, 'WITHSCORES')
+      redis.call('EXPIREAT', KEYS[place], last[2])
+    end
+    place = place + 1
+  end
+  redis.call('HSET', KEYS[1], 'subjects', known)
+end
+"""
+"""KEYS from the second on are the subjects that ``text`` names, in its order."""
+
+CREATE = (
+    _MARK
+    + """
 local there = redis.call('HMGET', KEYS[1], 'agent', 'tag', 'epoch', 'owner')
 if there[1] then
   if there[1] == ARGV[1] and there[2] == ARGV[2] and there[3] == '1' and there[4] == ARGV[3] then
@@ -38,11 +65,14 @@ if there[1] then
 end
 redis.call('HSET', KEYS[1], 'agent', ARGV[1], 'tag', ARGV[2], 'epoch', '1', 'owner', ARGV[3],
   'created_at', ARGV[4], 'expires_at', ARGV[5], 'turns', '0', 'tools', '0', 'bytes', '0',
-  unpack(ARGV, 6))
+  unpack(ARGV, 8))
+mark(ARGV[6], tonumber(ARGV[7]))
 redis.call('EXPIREAT', KEYS[1], ARGV[5])
 return {'ok'}
 """
-"""ARGV: agent, tag, owner, created_at, expires_at, then fields and values of the wrapped keys."""
+)
+"""ARGV: agent, tag, owner, created_at, expires_at, subjects, most subjects, then fields and values
+of the wrapped keys."""
 
 HEADER = """
 local row = redis.call('HMGET', KEYS[1], 'expires_at', 'agent', 'tag', 'ended', 'regions')
@@ -76,12 +106,25 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """ARGV: now."""
 
 ERASE = """
-return {'ok', redis.call('EXPIREAT', KEYS[1], 1)}
+local known = redis.call('HGET', KEYS[1], 'subjects') or ''
+if known ~= ARGV[1] then return {'ok', false, known} end
+for place = 2, #KEYS do redis.call('ZREM', KEYS[place], string.match(KEYS[1], '{(.*)}')) end
+return {'ok', redis.call('EXPIREAT', KEYS[1], 1), known}
 """
-"""What was to expire long ago is deleted at once ("EXPIREAT", redis.io, read 2026-11-21)."""
+"""KEYS: the session, the subjects that ARGV names; when it has others by now, nothing is done and
+they are told. What was to expire long ago is deleted at once ("EXPIREAT", redis.io, read
+2026-11-21)."""
+
+FIND = """
+local answer = redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2])
+table.insert(answer, 1, 'ok')
+return answer
+"""
+"""KEYS: the subject. ARGV: now, how many."""
 
 COMMIT = (
     _OWNED
+    + _MARK
     + """
 local number = tonumber(ARGV[3])
 if number <= turns then
@@ -94,10 +137,12 @@ bytes = bytes + #ARGV[5]
 if bytes > tonumber(ARGV[8]) then return {'big'} end
 redis.call('HSET', KEYS[1], 'turn:' .. ARGV[3], ARGV[5], 'turn-digest:' .. ARGV[3], ARGV[4],
   'state', ARGV[6], 'turns', ARGV[3], 'bytes', tostring(bytes))
+mark(ARGV[9], tonumber(ARGV[10]))
 return {'ok'}
 """
 )
-"""ARGV: epoch, owner, number, digest, body, state, most turns, most bytes."""
+"""ARGV: epoch, owner, number, digest, body, state, most turns, most bytes, subjects, most of them.
+"""
 
 TOOL_PENDING = (
     _OWNED

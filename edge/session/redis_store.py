@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from edge.session import redis_scripts as scripts
 from edge.session.errors import (
@@ -22,8 +22,10 @@ from edge.session.errors import (
 from edge.session.records import CallRecord
 from edge.session.redis_tenants import Argument, TenantRedis, Value
 from edge.session.store import (
+    MAX_FOUND,
     MAX_RECORDS,
     MAX_SESSION_BYTES,
+    MAX_SUBJECTS,
     MAX_TOOLS,
     MAX_TURNS,
     Fence,
@@ -69,12 +71,14 @@ class RedisStore:
             wraps += [f"wrap:{region}", body]
         await self._run(
             "CREATE",
-            self._key(session.session_id),
+            (*self._key(session.session_id), *self._subjects(session.subjects)),
             session.agent,
             session.tag,
             owner,
             session.created_at,
             session.expires_at,
+            " ".join(session.subjects),
+            MAX_SUBJECTS,
             *wraps,
         )
         return Fence(session.session_id, 1, owner)
@@ -98,13 +102,23 @@ class RedisStore:
         return _stored(dict(_pairs(flat)))
 
     async def erase(self, session_id: str) -> bool:
-        (erased,) = await self._run("ERASE", self._key(session_id))
-        return bool(erased)
+        known = b""
+        for _ in range(MAX_SUBJECTS + 2):  # each time it may have got more of them
+            keys = (*self._key(session_id), *self._subjects(known.decode().split()))
+            erased, now_known = await self._run("ERASE", keys, known)
+            if erased is not None:
+                return bool(erased)
+            known = now_known
+        raise StoreBusy("the session's subjects change all the time")
+
+    async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
+        found = await self._run("FIND", self._subjects((subject,)), now, most)
+        return tuple(each.decode() for each in found)
 
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:
         await self._run(
             "COMMIT",
-            self._key(fence.session_id),
+            (*self._key(fence.session_id), *self._subjects(turn.subjects)),
             fence.epoch,
             fence.owner,
             turn.number,
@@ -113,6 +127,8 @@ class RedisStore:
             turn.state,
             MAX_TURNS,
             MAX_SESSION_BYTES,
+            " ".join(turn.subjects),
+            MAX_SUBJECTS,
         )
 
     async def tool_pending(self, fence: Fence, intent: SealedTool) -> bytes | None:
@@ -177,6 +193,9 @@ class RedisStore:
         if _SESSION_ID.fullmatch(session_id) is None:
             raise ValueError("a session id is 1 to 64 letters, digits, dots, dashes, underscores")
         return (f"{self._prefix}{{{session_id}}}:journal",)
+
+    def _subjects(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(f"{self._prefix}subject:{name}" for name in names)
 
     async def _run(self, name: str, keys: Sequence[str], *arguments: Argument) -> list[Value]:
         """What the script answers after its first word, which is raised unless it is ``ok``."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.session.errors import SessionError, StoreBroken, StoreBusy
@@ -15,18 +15,28 @@ from edge.session.errors import SessionError, StoreBroken, StoreBusy
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a file holds. ``application_id`` tells it from another program's."""
+    """What a file holds. ``application_id`` tells it from another program's, ``upgrades`` bring a
+    file of an older version to the next one."""
 
     version: int
     application_id: int
     tables: str
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x494E4C44
 """``INLD``."""
 
-_TABLES = """
+_SUBJECTS = """
+CREATE TABLE subject (
+  session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  PRIMARY KEY (session, name)
+);
+CREATE INDEX subject_name ON subject (name);
+"""
+_TABLES = f"""
 CREATE TABLE session (
   id TEXT PRIMARY KEY,
   agent TEXT NOT NULL,
@@ -72,8 +82,8 @@ CREATE TABLE record (
   body TEXT NOT NULL
 );
 CREATE INDEX record_session ON record (session);
-"""
-SESSIONS = Schema(VERSION, APPLICATION_ID, _TABLES)
+{_SUBJECTS}"""
+SESSIONS = Schema(VERSION, APPLICATION_ID, _TABLES, {1: _SUBJECTS})
 
 
 def connect(path: Path, busy_seconds: float, schema: Schema = SESSIONS) -> sqlite3.Connection:
@@ -112,9 +122,13 @@ def _prepare(path: Path, database: sqlite3.Connection, schema: Schema) -> None:
             f"BEGIN IMMEDIATE; {schema.tables} PRAGMA application_id={schema.application_id};"
             f"PRAGMA user_version={schema.version}; COMMIT;"
         )
-    elif application != schema.application_id:
+        return
+    if application != schema.application_id:
         raise StoreBroken(f"{path}: a file of another program: name another one")
-    elif version != schema.version:
+    while version in schema.upgrades:
+        upgrade, version = schema.upgrades[version], version + 1
+        database.executescript(f"BEGIN IMMEDIATE; {upgrade} PRAGMA user_version={version}; COMMIT;")
+    if version != schema.version:
         raise StoreBroken(f"{path}: schema {version}, this program reads {schema.version}")
 
 

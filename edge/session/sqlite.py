@@ -19,8 +19,10 @@ from edge.session.records import CallRecord
 from edge.session.schema import SESSIONS
 from edge.session.sqlite_thread import SqliteThread
 from edge.session.store import (
+    MAX_FOUND,
     MAX_RECORDS,
     MAX_SESSION_BYTES,
+    MAX_SUBJECTS,
     MAX_TOOLS,
     MAX_TURNS,
     Fence,
@@ -101,6 +103,9 @@ class SqliteStore:
         await self._thread.clear_log()
         return erased
 
+    async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
+        return await self._run(lambda: self._find(subject, now, most))
+
     async def close(self) -> None:
         await self._thread.close()
 
@@ -135,6 +140,7 @@ class SqliteStore:
             "INSERT INTO wrap (session, region, body) VALUES (?, ?, ?)",
             [(session.session_id, region, body) for region, body in session.wraps.items()],
         )
+        self._mark(session.session_id, session.subjects)
         return fence
 
     def _header(self, session_id: str, now: float) -> SessionHeader:
@@ -205,6 +211,7 @@ class SqliteStore:
             "UPDATE session SET turn = ?, state = ? WHERE id = ?",
             (turn.number, turn.state, fence.session_id),
         )
+        self._mark(fence.session_id, turn.subjects)
 
     def _tool_pending(self, fence: Fence, intent: SealedTool) -> bytes | None:
         _, tools = self._check(fence)
@@ -286,6 +293,16 @@ class SqliteStore:
         )
         return tuple(CallRecord.model_validate_json(body) for (body,) in reversed(rows))
 
+    def _find(self, subject: str, now: float, most: int) -> tuple[str, ...]:
+        rows = self._all(
+            "SELECT id FROM subject JOIN session ON id = session"
+            " WHERE name = ? AND expires_at > ? LIMIT ?",
+            subject,
+            now,
+            most,
+        )
+        return tuple(found for (found,) in rows)
+
     def _sweep(self, now: float) -> int:
         return self._database.execute(
             "DELETE FROM session WHERE id IN"
@@ -308,6 +325,14 @@ class SqliteStore:
         if (epoch, owner) != (fence.epoch, fence.owner):
             raise StaleOwner("another owner carries the session on")
         return turn, tools
+
+    def _mark(self, session_id: str, subjects: tuple[str, ...]) -> None:
+        for name in subjects:
+            self._database.execute(
+                "INSERT OR IGNORE INTO subject (session, name) SELECT ?1, ?2"
+                " WHERE (SELECT count(*) FROM subject WHERE session = ?1) < ?3",
+                (session_id, name, MAX_SUBJECTS),
+            )
 
     def _grow(self, fence: Fence, size: int) -> None:
         grown = self._database.execute(

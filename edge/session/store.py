@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,8 +17,15 @@ MAX_TURNS = 2_000
 MAX_TOOLS = 2_000
 MAX_SESSION_BYTES = 8 * 1024 * 1024
 """Most that the entries of one session take together; the state is not counted."""
+MAX_SUBJECTS = 8
+"""Most subjects that a session is found by; the first ones stay."""
+MAX_FOUND = 10_000
+"""Most sessions of a subject that are listed at once."""
 MAX_RECORDS = 10_000
 """Records that are read at once; a database that tenants share keeps so many of each."""
+
+
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,10 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session before its first turn. ``wraps`` has the data key wrapped per region."""
+    """A session before its first turn. ``wraps`` has the data key wrapped per region.
+
+    ``subjects`` are names by which it is found (:mod:`edge.session.subjects`): 32 hex digits each.
+    """
 
     session_id: str
     agent: str
@@ -43,6 +54,10 @@ class NewSession:
     wraps: Mapping[str, bytes]
     created_at: float
     expires_at: int
+    subjects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _named(self.subjects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +72,19 @@ class SessionHeader:
 
 @dataclass(frozen=True, slots=True)
 class SealedTurn:
-    """A turn and the dialog's state after it. ``digest`` tells a repeat from a rewrite."""
+    """A turn and the dialog's state after it. ``digest`` tells a repeat from a rewrite.
+
+    ``subjects`` are further names by which the session is found from then on.
+    """
 
     number: int
     digest: bytes
     body: bytes
     state: bytes
+    subjects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _named(self.subjects)
         _bounded("turn", self.body, MAX_ENTRY_BYTES)
         _bounded("state", self.state, MAX_STATE_BYTES)
 
@@ -144,10 +164,14 @@ class SessionStore(Protocol):
     async def erase(self, session_id: str) -> bool:
         """Delete the session with its keys and entries; returns whether it was there.
 
-        Records stay. Whoever owns it is told ``UnknownSession`` by the next write. When it returns
-        nothing of it is left in the store's files, as far as the store itself can see to that;
-        after ``StoreBusy`` do it again.
+        It is found by no subject any more; records stay. Whoever owns it is told
+        ``UnknownSession`` by the next write. When it returns nothing of it is left in the store's
+        files, as far as the store itself can see to that; after ``StoreBusy`` do it again.
         """
+        ...
+
+    async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
+        """The ids of the sessions of a subject that are not expired, at most ``most``."""
         ...
 
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:
@@ -202,6 +226,12 @@ class SessionStore(Protocol):
     async def close(self) -> None:
         """Free the store after the steps under way. Idempotent."""
         ...
+
+
+def _named(subjects: tuple[str, ...]) -> None:
+    """A name becomes a part of a key: nothing else may."""
+    if not all(_NAME.fullmatch(each) for each in subjects):
+        raise ValueError("a subject is named by 32 hex digits")
 
 
 def _bounded(what: str, body: bytes, most: int) -> None:

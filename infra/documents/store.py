@@ -19,6 +19,10 @@ COMMANDS = (
     "lpop",
     "lrange",
     "rpush",
+    "zadd",
+    "zrange",
+    "zrem",
+    "zremrangebyscore",
 )
 """What the edge's session store sends, and no more. Commands that take no key (SCAN, FLUSHALL,
 RANDOMKEY) are not held back by a key pattern: with them a tenant could list or wipe the others."""

@@ -103,7 +103,7 @@ _DISABLED: Final = re.compile(r"off( (resetkeys|resetchannels|-@all))*")
 _TENANT: Final = re.compile(r"on ~inland:([a-z0-9-]+):\* resetchannels -@all((?: \S+)+)")
 _GIVEN = (
     "eval evalsha script|load ping expireat hdel hget hgetall hincrby hmget hset hsetnx llen lpop "
-    "lrange rpush"
+    "lrange rpush zadd zrange zrem zremrangebyscore"
 )
 _COMMANDS: Final = frozenset(f"+{name}" for name in _GIVEN.split())
 """Commands that touch the keys they are given and no others. No category is here: each has some

@@ -20,8 +20,8 @@ from edge.session.sqlite import SqliteStore
 from edge.session.stores import OneStore
 from edge.worker import Worker
 from edge.worker_receipts import MAX_RECEIPTS, add_receipts
+from tests.edge.session.entries import session
 from tests.edge.session.parts import finish, record
-from tests.edge.session.store_contract import session
 from tests.edge.test_api import NODE_SECRET, SESSION, Node, problem, serving
 
 OTHER = "s_" + "c" * 22

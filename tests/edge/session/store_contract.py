@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -24,20 +23,10 @@ from edge.session.store import (
     NewSession,
     SealedTool,
     SealedTurn,
-    SessionStore,
 )
+from tests.edge.session.entries import OpenStore, sealed, session
 from tests.edge.session.parts import NOW, OTHER, SESSION, finish, record
-
-OpenStore = Callable[[], Awaitable[SessionStore]]
-"""Opens one more connection to the same data, as another process would."""
-
-
-def session(session_id: str = SESSION, agent: str = "reception") -> NewSession:
-    return NewSession(session_id, agent, b"tag", {"r1": b"k1", "r2": b"k2"}, NOW, int(NOW) + 60)
-
-
-def sealed(number: int, digest: bytes = b"d", body: bytes = b"turn") -> SealedTurn:
-    return SealedTurn(number, digest, body + b"%d" % number, b"state%d" % number)
+from tests.edge.session.subject_contract import SubjectContract
 
 
 def intent(call_id: str = "c1", digest: bytes = b"d") -> SealedTool:
@@ -48,7 +37,7 @@ def outcome(call_id: str = "c1", digest: bytes = b"o") -> SealedTool:
     return SealedTool(call_id, digest, b"outcome " + call_id.encode())
 
 
-class SessionStoreContract:
+class SessionStoreContract(SubjectContract):
     """Subclasses provide a fixture ``open_store``."""
 
     async def test_a_session_is_read_back_as_written(self, open_store: OpenStore) -> None:

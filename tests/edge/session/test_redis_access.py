@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis
+from redis.exceptions import NoPermissionError
 
+from edge.session import redis_scripts, vault_redis
 from edge.session.errors import StoreBroken, UnknownSession
 from edge.session.redis_stores import RedisStores
 from edge.session.store import Fence
-from tests.edge.session.parts import EU, NOW, SESSION, ManualClock, finish, record
+from tests.edge.session.entries import name, sealed, session
+from tests.edge.session.parts import EU, NOW, SESSION, ManualClock, finish, record, tag_for
 from tests.edge.session.redis_server import PASSWORDS, RedisServer, redis_server
-from tests.edge.session.store_contract import sealed, session
 
 
 def keys(admin: redis.Redis) -> list[bytes]:
     return sorted(admin.scan_iter())
 
 
+SUBJECT = name(1)
 THEIRS = f"inland:clinic:{{{SESSION}}}:journal"
 
 
@@ -34,10 +37,13 @@ async def server(running: RedisServer) -> AsyncIterator[RedisServer]:
     with running.admin() as admin:
         admin.flushall()
     stores = RedisStores.open(running.settings(), EU, ManualClock())
-    fence = await stores.of("clinic").create(session(), "a")
+    fence = await stores.of("clinic").create(session(subjects=(SUBJECT,)), "a")
     await stores.of("clinic").commit(fence, sealed(1))
     await finish(stores.of("clinic"), fence, record("c_1", "lost"))
     await stores.close()
+    vault = vault_redis.RedisVault.open(running.settings(), EU, ManualClock())
+    await vault.put(tag_for(), b"h" * 16, b"wrapped")
+    await vault.close()
     yield running
 
 
@@ -59,6 +65,8 @@ def bank(server: RedisServer) -> Iterator[redis.Redis]:
         ("HSET", THEIRS, "owner", "mine"),
         ("EXPIREAT", THEIRS, "1"),
         ("HGETALL", "inland:clinic:records"),
+        ("ZRANGE", f"inland:clinic:subject:{SUBJECT}", "0", "-1"),
+        ("ZADD", f"inland:clinic:subject:{SUBJECT}", "1", "mine"),
         ("EVAL", "return redis.call('HGETALL', KEYS[1])", "1", THEIRS),
         ("EVAL", f"return redis.call('HGETALL', '{THEIRS}')", "0"),
         ("EVAL", f"return redis.call('HSET', '{THEIRS}', 'owner', 'mine')", "0"),
@@ -86,6 +94,58 @@ def test_a_foreign_tenants_keys_are_refused_also_from_a_script(
         before = {key: admin.dump(key) for key in keys(admin)}
         with pytest.raises(redis.ResponseError, match=r"permission|The user executing"):
             bank.execute_command(*command)  # type: ignore[no-untyped-call]
+        assert {key: admin.dump(key) for key in keys(admin)} == before
+
+
+SCRIPTS = {
+    name: text
+    for module in (redis_scripts, vault_redis)
+    for name, text in vars(module).items()
+    if name.isupper() and name[0] != "_" and isinstance(text, str)
+}
+"""Every script that the product runs."""
+GIVEN = {
+    "CREATE": ("reception", "t", "mine", NOW, int(NOW) + 60, "n", 8, "regions", ""),
+    "COMMIT": (1, "a", 2, "d", "body", "state", 9, 9999, "", 8),
+    "TOOL_PENDING": (1, "a", "c1", "d", "body", 9, 9999),
+    "TOOL_SETTLED": (1, "a", "c1", "d", "body", 9999),
+    "FINISH": (1, "a", "c_2", "{}", 9, "1", SESSION, "c_1"),
+    "TAKE": (NOW, "mine"),
+    "HEADER": (NOW,),
+    "READ": (NOW,),
+    "ERASE": ("",),
+    "FIND": (NOW, 9),
+    "READ_RECORDS": (9,),
+    "READ_SESSION": (SESSION, 9),
+    "PUT": ("handle", "wrapped", int(NOW)),
+    "DESTROY": (),
+}
+
+
+def test_every_script_is_tried_on_foreign_keys() -> None:
+    assert set(SCRIPTS) == set(GIVEN)
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_our_own_scripts_are_refused_on_a_foreign_tenants_keys(
+    server: RedisServer, bank: redis.Redis, name: str
+) -> None:
+    theirs = {
+        "READ_RECORDS": ("records", "records:order"),
+        "READ_SESSION": ("records", "records:sessions"),
+        "FIND": (f"subject:{SUBJECT}",),
+        "PUT": (f"{{{SESSION}}}:key:transcript",),
+        "DESTROY": (f"{{{SESSION}}}:key:transcript",),
+    }.get(name, (f"{{{SESSION}}}:journal", "records", "records:order", "records:sessions"))
+    foreign = [f"inland:clinic:{each}" for each in theirs]
+    own = [f"inland:bank:{each}" for each in theirs]
+    with server.admin() as admin:
+        before = {key: admin.dump(key) for key in keys(admin)}
+        assert foreign[0].encode() in before or name == "PUT", "the script has something to find"
+        for asked in {tuple(foreign), (*foreign[:-1], own[-1]), (*own[:-1], foreign[-1])}:
+            if not set(asked) <= set(own):
+                with pytest.raises(NoPermissionError):
+                    bank.eval(SCRIPTS[name], len(asked), *asked, *GIVEN[name])
         assert {key: admin.dump(key) for key in keys(admin)} == before
 
 

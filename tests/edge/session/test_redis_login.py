@@ -17,9 +17,9 @@ from edge.session.errors import StoreBroken
 from edge.session.redis_login import TOKEN_SECONDS, IamLogin, PasswordFileLogin, aws_session
 from edge.session.redis_settings import RedisSettings
 from edge.session.redis_stores import RedisStores
+from tests.edge.session.entries import sealed, session
 from tests.edge.session.parts import EU, ManualClock
 from tests.edge.session.redis_server import RedisServer, redis_server
-from tests.edge.session.store_contract import sealed, session
 
 CACHE = "inland-eu-central-1"
 # The key pair of AWS's documentation.

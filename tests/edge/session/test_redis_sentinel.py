@@ -16,9 +16,10 @@ from edge.session.redis_stores import RedisStores
 from edge.session.store import Fence, SessionStore
 from edge.session.vault import KeyVault
 from edge.session.vault_redis import RedisVault
+from tests.edge.session.entries import OpenStore, sealed, session
 from tests.edge.session.parts import EU, NOW, SESSION, ManualClock, begin, key_file, take_over, turn
 from tests.edge.session.sentinel_site import SentinelSite, sentinel_site
-from tests.edge.session.store_contract import OpenStore, SessionStoreContract, sealed, session
+from tests.edge.session.store_contract import SessionStoreContract
 from tests.edge.session.test_vault import HANDLE, WRAPPED, KeyVaultContract, OpenVault, tag
 from tests.edge.transport.sip.net.certificates import Authority
 

@@ -141,7 +141,10 @@ def test_what_only_sentinels_have_is_refused_without_them(key: str) -> None:
         store(**{key: WATCHED[key]})
 
 
-APART: dict[str, Any] = {"master": "inland-keys", "nodes": ["rediss://k1.example.org", "rediss://k2.example.org"]}
+APART: dict[str, Any] = {
+    "master": "inland-keys",
+    "nodes": ["rediss://k1.example.org", "rediss://k2.example.org"],
+}
 
 
 def test_keys_may_have_a_master_of_their_own_at_the_same_sentinels() -> None:

@@ -24,16 +24,10 @@ from edge.session.errors import (
 from edge.session.redis_connections import MAX_AGE_SECONDS, MAX_CONNECTIONS
 from edge.session.redis_stores import RedisStores
 from edge.session.store import NewSession, SessionStore
+from tests.edge.session.entries import OpenStore, sealed, session
 from tests.edge.session.parts import EU, NOW, OTHER, SESSION, ManualClock, finish, record
 from tests.edge.session.redis_server import RedisServer, redis_server
-from tests.edge.session.store_contract import (
-    OpenStore,
-    SessionStoreContract,
-    intent,
-    outcome,
-    sealed,
-    session,
-)
+from tests.edge.session.store_contract import SessionStoreContract, intent, outcome
 
 WRITER = """
 import asyncio, sys
@@ -200,10 +194,10 @@ async def test_a_server_that_forgot_the_scripts_is_told_them_again(
     await store.commit(fence, sealed(2))
 
 
-@pytest.mark.parametrize("name", ["", "a{b}", "a}", "a b", "ä", "a" * 65])
-async def test_an_id_that_would_leave_its_key_is_refused(store: SessionStore, name: str) -> None:
+@pytest.mark.parametrize("bad", ["", "a{b}", "a}", "a b", "ä", "a" * 65])
+async def test_an_id_that_would_leave_its_key_is_refused(store: SessionStore, bad: str) -> None:
     with pytest.raises(ValueError, match="a session id"):
-        await store.header(name, NOW)
+        await store.header(bad, NOW)
 
 
 async def test_a_journal_that_lacks_a_part_is_not_half_read(

@@ -10,9 +10,9 @@ import pytest
 
 from edge.session.errors import StoreBroken
 from edge.session.redis_stores import RedisStores
+from tests.edge.session.entries import sealed, session
 from tests.edge.session.parts import EU, ManualClock, free_port
 from tests.edge.session.redis_server import RedisServer, redis_server
-from tests.edge.session.store_contract import sealed, session
 from tests.edge.transport.sip.net.certificates import Authority
 
 

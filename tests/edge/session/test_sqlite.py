@@ -20,14 +20,9 @@ from edge.session.errors import StoreBroken, StoreBusy, TooLarge
 from edge.session.schema import VERSION, connect
 from edge.session.sqlite import SqliteStore
 from edge.session.store import SessionStore
+from tests.edge.session.entries import OpenStore, sealed, session
 from tests.edge.session.parts import NOW, SESSION
-from tests.edge.session.store_contract import (
-    OpenStore,
-    SweptStoreContract,
-    intent,
-    sealed,
-    session,
-)
+from tests.edge.session.store_contract import SweptStoreContract, intent
 
 WRITER = """
 import asyncio, pathlib, sys

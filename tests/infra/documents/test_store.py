@@ -12,9 +12,10 @@ from edge.session import redis_scripts
 from edge.session.redis_stores import RedisStores
 from edge.session.store import SessionStore
 from infra.documents.store import COMMANDS, access_string
+from tests.edge.session.entries import OpenStore
 from tests.edge.session.parts import EU, ManualClock
 from tests.edge.session.redis_server import PASSWORDS, RedisServer, redis_server
-from tests.edge.session.store_contract import OpenStore, SessionStoreContract
+from tests.edge.session.store_contract import SessionStoreContract
 
 
 def send(client: redis.Redis, *command: str) -> None:

@@ -15,8 +15,8 @@ import redis
 from edge.session.redis_settings import RedisSettings
 from edge.session.redis_stores import RedisStores
 from inland.__main__ import main
+from tests.edge.session.entries import sealed, session
 from tests.edge.session.parts import EU, NOW, SESSION, ManualClock
-from tests.edge.session.store_contract import sealed, session
 
 TENANTS = ("clinic", "bank")
 
