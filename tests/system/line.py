@@ -21,7 +21,7 @@ from inland.caller.network import HttpNetwork
 from inland.caller.options import AGENT, DEMO_KEY
 from inland.caller.session import running
 from inland.caller.webrtc import WebRtcPeer
-from regions.catalogue import load_catalogue
+from regions.bundle import claimed
 from tests.system.world import HANG_SECONDS, World, until
 
 CLASSES = ("audio", "transcript", "variables")
@@ -168,13 +168,18 @@ class Exchange:
             exp=now + 60,
             ten="demo-clinic",
             jur=(jurisdiction,),
-            pol=load_catalogue().policy,
+            pol=self.policy,
             reg={name: tuple(regions) for name in CLASSES},
             agent=AGENT,
             med="webrtc",
         )
         key = load_or_create_key(self.world.data / "control-plane.key")
         return TokenSigner(key).sign(claims.model_copy(update=changes))
+
+    @property
+    def policy(self) -> str:
+        """What the demo's control plane rules by: the bundle in its folder."""
+        return claimed((self.world.data / "policy.bundle").read_bytes())[1].law().policy
 
     async def close(self) -> None:
         """Drop what is open."""
