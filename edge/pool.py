@@ -198,7 +198,7 @@ class WorkerPool:
             "socket": str(slot.socket),
             "voice_socket": str(self._voice_socket),
             "settings": self._settings.model_dump(mode="json"),
-            **self._law_now(),
+            **self.law_now(),
         }
         process.stdin.write(json.dumps(start).encode() + b"\n")
         lived = False
@@ -212,7 +212,7 @@ class WorkerPool:
             await _end(process, STOP_SECONDS)
         return lived
 
-    def _law_now(self) -> dict[str, str]:
+    def law_now(self) -> dict[str, str]:
         """What a worker that begins at this moment is to go by."""
         law = self._law
         if law is None:
