@@ -105,6 +105,8 @@ class EdgeRole(Strict):
     role: Literal["edge"] = "edge"
     control_planes: tuple[str, ...] = Field(min_length=1)
     store: StoreAddress
+    data_networks: tuple[str, ...] = Field(min_length=1)
+    """Of the stack's own: where the store and the endpoints of AWS's services stand."""
     session_keys: SessionKeys
     tenants: tuple[Id, ...] | None = None
     """The only tenants that this fleet serves; None: every tenant without a fleet of its own."""

@@ -25,6 +25,7 @@ STOP_MARGIN_SECONDS: Final = 30
 
 _INLAND = "/opt/inland/venv/bin/inland"
 _UNITS = "/etc/systemd/system"
+_PREPARE, _BARRIER = "inland-prepare.service", "load-barrier.service"
 _RequirementSet: TypeAlias = Literal["edge", "control-plane"]
 
 
@@ -38,21 +39,26 @@ class _Role:
         command: str,
         packages: tuple[str, ...],
         requirements: _RequirementSet,
+        *,
+        barrier: bool = False,
     ) -> None:
         self.unit = f"{unit}.service"
         self.description = description
         self.command = command
         self.packages = packages
         self.requirements = requirements
+        self.barrier = barrier
+        """Whether its programs are held to a list of what they may reach."""
 
 
 _ROLES: Final = {
     "edge": _Role(
         "inland-edge",
         "Inland edge: takes calls",
-        f"{_INLAND} edge --config /run/inland/edge.yaml",
-        ("libopus0",),
+        f"{_INLAND} edge --production --config /run/inland/edge.yaml",
+        ("libopus0", "nftables"),
         "edge",
+        barrier=True,
     ),
     "turn": _Role(
         "inland-turn",
@@ -79,6 +85,7 @@ def user_data(document: NodeDocument, architecture: Architecture) -> str:
     role = _ROLES[document.role.role]
     units = [role.unit, "install-inland.service", "inland-prepare.service"]
     units += ["inland-agent.service", "drain-inland.path"]
+    units += ["load-barrier.timer"] if role.barrier else []
     # Nobody logs in to a machine; and Debian's own unit of a package is not ours.
     foreign = [f"{package}.service" for package in role.packages if package == "coturn"]
     config: dict[str, Any] = {
@@ -114,6 +121,7 @@ def _files(document: NodeDocument, architecture: Architecture, role: _Role) -> l
         "inland-node.service",
         DESCRIPTION=role.description,
         COMMAND=role.command,
+        NEEDS=" ".join([_PREPARE, _BARRIER] if role.barrier else [_PREPARE]),
         STOP_SECONDS=str(stop),
         ENVIRONMENT_PATH=ENVIRONMENT_PATH,
     )
@@ -136,6 +144,11 @@ def _files(document: NodeDocument, architecture: Architecture, role: _Role) -> l
         "/etc/systemd/journald.conf.d/60-inland.conf": _read("journald.conf"),
         "/etc/apt/apt.conf.d/60inland": _read("apt.conf"),
     }
+    if role.barrier:
+        files |= {
+            f"{_UNITS}/{_BARRIER}": _read(_BARRIER),
+            f"{_UNITS}/load-barrier.timer": _read("load-barrier.timer"),
+        }
     return [
         {
             "path": path,
@@ -147,8 +160,10 @@ def _files(document: NodeDocument, architecture: Architecture, role: _Role) -> l
 
 
 def _read(name: str, **values: str) -> str:
-    """A packaged file with its ``@NAME@`` replaced."""
-    text = (resources.files("infra.cloud_init") / "files" / name).read_text()
+    """A packaged file with its ``@NAME@`` replaced, and without lines that are comments: they are
+    for whoever reads the file here, and EC2 counts every byte."""
+    lines = (resources.files("infra.cloud_init") / "files" / name).read_text().splitlines(True)
+    text = "".join(line for line in lines if not line.startswith("# "))
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
     return text

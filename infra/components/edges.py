@@ -171,6 +171,7 @@ class EdgeFleetArgs:
     store_host: pulumi.Input[str]
     store_port: int
     store_cache: pulumi.Input[str]
+    data_networks: tuple[str, ...]
     store_users: Mapping[str, pulumi.Input[str]]
     """Of every tenant; the fleet is told of its own."""
     certificate_arn: pulumi.Input[str]
@@ -224,6 +225,7 @@ def _role(args: EdgeFleetArgs) -> pulumi.Output[EdgeRole]:
         return EdgeRole(
             control_planes=args.control_planes,
             store=StoreAddress(host=host, port=args.store_port, cache=cache, users=users),
+            data_networks=args.data_networks,
             session_keys=SessionKeys(
                 account=args.place.account_id, prefix=names.tenant_aliases(args.place)
             ),

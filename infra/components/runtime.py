@@ -278,6 +278,7 @@ class RegionalRuntime(pulumi.ComponentResource):
                 store_host=self.store.host,
                 store_port=self.store.port,
                 store_cache=self.store.cache,
+                data_networks=layout(stack.vpc_cidr, len(self._args.zone_ids)).data,
                 store_users=self.store.users,
                 certificate_arn=self.certificate.valid_arn,
                 secrets=EdgeSecrets(

@@ -34,7 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="lifecycle actions, drain, address record, scale-in protection, metrics, log lines",
     )
     agent.set_defaults(action=_agent)
-    for action in (prepare, agent):
+    barrier = actions.add_parser(
+        "barrier",
+        help="let the node's services reach what they need and nothing else (nftables; as root)",
+    )
+    barrier.set_defaults(action=_barrier)
+    for action in (prepare, agent, barrier):
         action.add_argument(
             "--document",
             type=Path,
@@ -68,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``prepare`` or ``agent``."""
+    """Run ``prepare``, ``agent`` or ``barrier``."""
     import asyncio
 
     from edge.groups import first_error
@@ -118,6 +123,26 @@ async def _prepare(document: NodeDocument, places: Places) -> None:
             ).run()
     finally:
         aws.close()
+
+
+async def _barrier(document: NodeDocument, places: Places) -> None:
+    import os
+
+    import aiohttp
+
+    from inland.fleet.barrier import Barrier, Nft
+    from inland.fleet.clock import MachineClock
+    from inland.fleet.metadata import Metadata
+
+    async with aiohttp.ClientSession(trust_env=False) as http:
+        await Barrier(
+            document=document,
+            places=places,
+            metadata=Metadata(http, document.endpoint),
+            loader=Nft(),
+            clock=MachineClock(),
+            cpus=len(os.sched_getaffinity(0)),
+        ).run()
 
 
 async def _agent(document: NodeDocument, places: Places) -> None:

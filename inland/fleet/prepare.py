@@ -156,7 +156,12 @@ class Preparation:
         endpoint = self.document.endpoint
         if endpoint is None:
             return {}
-        return {"AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint}
+        return {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
+            # KMS is always asked by its own name: whom the machine trusts, its client trusts.
+            "AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
+        }
 
 
 def check_edge(places: Places, region: str, environment: Mapping[str, str]) -> None:

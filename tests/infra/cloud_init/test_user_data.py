@@ -68,7 +68,12 @@ def test_architectures_differ_in_what_is_installed_and_nowhere_else() -> None:
 @pytest.mark.parametrize(
     ("role", "packages", "requirements", "command"),
     [
-        (EDGE, ["libopus0"], "edge", "inland edge --config /run/inland/edge.yaml"),
+        (
+            EDGE,
+            ["libopus0", "nftables"],
+            "edge",
+            "inland edge --production --config /run/inland/edge.yaml",
+        ),
         (TURN, ["coturn"], "control-plane", "turnserver -c /run/inland/turnserver.conf"),
         (
             CONTROL_PLANE,

@@ -33,6 +33,7 @@ POLICY = "aws:autoscaling/policy:Policy"
 EDGE = EdgeRole(
     control_planes=("https://a.eu-central-1.control.example.org",),
     store=StoreAddress(host="store.internal", cache="sessions", users={"clinic": "inland-clinic"}),
+    data_networks=("10.20.240.0/24",),
     session_keys=SessionKeys(account="111122223333", prefix="alias/inland/eu-central-1/"),
     calls=60,
     media_ports=(20_000, 29_999),

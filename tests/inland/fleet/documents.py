@@ -29,6 +29,7 @@ EDGE = EdgeRole(
         cache="inland-eu-central-1",
         users={"acme": "inland-acme", "clinic": "inland-clinic"},
     ),
+    data_networks=("10.20.240.0/24", "10.20.241.0/24"),
     session_keys=SessionKeys(account="111122223333", prefix="alias/inland/eu-central-1/"),
     calls=100,
     media_ports=(20_000, 29_999),

@@ -23,7 +23,15 @@ from tests.system.machine.namespaces import Namespace
 
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "cloud-init"),
-    *("ca-certificates", "curl", "iproute2", "libopus0", "unattended-upgrades", "coturn"),
+    *(
+        "ca-certificates",
+        "curl",
+        "iproute2",
+        "libopus0",
+        "nftables",
+        "unattended-upgrades",
+        "coturn",
+    ),
 )
 """What Debian's image for EC2 has of what matters here, and the packages that cloud-init is asked
 for: there is no mirror where the machine boots, so they have to be there."""
@@ -118,7 +126,8 @@ def booted(root: Path, network: Namespace, console: Path) -> Iterator[Machine]:
             [
                 *("systemd-nspawn", "--quiet", f"--directory={root}", "--boot"),
                 *("--register=no", "--keep-unit", "--console=pipe"),
-                f"--network-namespace-path={network.path}",
+                # As a machine's root has it: the barrier is its own.
+                *(f"--network-namespace-path={network.path}", "--capability=CAP_NET_ADMIN"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=output,

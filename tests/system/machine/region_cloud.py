@@ -37,6 +37,9 @@ GATEWAY = "10.20.0.1"
 STORE = "store.example.org"
 STORE_PORT = 6379
 CONTROL_PORT = 7000
+CONTROL, CONTROL_TLS_PORT = "control.example.org", 7443
+"""Where nodes find the control plane; callers are on its own side of the wire."""
+KMS = "kms.eu-central-1.amazonaws.com"
 NODE_SECRET = "a-node-secret-of-the-rehearsal"
 OPERATOR_KEY = "an-operator-key-of-the-rehearsal"
 OPERATOR_SHA256 = hashlib.sha256(OPERATOR_KEY.encode()).hexdigest()
@@ -95,6 +98,8 @@ class RegionCloud:
     end: CloudEnd
     group: FakeAutoScaling
     operator: Operator
+    api: tuple[str, int]
+    """Where moto listens."""
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def region_cloud(network: Namespace, machine: Machine) -> Iterator[RegionCloud]:
         async with FakeAutoScaling(api=api) as group:
             end = CloudEnd(machine, group.url)
             async with end:
-                cloud = RegionCloud(network, end, group, Operator(api))
+                cloud = RegionCloud(network, end, group, Operator(api), (host, port))
                 stands.append((cloud, asyncio.get_running_loop(), stop))
                 started.set()
                 await stop.wait()

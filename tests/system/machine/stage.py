@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from infra.cloud_init.document import (
     SessionKeys,
     StoreAddress,
     TurnRole,
+    audit_log_group,
     node_log_group,
 )
 from infra.cloud_init.user_data import Architecture, user_data
@@ -32,8 +34,11 @@ from tests.fakes.imds import Machine as Metadata
 from tests.system.machine.debian import Machine, booted, lay_out
 from tests.system.machine.namespaces import Namespace, cable, translate
 from tests.system.machine.region_cloud import (
+    CONTROL,
     CONTROL_PORT,
+    CONTROL_TLS_PORT,
     GATEWAY,
+    KMS,
     METADATA,
     NODE_SECRET,
     OPERATOR_SHA256,
@@ -45,6 +50,7 @@ from tests.system.machine.region_cloud import (
     running,
     store,
 )
+from tests.system.machine.tls_front import TlsFront, fronted
 
 REGION: Final = "eu-central-1"
 DOMAIN: Final = "eu.voice.example.org"
@@ -87,6 +93,7 @@ class Stage:
     image: Path
     release: Packed
     site: Packed
+    kms: TlsFront
 
     @property
     def root(self) -> Path:
@@ -102,10 +109,11 @@ class Stage:
     def edge(self) -> EdgeRole:
         """A node that takes calls, and whose certificate is the authority's."""
         return EdgeRole(
-            control_planes=(f"http://{GATEWAY}:{CONTROL_PORT}",),
+            control_planes=(f"https://{CONTROL}:{CONTROL_TLS_PORT}",),
             store=StoreAddress(
                 host=STORE, cache="inland-eu-central-1", users={TENANT: f"inland-{TENANT}"}
             ),
+            data_networks=(f"{GATEWAY}/32",),
             session_keys=SessionKeys(account=ACCOUNT, prefix=f"alias/inland/{REGION}/"),
             calls=10,
             media_ports=(20_000, 20_199),
@@ -117,9 +125,9 @@ class Stage:
     def document(self, role: Role) -> NodeDocument:
         """What the stack would tell the machine; its zone and log group are made."""
         operator = self.cloud.operator
-        group = node_log_group(REGION)
         logs = operator.client("logs")
-        self.cloud.network.call(lambda: logs.create_log_group(logGroupName=group))
+        for group in (node_log_group(REGION), audit_log_group(REGION)):
+            self.cloud.network.call(partial(logs.create_log_group, logGroupName=group))
         return NodeDocument(
             stack=REGION,
             region=REGION,
@@ -144,7 +152,7 @@ class Stage:
             self.root,
             user_data=user_data(document, ARCHITECTURE),
             authority=self.authority.path,
-            hosts=[f"{GATEWAY} {STORE}"],
+            hosts=[f"{GATEWAY} {STORE} {CONTROL} {KMS}"],
         )
 
     @contextmanager
@@ -177,7 +185,13 @@ def stage(folder: Path, image: Path, release: Packed, site: Packed) -> Iterator[
         deciding = control_plane(network, folder, DEMO / "tenants.yaml")
         closing.enter_context(running(deciding, "ready on", folder / "control-plane.log"))
         network.call(lambda: _supply(cloud))
-        yield Stage(cloud, wire, folder, authority, image, release, site)
+        control = TlsFront(
+            (GATEWAY, CONTROL_TLS_PORT), (GATEWAY, CONTROL_PORT), authority.issue(CONTROL)
+        )
+        closing.enter_context(fronted(network, control))
+        kms = TlsFront((GATEWAY, 443), cloud.api, authority.issue(KMS))
+        closing.enter_context(fronted(network, kms))
+        yield Stage(cloud, wire, folder, authority, image, release, site, kms)
 
 
 def _supply(cloud: RegionCloud) -> None:
@@ -190,6 +204,9 @@ def _supply(cloud: RegionCloud) -> None:
     }
     for name, value in values.items():
         cloud.operator.supply(name, value)
+    keys = cloud.operator.client("kms")
+    key = keys.create_key()["KeyMetadata"]["KeyId"]
+    keys.create_alias(AliasName=f"alias/inland/{REGION}/{TENANT}", TargetKeyId=key)
     cloud.operator.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )

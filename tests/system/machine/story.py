@@ -59,6 +59,10 @@ class Story:
     """Address records of the zone, while it served and after it."""
     call: list[dict[str, Any]] = field(default_factory=list)
     """What a caller of the node wrote down."""
+    barrier: str = ""
+    """The rules in the machine's kernel while it served."""
+    reached: dict[str, int] = field(default_factory=dict)
+    """User to what became of that user's attempt to reach what no node needs (curl(1))."""
     status: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit to what the kernel says of its main process (proc(5), status)."""
 
@@ -108,10 +112,20 @@ def serves(story: Story, document: NodeDocument, began: float) -> None:
     story.certificate = network.call(lambda: ssl.get_server_certificate((ADDRESS, 443)))
     story.call = _call(here)
     story.served = network.call(lambda: operator.addresses(document.zone_id))
+    story.barrier = machine.run("nft", "list", "table", "inet", "inland_egress")
+    for user in ("root", "inland"):
+        story.reached[user] = _reaches(machine, user)
     for unit in ("inland-edge", "inland-agent"):
         pid = machine.properties(f"{unit}.service", "MainPID")["MainPID"]
         lines = machine.run("cat", f"/proc/{pid}/status").splitlines()
         story.status[unit] = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def _reaches(machine: Machine, user: str) -> int:
+    """curl's exit status of a user who asks the control plane in the clear, which no node does."""
+    ask = ("curl", "--silent", "--max-time", "10", f"http://{GATEWAY}:{CONTROL_PORT}/healthz")
+    script = f"setpriv --reuid={user} --clear-groups {' '.join(ask)} >/dev/null; echo $?"
+    return int(machine.run("sh", "-c", script))
 
 
 def _call(here: Stage) -> list[dict[str, Any]]:

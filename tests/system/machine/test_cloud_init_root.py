@@ -7,6 +7,7 @@ and the packages that cloud-init asks apt for are there already, as no mirror is
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import tarfile
 import time
@@ -17,7 +18,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from infra.cloud_init.document import DOCUMENT_PATH
+from infra.cloud_init.document import DOCUMENT_PATH, audit_log_group
+from tests.system.machine.debian import until
 from tests.system.machine.region_cloud import NODE_SECRET
 from tests.system.machine.stage import (
     ARCHITECTURE,
@@ -27,10 +29,12 @@ from tests.system.machine.stage import (
     INSTANCE,
     LAUNCH,
     PUBLIC,
+    REGION,
     Packed,
     stage,
 )
 from tests.system.machine.story import (
+    SECONDS,
     Story,
     goes_to_the_warm_pool,
     journal_of,
@@ -174,6 +178,60 @@ def test_nothing_secret_and_no_line_of_the_node_is_on_the_disk(story: Story) -> 
             capture_output=True, text=True,
         )  # fmt: skip
         assert found.stdout == "", text
+
+
+def test_the_services_reach_only_what_a_node_needs_and_the_node_knows_that_they_do(
+    story: Story,
+) -> None:
+    refused = 7  # "Failed to connect to host."
+    assert story.reached == {"root": 0, "inland": refused}
+    assert "meta skuid !=" in story.barrier
+    command = story.machine.run("systemctl", "show", "--property=ExecStart", "inland-edge")
+    assert " --production " in command
+    loaded = story.machine.properties("load-barrier.service", "Result", "ActiveState")
+    assert loaded["Result"] == "success"
+
+
+def test_the_keys_of_sessions_are_wrapped_by_kms_for_their_tenant_alone(story: Story) -> None:
+    heard = bytes(story.stage.kms.heard)
+    assert b"TrentService.DescribeKey" in heard
+    assert b"TrentService.Encrypt" in heard
+    assert b'"inland:tenant": "demo-bank"' in heard
+    assert b'"inland:region": "eu-central-1"' in heard
+    assert b"alias/inland/eu-central-1/demo-bank" in heard
+
+
+def test_the_audit_log_outlives_the_service_and_is_where_no_node_can_take_it_back(
+    story: Story,
+) -> None:
+    path = story.stage.root / "var/lib/inland/audit.jsonl"
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    events = [entry["event"] for entry in kept]
+    assert events[:2] == ["log_began", "node_started"]
+    assert "session_begun" in events
+    network, logs = story.stage.cloud.network, story.stage.cloud.operator.client("logs")
+
+    def arrived(stream: str) -> list[str]:
+        try:
+            found = logs.get_log_events(
+                logGroupName=audit_log_group(REGION),
+                logStreamName=f"{INSTANCE}/{stream}",
+                startFromHead=True,
+            )
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in found["events"]]
+
+    def all_of_it() -> list[str] | None:
+        found = network.call(lambda: arrived("audit"))
+        return found if len(found) >= len(kept) else None
+
+    shipped = until(all_of_it, SECONDS, "the audit log is shipped")
+    assert [json.loads(line) for line in shipped][: len(kept)] == kept
+    heads = (path.parent / "audit.heads").read_text().split()
+    assert set(network.call(lambda: arrived("heads"))) <= set(heads)
+    assert heads
 
 
 def test_a_core_is_never_dumped_and_memory_never_swapped(story: Story) -> None:
