@@ -62,6 +62,18 @@ def test_a_class_of_data_without_a_rule_goes_nowhere() -> None:
     assert not empty.verdict(endpoint(), DataClass.VARIABLES).allowed
 
 
+def test_a_law_that_is_tightened_takes_regions_away_and_one_that_is_widened_gives_none() -> None:
+    alone = outbound(Pool())
+    alone.narrow({DataClass.VARIABLES: ("eu-central-1", "us-east-1"), DataClass.AUDIO: ("x",)})
+    assert alone.verdict(endpoint(), DataClass.VARIABLES).allowed
+    assert not alone.verdict(endpoint("us-east-1"), DataClass.VARIABLES).allowed
+    assert not alone.verdict(endpoint("x"), DataClass.AUDIO).allowed
+    alone.narrow({DataClass.TRANSCRIPT: ("eu-central-1",)})
+    assert not alone.verdict(endpoint(), DataClass.VARIABLES).allowed
+    alone.narrow(ALLOWED)
+    assert not alone.verdict(endpoint(), DataClass.VARIABLES).allowed
+
+
 @pytest.mark.parametrize(
     "url",
     [
