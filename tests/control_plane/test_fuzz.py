@@ -56,7 +56,10 @@ BEAT = st.fixed_dictionaries(
         "policy": JSON,
         "version": JSON,
     },
-    optional={"sip": JSON | st.sampled_from(("sip:x", "sip:[::1]:1;transport=tls", "sip:x\r\n"))},
+    optional={
+        "sip": JSON | st.sampled_from(("sip:x", "sip:[::1]:1;transport=tls", "sip:x\r\n")),
+        "serial": JSON | st.integers(-1, 2**53),
+    },
 )
 HEADERS = st.dictionaries(
     st.sampled_from(("Origin", "X-Forwarded-For", "CF-IPCountry", "Content-Type", "Authorization")),
