@@ -21,6 +21,7 @@ COMMANDS = (
     "release",
     "receipt",
     "data",
+    "recordings",
     "audit",
     "redis",
     "models",

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             metavar="ID",
             action="append",
             required=True,
-            type=_session_id,
+            type=session_id,
             help="may be given again",
         )
     erase.add_argument("--json", action="store_true", help="for programs")
@@ -67,11 +68,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--output", metavar="FILE", type=Path, help="made for you alone; default: standard output"
     )
+    export.add_argument(
+        "--recordings",
+        metavar="FOLDER",
+        type=Path,
+        help="write recordings there too, SESSION-LEG.flac; without it they are only listed",
+    )
     export.set_defaults(action=_export)
 
 
-def _session_id(text: str) -> str:
-    if re.fullmatch(r"[0-9A-Za-z._-]{1,64}", text) is None:
+def session_id(text: str) -> str:
+    """An option's value that is a session's id."""
+    if re.fullmatch(r"(?!\.)[0-9A-Za-z._-]{1,64}", text) is None:
         raise argparse.ArgumentTypeError("is no session's id: letters, digits, '.', '_' and '-'")
     return text
 
@@ -81,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from edge.logs import configure_logging
+    from edge.recording.errors import RecordingError
     from edge.session.errors import SessionError
     from edge.settings import load_settings
     from inland.data.errors import DataError
@@ -90,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = load_settings(arguments.config)
         status: int = asyncio.run(arguments.action(arguments, settings))
-    except (ConfigError, DataError, SessionError) as error:
+    except (ConfigError, DataError, RecordingError, SessionError) as error:
         print(f"inland data: {error}", file=sys.stderr)
         return 2
     return status
@@ -113,7 +122,9 @@ async def _export(arguments: argparse.Namespace, settings: NodeSettings) -> int:
     from inland.data.export import export
 
     try:
-        documents = await _each(arguments, settings, export)
+        documents = await _each(
+            arguments, settings, partial(export, recordings=arguments.recordings)
+        )
     except UnknownSession as error:
         print(f"inland data: {error}", file=sys.stderr)
         return 1
@@ -151,6 +162,7 @@ def _as_json(done: Erased) -> dict[str, object]:
         "session": done.session_id,
         "keys": done.keys,
         "entries": done.entries,
+        "recordings": done.recordings,
         "proven": done.proven,
         "complete": done.complete,
     }
@@ -163,6 +175,12 @@ def _told(done: Erased, settings: NodeSettings) -> list[str]:
         f"{done.session_id}: {done.keys} keys destroyed, "
         + ("entries deleted" if done.entries else "no entries were left")
     ]
+    if done.recordings is None:
+        lines.append(
+            "  its recordings are unreadable from now on, and could not be deleted: do it again"
+        )
+    elif done.recordings:
+        lines.append(f"  {done.recordings} segments of recordings deleted")
     if done.proven is False:
         lines.append(
             "  its key was in the store itself, as the version before had it: copies of the store "

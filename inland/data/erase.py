@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.recording.errors import RecordingError
+from edge.recording.retention import delete_session
 from edge.session.errors import SealError, UnknownSession
 from edge.session.history import tag_of
 from edge.session.keyring import open_ring
 from edge.session.store import SessionHeader
+from inland.data.recordings import again
 from inland.data.site import Site, patiently
 
 
@@ -23,16 +26,18 @@ class Erased:
     keys: int
     entries: bool
     proven: bool | None
+    recordings: int | None = 0
+    """Segments that were deleted; None when the place of recordings could not be asked."""
 
     @property
     def found(self) -> bool:
         """Whether there was anything of the session."""
-        return self.keys > 0 or self.entries
+        return self.keys > 0 or self.entries or self.recordings != 0
 
     @property
     def complete(self) -> bool:
-        """Whether copies of the store that were made before are unreadable."""
-        return self.found and self.proven is not False
+        """Whether copies that were made before are unreadable, and nothing is left here."""
+        return self.found and self.proven is not False and self.recordings is not None
 
 
 async def erase(site: Site, tenant: str, session_id: str) -> Erased:
@@ -47,16 +52,28 @@ async def erase(site: Site, tenant: str, session_id: str) -> Erased:
     keys = await patiently(lambda: site.keys.vault.destroy(tenant, session_id))
     entries = await patiently(lambda: store.erase(session_id))
     proven = None if header is None else await _is_closed(site, session_id, header)
-    done = Erased(session_id, keys, entries, proven)
+    recordings = await _delete_recordings(site, tenant, session_id)
+    done = Erased(session_id, keys, entries, proven, recordings)
     await site.note(
         "session_erased",
         tenant=tenant,
         session=session_id,
         keys=keys,
         entries=entries,
+        recordings=recordings or 0,
         complete=done.complete,
     )
     return done
+
+
+async def _delete_recordings(site: Site, tenant: str, session_id: str) -> int | None:
+    archive = site.recordings
+    if archive is None:
+        return 0
+    try:
+        return await again(lambda: delete_session(archive, tenant, session_id))
+    except RecordingError:  # their key is destroyed by now; what is left is deleted in its time
+        return None
 
 
 async def _header(site: Site, tenant: str, session_id: str) -> SessionHeader | None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from edge.recording.reader import legs_of
 from edge.session.errors import RegionRefused
 from edge.session.history import read_state, read_tools, read_turns, tag_of
 from edge.session.keyring import open_ring
 from edge.session.seal import Sealer
+from inland.data.errors import Unusable
+from inland.data.recordings import again, export_recordings
 from inland.data.site import Site, patiently
 from regions.models import DataClass
 
 FORMAT = 1
 
 
-async def export(site: Site, tenant: str, session_id: str) -> dict[str, Any]:
+async def export(
+    site: Site, tenant: str, session_id: str, *, recordings: Path | None = None
+) -> dict[str, Any]:
     """The session as plain data; a live call is not disturbed.
 
     That it was read is in the audit log before it is returned. A class whose retention is over is
-    under ``missing``. Raises ``UnknownSession``, ``NotTheirs``, ``Unusable``, ``SessionError``.
+    under ``missing``. Recordings are written into the folder ``recordings``, and without one only
+    listed. Raises ``UnknownSession``, ``NotTheirs``, ``Unusable``, ``SessionError``,
+    ``RecordingError``.
     """
     store, region = site.stores.of(tenant), site.settings.region
     now = site.clock.wall()
@@ -55,5 +63,29 @@ async def export(site: Site, tenant: str, session_id: str) -> dict[str, Any]:
         }
     records = await patiently(lambda: store.read_records(session_id=session_id))
     document["calls"] = [record.model_dump(mode="json") for record in records]
+    document["recordings"] = await _recordings(
+        site, tenant, session_id, recordings if DataClass.RECORDING in opened.keys else None
+    )
     await site.note("session_exported", tenant=tenant, session=session_id)
     return document
+
+
+async def _recordings(
+    site: Site, tenant: str, session_id: str, folder: Path | None
+) -> list[dict[str, Any]]:
+    archive = site.recordings
+    if archive is None:
+        return []
+    if folder is None:
+        legs = await again(lambda: legs_of(archive, tenant, session_id))
+        return [{"leg": leg.name.number, "segments": len(leg.numbers)} for leg in legs]
+
+    def place(leg: int, _: int) -> Path:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unusable(f"{folder}: {error.strerror}") from error
+        return folder / f"{session_id}-{leg}.flac"
+
+    done = await export_recordings(site, tenant, session_id, place)
+    return [one.as_json() for one in done]

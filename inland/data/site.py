@@ -13,6 +13,9 @@ from edge.audit import Event, Fact
 from edge.audit_log import AuditError, AuditLog, Happened
 from edge.audit_trail import open_log
 from edge.clock import Clock, SystemClock
+from edge.recording.archive import Archive
+from edge.recording.errors import RecordingError
+from edge.recording.opened import open_archive
 from edge.session.errors import SessionError, StoreBusy
 from edge.session.history import tag_of
 from edge.session.keys import LocalKeyFile
@@ -40,6 +43,7 @@ class Site:
     keys: OpenedKeys
     audit: AuditLog
     clock: Clock
+    recordings: Archive | None = None
 
     async def note(self, event: Event, **facts: Fact) -> None:
         """Write into the audit log; it is on the disk, with a signed head, on return.
@@ -64,6 +68,7 @@ async def open_site(settings: NodeSettings) -> AsyncIterator[Site]:
     data = settings.data
     _require_user(data.stat().st_uid if data.is_dir() else None, str(data))
     clock = SystemClock()
+    recordings: Archive | None = None
     async with AsyncExitStack() as closing:
         try:
             file = LocalKeyFile.open(settings.key_path, settings.region, make=False)
@@ -75,10 +80,13 @@ async def open_site(settings: NodeSettings) -> AsyncIterator[Site]:
                 settings.store, path=settings.store_path, region=settings.region, clock=clock
             )
             closing.push_async_callback(stores.close)
-        except SessionError as error:
+            if settings.recordings is not None:
+                recordings = open_archive(settings.recordings, settings.region)
+                closing.push_async_callback(recordings.close)
+        except (RecordingError, SessionError) as error:
             raise Unusable(str(error)) from error
         audit = open_log(settings.audit, data, file, who=OPERATOR, clock=clock)
-        yield Site(settings, stores, keys, audit, clock)
+        yield Site(settings, stores, keys, audit, clock, recordings)
 
 
 async def patiently(step: Callable[[], Awaitable[T]]) -> T:

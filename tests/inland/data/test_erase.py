@@ -105,7 +105,12 @@ async def test_the_order_and_its_outcome_are_in_the_audit_log(folder: Folder) ->
     assert (ordered.who, ordered.event) == ("operator", "erasure_ordered")
     assert ordered.facts == {"tenant": TENANT, "session": SESSION}
     assert done.event == "session_erased"
-    assert done.facts == ordered.facts | {"keys": 2, "entries": True, "complete": True}
+    assert done.facts == ordered.facts | {
+        "keys": 2,
+        "entries": True,
+        "recordings": 0,
+        "complete": True,
+    }
     verdict = folder.verdict()
     assert (verdict.findings, verdict.covered) == ((), 3)
 
@@ -138,6 +143,7 @@ async def test_what_is_not_there_is_said_not_to_be(
         "session": SESSION,
         "keys": 0,
         "entries": False,
+        "recordings": 0,
         "proven": None,
         "complete": False,
     }
@@ -189,7 +195,7 @@ async def test_another_users_node_is_left_alone(
     assert "run this as the node's own" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("session", ["", "a b", "x" * 65, "{x}"])
+@pytest.mark.parametrize("session", ["", "a b", "x" * 65, "{x}", "..", ".ends"])
 def test_what_is_no_session_is_refused(folder: Folder, session: str) -> None:
     with pytest.raises(SystemExit):
         erase(folder, session=session)
