@@ -259,7 +259,7 @@ class Node:
                 background.append(group.create_task(gate.policy.run()))
             await voice.start()
             background.append(group.create_task(voice.run()))
-            await self._until_ready(gate.pool, stop)
+            await self._until_ready(gate, stop)
             if gate.phone is not None:
                 await gate.phone.start()
                 background.append(group.create_task(gate.phone.run()))
@@ -369,10 +369,17 @@ class Node:
                 f"end the program that uses the port, or set '{key}' in the node's settings"
             ) from error
 
-    async def _until_ready(self, pool: WorkerPool, stop: asyncio.Event) -> None:
-        """Wait for the workers, unless the node is stopped before they are there."""
+    async def _until_ready(self, gate: Gate, stop: asyncio.Event) -> None:
+        """Wait for the workers, and to know by which law calls are held, unless the node is stopped
+        before that."""
+
+        async def ready() -> None:
+            await gate.pool.until_ready()
+            if gate.policy is not None:
+                await gate.policy.settled.wait()
+
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(pool.until_ready())
+            waiting = group.create_task(ready())
             stopped = group.create_task(stop.wait())
             await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
