@@ -6,6 +6,7 @@ from tests.layers.at_rest import DESTRUCTION, KEYS, SEALS
 from tests.layers.deciding import BUNDLE, CONTROL_PLANE, EDGE, LAW
 from tests.layers.in_motion import BARRIER, LOGS, OUTBOUND, PHONE
 from tests.layers.layer import Layer
+from tests.layers.moving import LIVE, RECORDING, REPLICAS
 from tests.layers.proven import AUDIT, GATE, RECEIPTS
 
 GROUPS: tuple[tuple[str, tuple[Layer, ...]], ...] = (
@@ -13,6 +14,9 @@ GROUPS: tuple[tuple[str, tuple[Layer, ...]], ...] = (
     ("Signed bundles", BUNDLE),
     ("The control plane", CONTROL_PLANE),
     ("The edge's own word", EDGE),
+    ("The law while a call goes on", LIVE),
+    ("Carried conversations", REPLICAS),
+    ("Recordings", RECORDING),
     ("Seals", SEALS),
     ("Keys", KEYS),
     ("Destruction", DESTRUCTION),

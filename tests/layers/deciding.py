@@ -163,6 +163,27 @@ BUNDLE = (
 
 CONTROL_PLANE = (
     Layer(
+        "bundle-memory",
+        "A control plane remembers the last bundle over restarts, and takes none before it",
+        "what it remembers is not compared",
+        (
+            Patch(
+                "control_plane/policy_state.py",
+                "    if found.law.serial < last.serial:\n",
+                "    if found.law.serial < 0:\n",
+            ),
+            Patch(
+                "control_plane/policy_state.py",
+                "    if found.etag != last.sha256:\n",
+                "    if not found.etag:\n",
+            ),
+        ),
+        (
+            "tests/control_plane/test_policy_file.py::"
+            "test_only_a_later_serial_replaces_and_a_serial_names_one_bundle",
+        ),
+    ),
+    Layer(
         "ruling-every-class",
         "A region takes a call only if it may have every class of its data",
         "audio alone decides",
@@ -259,8 +280,8 @@ EDGE = (
         (
             Patch(
                 "edge/admission.py",
-                "    if not law.knows(claims.pol):\n",
-                "    if not claims.pol:\n",
+                "    if not law.knows(",
+                "    if not (lambda *_: True)(",
             ),
         ),
         (f"{_ADMISSION}::test_token_of_another_policy_is_refused",),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from tests.layers.copies import without
 from tests.layers.layer import Layer
-from tests.layers.witness import REPORT
+from tests.layers.witness import PROFILE, REPORT
 
 DEADLINE_SECONDS = 240.0
 """For one layer's tests: many times what they take on a machine with nothing else to do."""
@@ -111,7 +111,7 @@ def _pytest(tree: Path, tests: Sequence[str], report: Path, seconds: float) -> s
     """Run them, everything they start included; returns what was printed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += ["-p", "tests.layers.witness", f"--timeout={TEST_SECONDS}"]
-    command += ["--hypothesis-seed=0", *tests]  # what notices once notices every time
+    command += [f"--hypothesis-profile={PROFILE}", *tests]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
     }

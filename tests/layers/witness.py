@@ -10,7 +10,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
+PROFILE = "layers"
+settings.register_profile(
+    PROFILE,
+    phases=(Phase.explicit, Phase.generate),  # that something fails is enough: no smaller one
+    derandomize=True,  # what notices once notices every time
+    database=None,
+    deadline=None,
+)
 REPORT = "INLAND_LAYERS_REPORT"
 """Names the file to write to."""
 PACKAGES = ("inland", "regions", "control_plane", "edge", "infra", "web_demo", "tests")

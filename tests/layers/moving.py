@@ -1,0 +1,200 @@
+"""Layers around what changes while a call goes on: the law, the region, what is recorded."""
+
+from __future__ import annotations
+
+from tests.layers.layer import Layer, Patch
+
+_REPLICA = "tests/edge/session/test_replica.py"
+_PLACES = "tests/edge/session/test_replica_regions.py"
+_CARRIED = "tests/edge/test_carried.py"
+_RECORDER = "tests/edge/recording/test_recorder.py"
+
+REPLICAS = (
+    Layer(
+        "replica-regions",
+        "A conversation is sealed for regions that its tag allows, and no others",
+        "it is sealed for whatever region is asked",
+        (
+            Patch(
+                "edge/session/replica.py",
+                "            if region not in head.tag.allowed_regions or region == self.region:\n",
+                "            if not region:\n",
+            ),
+        ),
+        (f"{_REPLICA}::TestSealing::test_no_replica_is_sealed_for",),
+    ),
+    Layer(
+        "replica-sender",
+        "Only a region of the law can have sealed a replica, and nothing of it was changed",
+        "the code by which the regions know one another is not compared",
+        (
+            Patch(
+                "edge/session/replica.py",
+                "        if not hmac.compare_digest(_mac(agreed, place, wrapped, body), mac):\n",
+                "        if not _mac(agreed, place, wrapped, body):\n",
+            ),
+        ),
+        (
+            f"{_REPLICA}::TestRefusals::test_made_by_whoever_knows_the_public_keys",
+            f"{_REPLICA}::TestRefusals::test_another_region_of_the_law_in_the_name_of_the_first",
+        ),
+    ),
+    Layer(
+        "replica-expiry",
+        "A replica expires, and with the first of its classes",
+        "its times are not looked at",
+        (
+            Patch(
+                "edge/session/replica.py",
+                "*head.ends.values()]) <= now:\n",
+                "*head.ends.values()]) < 0:\n",
+            ),
+        ),
+        (
+            f"{_REPLICA}::TestRefusals::test_expired",
+            f"{_REPLICA}::TestRefusals::test_of_what_is_not_kept_any_more",
+        ),
+    ),
+    Layer(
+        "replica-law",
+        "A conversation is carried where law and contract of the day let it be kept",
+        "the law is not asked, neither by who seals nor by who opens",
+        (
+            Patch(
+                "edge/session/replica_regions.py",
+                "            allowed &= {*decision.allowed}\n",
+                "            allowed |= {*decision.allowed} & allowed\n",
+            ),
+        ),
+        (
+            f"{_PLACES}::test_by_the_shipped_law_europe_stays_in_europe_and_india_in_india",
+            f"{_PLACES}::test_where_one_class_may_not_be_replicated_nothing_is",
+            f"{_CARRIED}::TestOpening::test_a_law_that_was_tightened_meanwhile_counts",
+        ),
+    ),
+    Layer(
+        "replica-caller",
+        "A replica is opened for its own tenant, agent and law",
+        "the token's are not compared with it",
+        (Patch("edge/carried.py", "        _require_same(verified.head, caller)\n", ""),),
+        (f"{_CARRIED}::TestOpening::test_it_is_of_the_tokens_tenant_agent_and_law",),
+    ),
+    Layer(
+        "replica-retention",
+        "A carried conversation is kept no longer than where it came from",
+        "the new region counts anew",
+        (
+            Patch(
+                "edge/carried.py",
+                "name: min(end, before.get(name, end)) for",
+                "name: max(end, before.get(name, end)) for",
+            ),
+        ),
+        (f"{_CARRIED}::TestGoingOn::test_nothing_is_kept_longer_than_where_it_came_from",),
+    ),
+)
+
+LIVE = (
+    Layer(
+        "live-bundle",
+        "A node takes the operator's newest bundle and no other, and goes on with what it has",
+        "any bundle that verifies replaces the one in force",
+        (
+            Patch(
+                "edge/policy_keeper.py",
+                "                if newer(body, self._law.now):\n",
+                "                if newer(body, self._law.now) if body.serial < 0 else True:\n",
+            ),
+        ),
+        (
+            "tests/edge/test_policy_keeper.py::"
+            "test_what_is_not_the_operators_newest_word_is_refused_and_the_node_goes_on",
+        ),
+    ),
+    Layer(
+        "live-bundle-kept",
+        "What a node keeps on its disk never goes back to an older bundle",
+        "the last to write wins",
+        (
+            Patch(
+                "edge/policy_kept.py",
+                "            if kept is not None and kept.body.serial >= signed.body.serial:\n",
+                "            if kept is not None and kept.body.serial < 0:\n",
+            ),
+        ),
+        (
+            "tests/edge/test_policy_kept.py::"
+            "test_an_older_one_of_a_sibling_that_shares_the_folder_does_not_replace_it",
+        ),
+    ),
+    Layer(
+        "live-outbound",
+        "A law that is tightened closes a live call's ways out, and none reopens",
+        "what was allowed when the call began stays allowed",
+        (
+            Patch(
+                "edge/outbound.py",
+                "            data_class: regions & frozenset(allowed.get(data_class, ()))\n",
+                "            data_class: regions\n",
+            ),
+        ),
+        (
+            "tests/edge/test_outbound.py::"
+            "test_a_law_that_is_tightened_takes_regions_away_and_one_that_is_widened_gives_none",
+        ),
+    ),
+)
+
+RECORDING = (
+    Layer(
+        "recording-law",
+        "A recording stops when the law forbids it, and what was not kept by then never is",
+        "the law is asked when a recording begins, and not again",
+        (
+            Patch(
+                "edge/recording/recorder.py",
+                "        if self._ended or (reason := self._parts.refusal()) is None:\n",
+                "        if self._ended or (reason := None) is None:\n",
+            ),
+        ),
+        (f"{_RECORDER}::TestLaw::test_recording_stops_at_once_and_what_was_not_kept_never_is",),
+    ),
+    Layer(
+        "recording-seal",
+        "A segment of a recording opens in its own leg, at its own place",
+        "leg and number are not bound to it",
+        (
+            Patch(
+                "edge/recording/segment.py",
+                '        return f"{self._leg}/{number}"\n',
+                '        return "segment"\n',
+            ),
+            Patch(
+                "edge/recording/segment.py",
+                "        if (header.name, header.number) != (self._leg, number) or",
+                "        if",
+            ),
+        ),
+        (
+            "tests/edge/recording/test_segment.py::test_a_segment_does_not_open_as_another_number",
+            "tests/edge/recording/test_segment.py::test_a_foreign_segment_does_not_open",
+            f"{_RECORDER}::TestTampering::test_two_segments_that_changed_places_are_found",
+        ),
+    ),
+    Layer(
+        "recording-bucket",
+        "Recordings go to a bucket of the node's own region",
+        "the bucket's place is not asked",
+        (
+            Patch(
+                "edge/recording/bucket.py",
+                "        if places != {self._region}:\n",
+                "        if not places:\n",
+            ),
+        ),
+        (
+            "tests/edge/recording/test_archive.py::TestBucket::"
+            "test_a_bucket_of_another_region_is_refused",
+        ),
+    ),
+)
