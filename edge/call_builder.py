@@ -25,6 +25,7 @@ from edge.ledger import Ledger, Place
 from edge.leg import Leg
 from edge.metrics import WorkerMetrics
 from edge.outbound import Outbound, Pool
+from edge.patience import PatientJournal
 from edge.problem import EdgeRefusal
 from edge.recorded import Recordings
 from edge.retention import Ends
@@ -45,6 +46,7 @@ from edge.session.receipt import ReceiptKey
 from edge.session.replica import ReplicaKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
+from edge.session.subjects import Marker, SubjectIndex
 from edge.session.vault import KeyVault
 from edge.settings import NodeSettings
 from edge.shredder import Shredder
@@ -53,6 +55,7 @@ from edge.speech.listener import Listener, ListenSettings
 from edge.speech.recognizer import Recognizer
 from edge.speech.speaker import Speaker
 from edge.speech.voice import Voice
+from edge.subjects import marker_of
 from edge.terms import Terms, regions_of
 from edge.transport.sip.media.legs import SipMedia
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
@@ -84,6 +87,7 @@ class Rooms:
     shredder: Shredder
     resume: ResumeTokens
     receipts: ReceiptKey
+    subjects: SubjectIndex
     replicas: ReplicaKey
     store_place: Place
     connections: Pool
@@ -146,6 +150,7 @@ class CallBuilder:
                 clock=rooms.clock,
                 books=self._books(caller, carried),
                 recording=rooms.recordings.regions(self.agent(caller), caller),
+                marker=self._marker(caller),
             )
             if carried is None:
                 return journal, None
@@ -177,6 +182,7 @@ class CallBuilder:
             owner=owner,
             clock=rooms.clock,
             books=self._books(caller),
+            marker=self._marker(caller),
         )
         if history.ended:
             raise EdgeRefusal("session_ended", "this conversation is over; place a new call")
@@ -195,6 +201,10 @@ class CallBuilder:
             host=Place("host", rooms.settings.node, rooms.settings.region),
             store=rooms.store_place,
         )
+
+    def _marker(self, caller: Admitted) -> Marker:
+        """Whom the session is about, for finding it again."""
+        return marker_of(self._rooms.subjects, caller, self.agent(caller))
 
     def _ends(self, caller: Admitted) -> Ends:
         """When the data of a session that begins now expires."""
@@ -350,8 +360,9 @@ def _today(clock: Clock) -> dt.date:
 
 
 class JournalLedger:
-    """The dialog's tool ledger, kept in the session's journal."""
+    """The dialog's tool ledger, kept in the session's journal; a busy store is waited for."""
 
     def __init__(self, journal: Journal) -> None:
-        self.pending = journal.tool_pending
-        self.settled = journal.tool_settled
+        patient = PatientJournal(journal)
+        self.pending = patient.tool_pending
+        self.settled = patient.tool_settled

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from control_plane.contract import Identifier, SessionId, Wire
 
+E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{4,14}$")]
 SOCKET_FORMAT = "worker-{index}.sock"
 
 
@@ -26,6 +29,9 @@ class Admitted(Wire):
     resumed: bool
     dedicated: bool = False
     """Whether the tenant has nodes of its own, and may be on no other."""
+    number: E164 | None = Field(default=None, repr=False)
+    """Who is on the line of a phone call. It goes no further than to the worker, which marks the
+    session with a keyed hash of it (:mod:`edge.session.subjects`)."""
 
 
 class OpenCall(Wire):

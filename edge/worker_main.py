@@ -49,6 +49,7 @@ from edge.session.replica import ReplicaKey
 from edge.session.resume import ResumeTokens
 from edge.session.stores import SessionStores
 from edge.session.stores_opened import open_stores
+from edge.session.subjects import SUBJECT_PURPOSE, SubjectIndex
 from edge.session.vault import KeyVault
 from edge.session.watch import StoreWatch
 from edge.settings import NodeSettings
@@ -261,6 +262,7 @@ async def _open_rooms(
         shredder=Shredder(keys.vault),
         resume=ResumeTokens(region_key.subkey("resume"), clock),
         receipts=ReceiptKey(region_key.subkey(RECEIPT_PURPOSE)),
+        subjects=SubjectIndex(region_key.subkey(SUBJECT_PURPOSE)),
         replicas=ReplicaKey.of(region_key),
         store_place=store_place(settings),
         connections=await closing.enter_async_context(Pool()),

@@ -15,6 +15,7 @@ from edge.dialog.slots import Slot
 from edge.dialog.slots.base import Key, Phrase, Sentence, Strict
 from edge.dialog.template import fields_of, stray_brace
 from edge.retention import Retention
+from regions.models import CountryCode
 from regions.strict_yaml import ConfigError, load_yaml
 
 EnvironName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -26,6 +27,8 @@ ArgumentValue: TypeAlias = str | int | float | bool
 KeypadKey = Annotated[str, StringConstraints(pattern=r"^[0-9]$")]
 HUMAN = "human"
 """The key for a person, whatever the words for one are."""
+PHONE = "phone"
+"""The slot that holds a telephone number, where an agent's ``subject`` names it."""
 HERE = "here"
 """The region of the node itself."""
 
@@ -256,6 +259,11 @@ class AgentSpec(Strict):
     """Whether callers may carry the conversation, sealed, to another region that may have it."""
     notices: Notices = Notices()
     """What callers are told when the law ends or moves their call."""
+    subject: tuple[Key, ...] = Field(default=(), max_length=7)
+    """Slots whose values tell whom a conversation is about: it can be found by them, to be erased
+    or handed out (:mod:`edge.session.subjects`)."""
+    subject_country: CountryCode | None = None
+    """In which country's form callers say their number in the slot ``phone``."""
     latency_budget_ms: int = Field(default=500, ge=100, le=10_000)
     """End of the caller's speech to the first audio; slower answers are counted as such."""
 
@@ -277,6 +285,20 @@ class AgentSpec(Strict):
             tool = self.tool(intent.tool)
             if isinstance(tool, HttpTool):
                 _arguments_fit(where, intent, tool)
+        return self
+
+    @model_validator(mode="after")
+    def _subjects_are_slots(self) -> Self:
+        slots = {slot.id for intent in self.flow.intents for slot in intent.slots}
+        _distinct("subject", self.subject)
+        for name in self.subject:
+            if name not in slots:
+                raise ValueError(f"subject: {_unknown(name, slots)}")
+        if (PHONE in self.subject) != (self.subject_country is not None):
+            raise ValueError(
+                'subject_country: goes with the slot phone of subject, as in "DE": people say '
+                "their number as they dial it at home"
+            )
         return self
 
     def tool(self, name: str) -> Tool:

@@ -11,6 +11,7 @@ from edge.dialog.agent import AgentSpec
 from edge.dialog.engine import Engine
 from edge.dialog.flow_state import MAX_SAID, FlowState, Reply, Running, Wanted, read_state
 from edge.dialog.phrasing import APOLOGIES
+from edge.dialog.subjects import with_subjects
 from edge.dialog.tools import ToolRequest, ToolRunner
 from edge.events import (
     Act,
@@ -144,7 +145,8 @@ class FlowConductor:
         What is worth saying again is the answer, without apologies.
         """
         said = " ".join(words for words in reply.say if words not in APOLOGIES)[:MAX_SAID]
-        self._state = reply.state.but(said=said, heard_all=False) if said else reply.state
+        state = reply.state.but(said=said, heard_all=False) if said else reply.state
+        self._state = with_subjects(state, self._state, self._spec.subject)
 
 
 def _with_owed(before: FlowState, reply: Reply) -> Reply:

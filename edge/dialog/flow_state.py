@@ -53,6 +53,8 @@ class FlowState(Strict):
     """News that the caller interrupted: told again, once, with the next answer."""
     done: tuple[str, ...] = ()
     """Titles of the intents that were fulfilled, for a person who takes over."""
+    subjects: tuple[tuple[str, str], ...] = ()
+    """Slots and values that tell whom the conversation is about; they outlast their intent."""
     running: Running | None = None
     unsure: Running | None = None
     """A call that got no answer: the same wish again is the same call, with the same key."""
@@ -88,7 +90,9 @@ def read_state(data: JsonValue, spec: AgentSpec) -> FlowState:
         state = FlowState.model_validate_json(json.dumps(data))
     except ValidationError:
         return FlowState()
-    return state if _fits(state, spec) else FlowState(done=state.done)
+    if _fits(state, spec):
+        return state
+    return FlowState(done=state.done, subjects=state.subjects)
 
 
 def _fits(state: FlowState, spec: AgentSpec) -> bool:

@@ -89,6 +89,14 @@ def _under_both(caller: Admitted, its_law: str, region: str, law: Law, on: date)
     return MayCall(narrowed, f"{its_law} and the law of the token both allow {region}")
 
 
+def callee_number(target: str, national: str | None) -> str | None:
+    """The E.164 number that is called; None: a name, or an extension of a PBX."""
+    text = _number_of(target)
+    if text is None or _is_name(text, national):
+        return None
+    return next(iter(read_numbers(text, national)), None)
+
+
 def _number_of(target: str) -> str | None:
     """The number that ``target`` is, or the user of the URI that it is; None: there is none."""
     scheme, colon, rest = target.partition(":")

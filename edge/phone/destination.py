@@ -4,7 +4,8 @@ What was dialled is the user of the request's URI; where that is nobody's number
 put their own account's name there, P-Called-Party-ID (RFC 7315, section 4.2) and To are asked.
 Never Diversion: who forwarded a call dialled somebody else, and the last number is ours.
 
-A caller's number is looked at for its country, here, and goes no further.
+A caller's number is looked at for its country, here. The number itself goes no further than to the
+worker that has the call, for the region's own index of subjects.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge.phone.numbers import country_of_caller, read_numbers
+from edge.phone.numbers import country_of_caller, number_of_caller, read_numbers
 from edge.phone.settings import PhoneSettings
 from edge.phone.trunk import Trunk
 from edge.transport.sip.wire.errors import MessageError
@@ -72,6 +73,14 @@ def caller_country(request: Request, trunk: Trunk) -> str | None:
         if country is not None:
             return country
     return None
+
+
+def caller_number(request: Request, trunk: Trunk) -> str | None:
+    """The caller's own number in E.164, or None: withheld, absent, no number."""
+    if _withheld(request):
+        return None
+    found = (number_of_caller(text, trunk.national_format) for text in _identities(request, trunk))
+    return next((number for number in found if number is not None), None)
 
 
 def _dialled_texts(request: Request) -> Iterator[str]:

@@ -15,7 +15,7 @@ from edge.clock import Clock
 from edge.internal import Admitted
 from edge.phone.access import TrunkAccess
 from edge.phone.admission import TrunkLimits
-from edge.phone.destination import DialPlan, caller_country
+from edge.phone.destination import DialPlan, caller_country, caller_number
 from edge.phone.dispatcher_line import DispatcherLine
 from edge.phone.phone_call import Observer, PhoneCall
 from edge.phone.phone_metrics import PhoneMetrics
@@ -118,7 +118,9 @@ class Inbound:
         ruling = answer if isinstance(answer, Unrouted) else self._rule(answer)
         decision = decide(ruling, self._here(), access.trunk.routes)
         if isinstance(decision, TakeHere) and session.state != "ended":
-            decision = await self._take(session, access, decision.caller, ruling) or decision
+            number = caller_number(session.request, access.trunk)
+            caller = decision.caller.model_copy(update={"number": number})
+            decision = await self._take(session, access, caller, ruling) or decision
         if not isinstance(decision, TakeHere):
             self._send_away(session, access, decision)
 

@@ -87,6 +87,19 @@ def country_of_caller(text: str, national: str | None) -> str | None:
     return None
 
 
+def number_of_caller(text: str, national: str | None) -> str | None:
+    """A caller's own number as it is written on a call, in E.164, or None.
+
+    One without its plus may be an extension: it is believed when a country's plan has it.
+    """
+    for number in read_numbers(text, national):
+        parsed = _parse(number, None)
+        plain = text.translate(_SEPARATORS).startswith("+")
+        if plain or (parsed is not None and phonenumbers.is_valid_number(parsed)):
+            return number
+    return None
+
+
 def _parse(text: str, national: str | None) -> PhoneNumber | None:
     try:
         return phonenumbers.parse(text, national)

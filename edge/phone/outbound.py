@@ -9,7 +9,7 @@ from edge.clock import Clock
 from edge.internal import Admitted
 from edge.law import LawInForce
 from edge.phone.access import TrunkAccess
-from edge.phone.callee import MayNotCall, rule_callee
+from edge.phone.callee import MayNotCall, callee_number, rule_callee
 from edge.phone.dispatcher_line import DispatcherLine
 from edge.phone.inbound import OpenTrunkLine
 from edge.phone.orders import CallOrder, OrderedCall, Orders
@@ -67,12 +67,14 @@ class Outbound:
         )
         if isinstance(ruling, MayNotCall):
             raise EdgeRefusal("wrong_region", ruling.reason)
+        number = callee_number(order.to, access.trunk.national_format)
+        caller = ruling.caller.model_copy(update={"number": number})
         if access.calls >= access.trunk.max_calls:
             raise EdgeRefusal("full", f"trunk {access.trunk.name} has as many calls as it may")
         access.calls += 1
         line: DispatcherLine | None = None
         try:
-            line = await self._open_line(access, ruling.caller)
+            line = await self._open_line(access, caller)
             session = access.invite(order.to, line.description, caller_id=order.caller_id)
         except BaseException:
             access.calls -= 1
@@ -82,7 +84,7 @@ class Outbound:
         ordered = self._orders.begin(line.call_id, access.trunk.name)
         self._sessions[line.call_id] = session
         self._group.create_task(
-            self._run(_Dialled(session, line, access, ruling.caller, order, ordered)),
+            self._run(_Dialled(session, line, access, caller, order, ordered)),
             name=line.call_id,
         )
         return ordered

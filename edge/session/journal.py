@@ -34,6 +34,7 @@ from edge.session.store import (
     SessionStore,
     StoredSession,
 )
+from edge.session.subjects import Marker
 from regions.models import DataClass, Operation
 from regions.tag import ResidencyTag
 
@@ -75,6 +76,9 @@ class Journal:
         self.live: LiveContents | None = None
         """Told of each entry that was written, when somebody wants to know."""
         self._shut = False
+        self._marker: Marker | None = None
+        self._marked: frozenset[str] = frozenset()
+        """Names that the store has from this journal."""
 
     @classmethod
     async def begin(
@@ -90,15 +94,16 @@ class Journal:
         books: Books,
         ends: Mapping[DataClass, int] = MappingProxyType({}),
         recording: tuple[str, ...] = (),
+        marker: Marker | None = None,
     ) -> Self:
         """Begin a session that nobody has begun.
 
         ``owner`` is a nonce of this call. The data keys, one per class, are wrapped for every
         region that the tag allows and ``keys`` can wrap for. ``ends`` are Unix seconds: classes
         that expire before the tag does. ``recording`` are the regions that may have a recording,
-        if there is to be one. Raises ``RegionRefused`` when there is no region, ``SessionExists``,
-        ``UnknownSession`` when the tag is expired already, ``KeyRefused``, ``StoreBusy``,
-        ``StoreBroken``.
+        if there is to be one. ``marker`` says whom it is about. Raises ``RegionRefused`` when there
+        is no region, ``SessionExists``, ``UnknownSession`` when the tag is expired already,
+        ``KeyRefused``, ``StoreBusy``, ``StoreBroken``.
         """
         require_session(tag, session_id)
         now = clock.wall()
@@ -108,10 +113,12 @@ class Journal:
         if not regions:
             raise RegionRefused("no region that this node has keys for may hold the session")
         ring, wraps = await make_ring(keys, regions, tag, ends, recording)
-        session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at)
+        names = () if marker is None else marker.names()
+        session = NewSession(session_id, agent, tag.canonical(), wraps, now, tag.expires_at, names)
         fence = await store.create(session, owner)
         journal = cls(store, Sealer(ring, agent), fence, books, tag, _ends(ring))
         journal.recording = ring.get(RECORDED)
+        journal._marker, journal._marked = marker, frozenset(names)
         return journal
 
     @classmethod
@@ -125,6 +132,7 @@ class Journal:
         owner: str,
         clock: Clock,
         books: Books,
+        marker: Marker | None = None,
     ) -> tuple[Self, History]:
         """Take a session over at once; its former owner is stale from here on.
 
@@ -147,6 +155,7 @@ class Journal:
             raise SealError("the session's residency tag changed while it was read")
         journal = cls(store, sealer, fence, books, tag, _ends(opened.keys))
         journal.recording = opened.keys.get(RECORDED)
+        journal._marker = marker
         journal._account_for_reading(stored)
         return journal, read_history(stored, tag, sealer)
 
@@ -173,15 +182,18 @@ class Journal:
         """
         self._require_open()
         body, plain_state = codec.encode_turn(turn), codec.encode(state)
+        names = () if self._marker is None else self._marker.names(state)
         sealed = SealedTurn(
             turn.number,
             self._sealer.digest(DataClass.TRANSCRIPT, "turn", turn.number, body),
             self._sealer.seal(DataClass.TRANSCRIPT, "turn", turn.number, body),
             self._sealer.seal(DataClass.VARIABLES, "state", turn.number, plain_state),
+            tuple(name for name in names if name not in self._marked),
         )
         self._account_for(DataClass.TRANSCRIPT, plain=len(body), sealed=len(sealed.body))
         self._account_for(DataClass.VARIABLES, plain=len(plain_state), sealed=len(sealed.state))
         await self._store.commit(self._fence, sealed)
+        self._marked |= frozenset(sealed.subjects)
         if self.live is not None:
             self.live.committed(turn, state)
 

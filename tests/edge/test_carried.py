@@ -27,6 +27,7 @@ from edge.session.receipt import CarriedFrom, ReceiptKey, read_receipt
 from edge.session.replica import ReplicaHead, ReplicaKey
 from edge.session.sqlite import SqliteStore
 from edge.session.stores import OneStore
+from edge.session.subjects import SubjectIndex
 from edge.session.vault import VaultKeys
 from edge.session.vault_sqlite import SqliteVault
 from regions.catalogue import load_catalogue
@@ -124,7 +125,7 @@ async def region(tmp_path: Path) -> AsyncIterator[Region]:
     vault = await SqliteVault.open(tmp_path / "keys")
     here = key_file(tmp_path, IE)
     keys = VaultKeys(here, vault)
-    spec = SimpleNamespace(carry=True, retention=None, recording=None)
+    spec = SimpleNamespace(carry=True, retention=None, recording=None, subject_country=None)
     rooms = SimpleNamespace(
         settings=SimpleNamespace(
             region=IE, node="eu-west-1-a", session_hours=24.0, retention={}, recordings=None
@@ -135,6 +136,7 @@ async def region(tmp_path: Path) -> AsyncIterator[Region]:
         vault=vault,
         recordings=no_recordings(),
         receipts=ReceiptKey(here.subkey("receipt")),
+        subjects=SubjectIndex(here.subkey("subject")),
         replicas=ReplicaKey.of(here),
         store_place=STORE,
         agents={"reception": spec},

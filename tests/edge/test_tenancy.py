@@ -16,6 +16,7 @@ from edge.internal import Admitted
 from edge.problem import EdgeRefusal
 from edge.session.errors import TenantRefused
 from edge.session.resume import ResumeTokens
+from edge.session.subjects import SubjectIndex
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
 from tests.edge.recording.parts import no_recordings
@@ -140,10 +141,15 @@ async def test_a_worker_without_a_store_for_the_tenant_refuses_too(resumed: bool
             keys=None,
             clock=CLOCK,
             settings=SimpleNamespace(node="n", session_hours=1.0, region=EU, retention={}),
-            agents={"clinic-reception": SimpleNamespace(retention=None, recording=None)},
+            agents={
+                "clinic-reception": SimpleNamespace(
+                    retention=None, recording=None, subject_country=None
+                )
+            },
             recordings=no_recordings(),
             receipts=None,
             store_place=None,
+            subjects=SubjectIndex(b"s" * 32),
         ),
     )
     caller = by_route(SHARED, dedicated=False).model_copy(update={"resumed": resumed})
