@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from regions.models import Id, Strict
+from regions.policy_keys import PolicyKeyText
 
 DOCUMENT_PATH = "/etc/inland/node.json"
 SITE_PATH = "/opt/inland/site"
@@ -27,6 +28,8 @@ none."""
 ENVIRONMENT_PATH = "/run/inland/environment"
 """Variables of the node's service (systemd's EnvironmentFile), for secrets that are read from
 there; may be absent."""
+POLICY_OBJECT = "policy/policy.bundle"
+"""Where in the software bucket of a control plane the operator publishes the policy bundle."""
 METRIC_NAMESPACE = "Inland"
 """Metrics of a node's agent, each minute, by ``AutoScalingGroupName``."""
 ACTIVE_METRIC = "ActiveCallsPerNode"
@@ -108,6 +111,8 @@ class EdgeRole(Strict):
     data_networks: tuple[str, ...] = Field(min_length=1)
     """Of the stack's own: where the store and the endpoints of AWS's services stand."""
     session_keys: SessionKeys
+    policy_keys: tuple[PolicyKeyText, ...] = ()
+    """Whose policy bundles it goes by; without any its catalogue is the law."""
     tenants: tuple[Id, ...] | None = None
     """The only tenants that this fleet serves; None: every tenant without a fleet of its own."""
     calls: int
@@ -145,6 +150,8 @@ class ControlPlaneRole(Strict):
     """Name of the secret with the SHA-256 of the operator's key."""
     node_secrets: dict[Id, tuple[Sha256, ...]]
     """Region to the SHA-256 of the secrets by which its nodes may beat."""
+    policy_keys: tuple[PolicyKeyText, ...] = ()
+    """Who may sign the law; without any it is the catalogue."""
     replica_urls: tuple[str, ...]
     """Every replica, this one included: where their public keys are read."""
 

@@ -160,6 +160,7 @@ class ControlPlaneRegion(pulumi.ComponentResource):
                     signing_key=signing,
                     operator_key=operator,
                     node_secrets=secrets_by_region(stack.node_secrets),
+                    policy_keys=stack.policy_keys,
                     replica_urls=replica_urls(stack),
                 ),
                 statements=control_plane_replica(

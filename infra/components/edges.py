@@ -167,6 +167,7 @@ class EdgeFleetArgs:
     domain: str
     zone_id: str
     control_planes: tuple[str, ...]
+    policy_keys: tuple[str, ...]
     bundle: Bundle
     store_host: pulumi.Input[str]
     store_port: int
@@ -229,6 +230,7 @@ def _role(args: EdgeFleetArgs) -> pulumi.Output[EdgeRole]:
             session_keys=SessionKeys(
                 account=args.place.account_id, prefix=names.tenant_aliases(args.place)
             ),
+            policy_keys=args.policy_keys,
             tenants=plan.tenants if plan.alone else None,
             calls=plan.edge.calls_per_node,
             media_ports=plan.edge.media_ports,

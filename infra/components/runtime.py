@@ -274,6 +274,7 @@ class RegionalRuntime(pulumi.ComponentResource):
                 domain=stack.domain,
                 zone_id=stack.zone_id,
                 control_planes=stack.control_planes,
+                policy_keys=stack.policy_keys,
                 bundle=self._bundle,
                 store_host=self.store.host,
                 store_port=self.store.port,

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.cloud_init.document import METRIC_NAMESPACE, audit_log_group, node_log_group
+from infra.cloud_init.document import (
+    METRIC_NAMESPACE,
+    POLICY_OBJECT,
+    audit_log_group,
+    node_log_group,
+)
 from infra.components.place import Place
 from infra.documents import arns, names
 from infra.documents.keys import SESSION_REGION, SESSION_TENANT, SESSION_USE
 from infra.documents.statements import Statement, allow
 
+POLICY_PREFIX = POLICY_OBJECT.partition("/")[0] + "/"
 RECORD_NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
 RECORD_TYPES = "route53:ChangeResourceRecordSetsRecordTypes"
 RECORD_ACTIONS = "route53:ChangeResourceRecordSetsActions"
@@ -88,8 +94,9 @@ def turn_node(place: Place, *, secrets: Iterable[str], group: str) -> list[State
 
 
 def control_plane_replica(place: Place, *, secrets: Iterable[str], group: str) -> list[Statement]:
-    """A replica of the control plane: its own secrets, and the software it runs."""
-    return _machine(place, secrets, group)
+    """A replica of the control plane: its own secrets, the software it runs, and the law."""
+    policy = arns.objects(place, names.software_bucket(place), POLICY_PREFIX)
+    return [*_machine(place, secrets, group), allow("Policy", ["s3:GetObject"], policy)]
 
 
 def _machine(place: Place, secrets: Iterable[str], group: str) -> list[Statement]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from infra.settings.region import AccountId, Cidr, Domain, Release, Section, ZoneId
+from infra.settings.region import AccountId, Cidr, Domain, PolicyKeys, Release, Section, ZoneId
 from regions.models import Id
 
 
@@ -26,6 +26,7 @@ class ControlPlaneStack(Section):
     domain: Domain
     """Callers ask ``https://<domain>``; nodes beat to ``https://<letter>.<region>.<domain>``."""
     zone_id: ZoneId
+    policy_keys: PolicyKeys = ()
     release: Release
     regions: tuple[Replicas, ...] = Field(min_length=2, max_length=8)
     node_secrets: dict[Id, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(

@@ -31,6 +31,7 @@ def problems_beside(name: str, stack: Stack, others: Mapping[str, Stack]) -> Ite
     yield from _addresses(stack, others)
     yield from _names(stack, others)
     yield from _accounts(name, stack, others)
+    yield from _policy_keys(stack, others)
     if isinstance(stack, RegionStack):
         yield from _tenants(name, stack, others)
         yield from _control_planes(stack, others)
@@ -99,6 +100,21 @@ def _accounts(name: str, stack: Stack, others: Mapping[str, Stack]) -> Iterator[
                 ("accountId",),
                 f"{stack.account_id} is {other}'s too: {owner!r} was promised an account of its "
                 "own; take another",
+            )
+
+
+def _policy_keys(stack: Stack, others: Mapping[str, Stack]) -> Iterator[Found]:
+    """A node and a control plane that trust no key in common have no law in common either: the
+    node would get no calls. They may differ for a while, when a key is replaced."""
+    for other, held in others.items():
+        if isinstance(held, ControlPlaneStack) == isinstance(stack, ControlPlaneStack):
+            continue
+        ours, theirs = {*stack.policy_keys}, {*held.policy_keys}
+        if (ours or theirs) and not ours & theirs:
+            yield (
+                ("policyKeys",),
+                f"none is among those of {other}: nodes and the control plane would not go by the "
+                "same bundle; write the same keys in every stack",
             )
 
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from regions.models import Id, Strict
+from regions.policy_keys import PolicyKeyText
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9.]{7,15}/[0-9]{1,2}$")]
@@ -26,6 +27,8 @@ MOST_CARRIERS = 28
 group has 60 (Amazon VPC User Guide, "Amazon VPC quotas", 2026-11-21)."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
+PolicyKeys = Annotated[tuple[PolicyKeyText, ...], Field(max_length=8)]
+"""Public keys of who may sign policy bundles (docs/policy.md); the same in every stack."""
 Isolation = Literal["pooled", "dedicated-fleet", "dedicated-account"]
 """How far a tenant is kept apart from the others of its region.
 
@@ -130,6 +133,7 @@ class RegionStack(Section):
     """Nodes are called ``<node>.<domain>``; telephone calls come to ``sip.<domain>``."""
     zone_id: ZoneId
     control_planes: tuple[HttpsUrl, ...] = Field(min_length=1, max_length=8)
+    policy_keys: PolicyKeys = ()
     release: Release
     edge: Edge
     tenants: tuple[Tenant, ...] = Field(min_length=1, max_length=50)

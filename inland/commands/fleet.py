@@ -105,6 +105,7 @@ async def _prepare(document: NodeDocument, places: Places) -> None:
     from inland.fleet.aws import Aws
     from inland.fleet.clock import MachineClock
     from inland.fleet.metadata import Metadata
+    from inland.fleet.policy_carrier import PolicyCarrier
     from inland.fleet.prepare import Preparation
     from inland.fleet.supplies import Supplies
 
@@ -117,6 +118,9 @@ async def _prepare(document: NodeDocument, places: Places) -> None:
                 places=places,
                 metadata=Metadata(http, document.endpoint),
                 supplies=Supplies(aws, clock),
+                policy=PolicyCarrier(
+                    aws, clock, bucket=document.bundle.bucket, file=places.policy_bundle
+                ),
                 http=http,
                 clock=clock,
                 cpus=len(os.sched_getaffinity(0)),

@@ -32,6 +32,7 @@ from inland.fleet.metadata import Machine, Metadata, read_machine
 from inland.fleet.names import host_name
 from inland.fleet.node_view import HttpNode, NodeView, RelayNode, unit_state
 from inland.fleet.places import Places
+from inland.fleet.policy_carrier import PolicyCarrier
 from inland.fleet.turn_conf import PORT as TURN_PORT
 from inland.fleet.watch import Watch
 
@@ -140,5 +141,10 @@ async def _work(document: NodeDocument, places: Places, aws: Aws, clock: Waiting
             if trade.counted:
                 group.create_task(Watch(around, lambda: lifecycle.serving).run())
             group.create_task(shipper.run())
+            if isinstance(document.role, ControlPlaneRole) and document.role.policy_keys:
+                carrier = PolicyCarrier(
+                    aws, clock, bucket=document.bundle.bucket, file=places.policy_bundle
+                )
+                group.create_task(carrier.run())
             for each in audit_shippers(document, machine, places, aws, clock):
                 group.create_task(each.run())

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from inland.fleet.clock import WaitingClock, backoff
 from inland.fleet.errors import AwsError, MetadataAway
@@ -25,6 +26,18 @@ CREDENTIAL_TRIES = 3
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+NOT_MODIFIED = frozenset({"304", "NotModified"})
+"""How boto3 calls the answer to a condition that does not hold (RFC 9110, section 15.4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What S3 had: its entity tag, and its bytes."""
+
+    version: str
+    body: bytes
 
 
 class Aws:
@@ -61,9 +74,36 @@ class Aws:
         work = partial(self._call, service, operation, request)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
+    async def newer_object(
+        self, bucket: str, key: str, *, than: str | None, most: int
+    ) -> Object | None:
+        """An object of S3, unless it is the version ``than``. Raises :class:`AwsError`, with the
+        code ``TooLong`` for one of more than ``most`` bytes."""
+        work = partial(self._newer, bucket, key, than, most)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     def close(self) -> None:
         """Take no further calls; those under way end by their deadline."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _newer(self, bucket: str, key: str, than: str | None, most: int) -> Object | None:
+        request: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        if than is not None:
+            request["IfNoneMatch"] = than
+        try:
+            answer = self._call("s3", "get_object", request)
+        except AwsError as error:
+            if error.code in NOT_MODIFIED:
+                return None
+            raise
+        try:
+            with answer["Body"] as body:
+                found = bytes(body.read(most + 1))
+        except (BotoCoreError, HTTPClientError, OSError) as error:
+            raise AwsError(type(error).__name__) from None
+        if len(found) > most:
+            raise AwsError("TooLong")
+        return Object(str(answer["ETag"]), found)
 
     def _call(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         try:

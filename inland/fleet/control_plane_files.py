@@ -68,11 +68,17 @@ def control_plane_settings(
 ) -> dict[str, Any]:
     """A whole ``control_plane.settings.Settings`` as plain data; ``published`` keys are there."""
     catalogue = places.site / "catalogue.yaml"
+    policy = {
+        "bundle": str(places.policy_bundle),
+        "keys": list(role.policy_keys),
+        "state": str(places.policy_state),
+    }
     return {
         "host": "0.0.0.0",
         "port": document.health_port,
         "tenants": str(places.site / "tenants.yaml"),
         **({"catalogue": str(catalogue)} if catalogue.exists() else {}),
+        **({"policy": policy} if role.policy_keys else {}),
         "key_file": str(places.signing_key),
         "published_keys": [str(places.published_key(index)) for index in range(published)],
         "node_secrets": {region: list(known) for region, known in role.node_secrets.items()},

@@ -93,7 +93,7 @@ def edge_settings(
         "advertised_host": machine.public_ipv4,
         "workers": shared.workers,
         "capacity": shared.capacity,
-        "data": str(places.run / "data"),
+        "data": str(places.data),
         "audit": {"log": str(places.audit), "heads": str(places.audit_heads)},
         "key_file": str(places.region_key),
         "secret_file": str(places.node_secret),
@@ -109,6 +109,7 @@ def edge_settings(
                 "tenants": {each: role.session_keys.alias(each) for each in role.store.users},
             }
         },
+        "policy": {"keys": list(role.policy_keys)} if role.policy_keys else None,
         "tenants": None if role.tenants is None else list(role.tenants),
         "agents": str(places.site / "agents"),
         "catalogue": str(catalogue) if catalogue.exists() else None,

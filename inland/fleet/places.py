@@ -73,6 +73,21 @@ class Places:
         """Its signed heads."""
         return self.state / "audit.heads"
 
+    @property
+    def data(self) -> Path:
+        """What a node that keeps its sessions elsewhere has of its own: the last policy bundle."""
+        return self.state / "data"
+
+    @property
+    def policy_bundle(self) -> Path:
+        """The law that the control plane rules by, as the operator signed it."""
+        return self.run / "policy.bundle"
+
+    @property
+    def policy_state(self) -> Path:
+        """The last law that was in force here."""
+        return self.state / "policy.state"
+
     def shipped(self, file: Path) -> Path:
         """How much of a file of ``state`` has been shipped."""
         return self.state / f"{file.name}.shipped"

@@ -20,6 +20,7 @@ from inland.fleet.errors import MetadataAway, Unusable
 from inland.fleet.files import write_private
 from inland.fleet.metadata import TARGET_STATE, Machine, Metadata, read_machine
 from inland.fleet.places import Places
+from inland.fleet.policy_carrier import PolicyCarrier
 from inland.fleet.supplies import Supplies
 from inland.fleet.yaml_text import to_yaml
 from regions.errors import ConfigError
@@ -53,6 +54,7 @@ class Preparation:
     places: Places
     metadata: Metadata
     supplies: Supplies
+    policy: PolicyCarrier
     http: aiohttp.ClientSession
     clock: WaitingClock
     cpus: int
@@ -135,6 +137,8 @@ class Preparation:
         operator = await self.supplies.secret(role.operator_key)
         if re.fullmatch(r"[0-9a-f]{64}", operator) is None:  # not quoted: it may be the key itself
             raise Unusable(f"secret {role.operator_key}: should be the key's SHA-256, 64 digits")
+        if role.policy_keys:
+            await self.policy.first()
         others = await fetch_signing_keys(self.http, role.replica_urls)
         settings = control_plane_settings(self.document, role, self.places, operator, len(others))
         published = {self.places.published_key(n): key for n, key in enumerate(others)}

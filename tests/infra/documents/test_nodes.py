@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra.cloud_init.document import POLICY_OBJECT
 from infra.documents.fence import (
     CEILING,
     INLINE_LIMIT,
@@ -214,6 +215,14 @@ def test_the_boundary_holds_nothing_that_no_role_uses() -> None:
     flow = fenced(PLACE, flow_log_writer(PLACE, "/inland/eu-central-1/flow"))
     used = {a for policy in (edge("clinic"), turn(), replica(), flow) for a in actions(policy)}
     assert used == set(CEILING)
+
+
+def test_a_replica_reads_the_law_that_the_operator_publishes_and_writes_none() -> None:
+    bundle = f"{SOFTWARE}/{POLICY_OBJECT}"
+    assert asked(replica(), "s3:GetObject", bundle) == "allow"
+    assert asked(replica(), "s3:PutObject", bundle) == "none"
+    for policy in (edge("clinic"), turn()):
+        assert asked(policy, "s3:GetObject", bundle) == "none"
 
 
 def test_a_node_adds_to_its_audit_log_and_takes_nothing_back() -> None:

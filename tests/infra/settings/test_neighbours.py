@@ -3,11 +3,13 @@
 from ipaddress import IPv4Network
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.settings.neighbours import replica_urls
 from infra.settings.networks import overlapping, refusal_of_vpc
+from regions.policy_keys import policy_key_text
 from tests.infra.settings.stacks import IRELAND, MUMBAI, control_plane, problems, region
 
 OWN = {"tenants": [{"id": "bank", "isolation": "dedicated-account"}]}
@@ -141,6 +143,34 @@ def test_a_control_plane_that_is_not_there_is_refused_with_the_one_that_is() -> 
     found = problems("eu-central-1", region({"controlPlanes": urls}), control_plane=control_plane())
     assert "did you mean https://a.eu-central-1.control.example.org?" in found[0]
     assert "add https://a.eu-central-1.control.example.org, https://a.ap-south-1" in found[1]
+
+
+ONE, OTHER = (
+    policy_key_text(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32).public_key())
+    for n in (1, 2)
+)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kept"),
+    [
+        ([], [], True),
+        ([ONE], [ONE], True),
+        ([ONE], [OTHER, ONE], True),
+        ([ONE], [OTHER], False),
+        ([ONE], [], False),
+        ([], [ONE], False),
+    ],
+)
+def test_nodes_and_control_plane_go_by_a_key_that_both_trust(
+    ours: list[str], theirs: list[str], kept: bool
+) -> None:
+    stack, plane = region({"policyKeys": ours}), control_plane({"policyKeys": theirs})
+    for found in (
+        problems("eu-central-1", stack, control_plane=plane),
+        problems("control-plane", plane, eu_central_1=stack),
+    ):
+        assert [line.split(":")[2] for line in found] == ([] if kept else ["policyKeys"])
 
 
 def test_every_replica_has_its_letter() -> None:

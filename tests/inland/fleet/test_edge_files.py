@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.settings import NodeSettings, load_settings
 from inland.fleet.edge_files import (
@@ -17,8 +18,10 @@ from inland.fleet.edge_files import (
 from inland.fleet.errors import Unusable
 from inland.fleet.places import Places
 from inland.fleet.yaml_text import to_yaml
+from regions.policy_keys import policy_key_text
 from tests.inland.fleet.documents import EDGE, MACHINE, document
 
+POLICY_KEY = policy_key_text(Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key())
 PHONE = """\
 trunks:
   - name: carrier
@@ -88,6 +91,18 @@ def test_keys_of_sessions_are_wrapped_by_a_key_of_kms_for_each_tenant_and_none_f
     assert kms.key_of("clinic") == "alias/inland/eu-central-1/clinic"
     assert kms.key_of("acme") == "alias/inland/eu-central-1/acme"
     assert kms.key_of("somebody-else") is None
+
+
+def test_a_node_goes_by_bundles_of_the_stacks_policy_keys_alone(tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    assert loaded(tmp_path / "without").policy is None
+    policy = loaded(tmp_path, policy_keys=(POLICY_KEY,)).policy
+    assert policy is not None
+    assert (policy.keys, policy.file) == ((POLICY_KEY,), None)
+
+
+def test_the_last_law_that_was_in_force_outlives_a_restart(tmp_path: Path) -> None:
+    assert loaded(tmp_path).data.is_relative_to(tmp_path / "state")
 
 
 def test_the_audit_log_is_where_a_restart_leaves_it(tmp_path: Path) -> None:

@@ -20,11 +20,18 @@ from control_plane.tokens import TokenSigner, load_public_key
 from edge.session.keys import LocalKeyFile, new_key_file
 from edge.settings import load_settings, node_secret
 from edge.turn import read_turn_secret
-from infra.cloud_init.document import ControlPlaneRole, EdgeRole, NodeDocument, TurnRole
+from infra.cloud_init.document import (
+    POLICY_OBJECT,
+    ControlPlaneRole,
+    EdgeRole,
+    NodeDocument,
+    TurnRole,
+)
 from inland.fleet.aws import Aws
 from inland.fleet.errors import Unusable
 from inland.fleet.metadata import Metadata
 from inland.fleet.places import Places
+from inland.fleet.policy_carrier import PolicyCarrier
 from inland.fleet.prepare import Preparation, read_document
 from inland.fleet.supplies import Supplies
 from tests.fakes.autoscaling import FakeAutoScaling
@@ -33,7 +40,7 @@ from tests.fakes.scripted_edge import serve
 from tests.fakes.stepping_clock import Enough, SteppingClock
 from tests.inland.fleet.cloud import Operator
 from tests.inland.fleet.documents import CONTROL_PLANE, EDGE, TURN, document
-from tests.inland.fleet.test_edge_files import PHONE
+from tests.inland.fleet.test_edge_files import PHONE, POLICY_KEY
 
 NODE_SECRET = "n0de-secret-n0de-secret"
 PASSWORD = 'pass "word" $1'
@@ -77,6 +84,12 @@ class Rehearsal:
                     places=self.places,
                     metadata=Metadata(http, told.endpoint),
                     supplies=Supplies(aws, self.clock),
+                    policy=PolicyCarrier(
+                        aws,
+                        self.clock,
+                        bucket=told.bundle.bucket,
+                        file=self.places.policy_bundle,
+                    ),
                     http=http,
                     clock=self.clock,
                     cpus=2,
@@ -310,6 +323,24 @@ async def test_a_control_plane_s_settings_are_what_it_reads(rehearsal: Rehearsal
     assert settings.operator_key == "9" * 64
     assert settings.published_keys == ()
     assert settings.key_file == rehearsal.places.signing_key
+
+
+async def test_a_control_plane_with_policy_keys_has_the_bundle_before_it_starts(
+    rehearsal: Rehearsal,
+) -> None:
+    rehearsal.operator.supply(CONTROL_PLANE.signing_key, _signing_key())
+    rehearsal.operator.supply(CONTROL_PLANE.operator_key, "9" * 64)
+    s3 = rehearsal.operator.client("s3")
+    bucket = document(CONTROL_PLANE).bundle.bucket
+    place = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    s3.put_object(Bucket=bucket, Key=POLICY_OBJECT, Body=b"signed")
+    await rehearsal.prepare(CONTROL_PLANE.model_copy(update={"policy_keys": (POLICY_KEY,)}))
+    policy = read_settings(rehearsal.places.control_plane, {}, {}).policy
+    assert policy is not None
+    assert policy.bundle.read_bytes() == b"signed"
+    assert policy.keys == (POLICY_KEY,)
+    assert policy.state.is_relative_to(rehearsal.places.state)
 
 
 async def test_a_replica_publishes_the_key_that_each_other_one_signs_with_and_no_more(
