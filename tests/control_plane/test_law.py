@@ -101,6 +101,14 @@ def test_a_replica_that_starts_with_a_bundle_waits_for_the_nodes_as_well(clock: 
     assert why_not(started, BEFORE, 4, clock.monotonic()) == "of an older policy"
 
 
+def test_laws_whose_grace_is_over_are_forgotten(clock: FakeClock) -> None:
+    found = LawInForce(law(1), clock)
+    for serial in range(2, 50):
+        clock.advance(POLICY_GRACE_SECONDS / 4)
+        found.replace(law(serial, f"eu-west-{serial}"))
+    assert len(found.rollout().before) <= 4
+
+
 @given(st.lists(st.integers(0, 300), max_size=6), st.sampled_from([None, 1, 4, 5, 6, 7, 9]))
 def test_whatever_happened_nobody_stays_fit_on_another_law_for_longer_than_the_grace(
     waits: list[int], serial: int | None

@@ -172,6 +172,8 @@ async def test_a_tightened_bundle_is_in_force_as_soon_as_it_is_asked_for(tmp_pat
         await in_force(client, 2)
         assert "eu-central-1" not in await allowed(client)
         _, body = await post_route(client, GERMAN)
+        async with client.get("/metrics", headers=BOSS) as answer:
+            assert "inland_control_policy_serial 2.0" in await answer.text()
     claims = jwt.decode(body["token"], options={"verify_signature": False})
     assert (claims["pol"], claims["ser"]) == (law(NO_GERMANY, 2).policy, 2)
     assert "eu-central-1" not in claims["reg"]["audio"]
