@@ -28,6 +28,7 @@ Event: TypeAlias = Literal[
     "policy_in_force",
     "policy_refused",
     "receipts_read",
+    "subject_asked",
     "erasure_ordered",
     "session_erased",
     "session_exported",
@@ -35,6 +36,7 @@ Event: TypeAlias = Literal[
     "recording_exported",
 ]
 """``session_begun``: keys were made; ``session_resumed``: they were opened;
+``subject_asked``: an operator looked for a person's sessions;
 ``session_carried``: keys were made for a session of another region; ``strangers_refused``:
 how many callers showed no token that counts, by reason;
 ``policy_in_force`` and ``policy_refused``: what came of a bundle."""

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,16 +23,23 @@ EPILOG = """\
 examples, on a node and as its user:
   inland data erase --config /etc/inland/edge.yaml --tenant clinic --session s_…
   inland data export --config /etc/inland/edge.yaml --tenant clinic --session s_… --output out.json
+  inland data erase --config … --tenant clinic --subject +493012345678 --dry-run
+  inland data erase --config … --tenant clinic --subject 4711 --kind customer_number
+  inland data export --config … --tenant clinic --subject 030/12345678 --country DE --output FOLDER
 
-Both are written into the node's audit log. Nothing here knows a caller's name or number: which
-sessions were whose, the tenant knows, whose route requests and calls they were."""
+All are written into the node's audit log, a subject as its keyed hash. A subject is the number on a
+phone call's line (--kind phone), or the value of a slot that the agent's file names in `subject`.
+Only this region's sessions are found: ask in every region that serves the tenant. Callers without
+a number, of agents without such a slot, are found by --session alone: the tenant knows which was
+whose."""
 ERASE_EPILOG = """\
 The session's keys are destroyed first. A copy of the session store, however old, holds no keys and
 is unreadable from then on, unless the keys were copied as well: see "Backups" in docs/edge.md.
 Records and receipts of calls stay: they hold nothing personal.
 
-exit status: 0 erased, 1 there was nothing of a session, or copies of it stay readable (the text
-says why), 2 the command, the settings or a service is wrong"""
+exit status: 0 erased (with --dry-run: found), 1 there was nothing of a session or of the subject,
+or copies of it stay readable (the text says why), 2 the command, the settings or a service is
+wrong"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,18 +62,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--config", metavar="FILE", type=Path, required=True, help="a node's settings (YAML)"
         )
         action.add_argument("--tenant", metavar="ID", required=True, help="whose session it is")
+        whose = action.add_mutually_exclusive_group(required=True)
+        whose.add_argument(
+            "--session", metavar="ID", action="append", type=session_id, help="may be given again"
+        )
+        whose.add_argument(
+            "--subject", metavar="VALUE", help="every session of a person: +493012345678"
+        )
         action.add_argument(
-            "--session",
-            metavar="ID",
-            action="append",
-            required=True,
-            type=session_id,
-            help="may be given again",
+            "--kind", metavar="phone|SLOT", default=None, help="what --subject is (default: phone)"
+        )
+        action.add_argument(
+            "--country", metavar="CC", help="whose national form a number without a plus has: DE"
         )
     erase.add_argument("--json", action="store_true", help="for programs")
+    erase.add_argument(
+        "--dry-run", action="store_true", help="with --subject: only say what would be erased"
+    )
     erase.set_defaults(action=_erase)
     export.add_argument(
-        "--output", metavar="FILE", type=Path, help="made for you alone; default: standard output"
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="made for you alone; default: standard output; a folder with --subject",
     )
     export.add_argument(
         "--recordings",
@@ -96,13 +115,29 @@ def run(arguments: argparse.Namespace) -> int:
     from regions.strict_yaml import ConfigError
 
     configure_logging("warning")
+    if arguments.subject is None and (arguments.kind or arguments.country or _dry(arguments)):
+        print("inland data: --kind, --country and --dry-run go with --subject", file=sys.stderr)
+        return 2
     try:
         settings = load_settings(arguments.config)
-        status: int = asyncio.run(arguments.action(arguments, settings))
+        action = arguments.action if arguments.subject is None else _action_of_subject(arguments)
+        status: int = asyncio.run(action(arguments, settings))
     except (ConfigError, DataError, RecordingError, SessionError) as error:
         print(f"inland data: {error}", file=sys.stderr)
         return 2
     return status
+
+
+def _dry(arguments: argparse.Namespace) -> bool:
+    return bool(getattr(arguments, "dry_run", False))
+
+
+def _action_of_subject(arguments: argparse.Namespace) -> Callable[..., Coroutine[Any, Any, int]]:
+    from inland.commands import data_subject
+
+    if arguments.action is _erase:
+        return data_subject.erase_subject
+    return data_subject.export_subject
 
 
 async def _erase(arguments: argparse.Namespace, settings: NodeSettings) -> int:
@@ -110,10 +145,10 @@ async def _erase(arguments: argparse.Namespace, settings: NodeSettings) -> int:
 
     done = await _each(arguments, settings, erase)
     if arguments.json:
-        print(json.dumps([_as_json(one) for one in done], indent=2))
+        print(json.dumps([as_json(one) for one in done], indent=2))
     else:
         for one in done:
-            print("\n".join(_told(one, settings)))
+            print("\n".join(told(one, settings)))
     return 0 if all(one.complete for one in done) else 1
 
 
@@ -132,7 +167,7 @@ async def _export(arguments: argparse.Namespace, settings: NodeSettings) -> int:
     if arguments.output is None:
         sys.stdout.write(text)
         return 0
-    return _save(arguments.output, text)
+    return save(arguments.output, text)
 
 
 async def _each(
@@ -146,7 +181,8 @@ async def _each(
         return [await work(site, arguments.tenant, each) for each in arguments.session]
 
 
-def _save(path: Path, text: str) -> int:
+def save(path: Path, text: str) -> int:
+    """Write a new file that nobody else can read; returns the exit status."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -157,7 +193,8 @@ def _save(path: Path, text: str) -> int:
     return 0
 
 
-def _as_json(done: Erased) -> dict[str, object]:
+def as_json(done: Erased) -> dict[str, object]:
+    """For programs."""
     return {
         "session": done.session_id,
         "keys": done.keys,
@@ -168,7 +205,8 @@ def _as_json(done: Erased) -> dict[str, object]:
     }
 
 
-def _told(done: Erased, settings: NodeSettings) -> list[str]:
+def told(done: Erased, settings: NodeSettings) -> list[str]:
+    """For people."""
     if not done.found:
         return [f"{done.session_id}: there is nothing of it here"]
     lines = [

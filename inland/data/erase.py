@@ -11,7 +11,7 @@ from edge.session.history import tag_of
 from edge.session.keyring import open_ring
 from edge.session.store import SessionHeader
 from inland.data.recordings import again
-from inland.data.site import Site, patiently
+from inland.data.site import Site, found_by, patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,17 @@ class Erased:
         return self.found and self.proven is not False and self.recordings is not None
 
 
-async def erase(site: Site, tenant: str, session_id: str) -> Erased:
+async def erase(site: Site, tenant: str, session_id: str, *, subject: str | None = None) -> Erased:
     """Erase everything of a session but the records and receipts of its calls.
 
-    What was ordered is in the audit log before anything is done, and what came of it after. Doing
-    it again is safe. Raises ``NotTheirs``, ``Unusable``, ``SessionError``.
+    ``subject`` is the name by which it was found, for the audit log. What was ordered is there
+    before anything is done, and what came of it after. Doing it again is safe. Raises
+    ``NotTheirs``, ``Unusable``, ``SessionError``.
     """
     store = site.stores.of(tenant)
     header = await _header(site, tenant, session_id)
-    await site.note("erasure_ordered", tenant=tenant, session=session_id)
+    facts = {"tenant": tenant, "session": session_id} | found_by(subject)
+    await site.note("erasure_ordered", **facts)
     keys = await patiently(lambda: site.keys.vault.destroy(tenant, session_id))
     entries = await patiently(lambda: store.erase(session_id))
     proven = None if header is None else await _is_closed(site, session_id, header)
@@ -56,8 +58,7 @@ async def erase(site: Site, tenant: str, session_id: str) -> Erased:
     done = Erased(session_id, keys, entries, proven, recordings)
     await site.note(
         "session_erased",
-        tenant=tenant,
-        session=session_id,
+        **facts,
         keys=keys,
         entries=entries,
         recordings=recordings or 0,

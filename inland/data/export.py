@@ -13,21 +13,26 @@ from edge.session.keyring import open_ring
 from edge.session.seal import Sealer
 from inland.data.errors import Unusable
 from inland.data.recordings import again, export_recordings
-from inland.data.site import Site, patiently
+from inland.data.site import Site, found_by, patiently
 from regions.models import DataClass
 
 FORMAT = 1
 
 
 async def export(
-    site: Site, tenant: str, session_id: str, *, recordings: Path | None = None
+    site: Site,
+    tenant: str,
+    session_id: str,
+    *,
+    recordings: Path | None = None,
+    subject: str | None = None,
 ) -> dict[str, Any]:
     """The session as plain data; a live call is not disturbed.
 
-    That it was read is in the audit log before it is returned. A class whose retention is over is
-    under ``missing``. Recordings are written into the folder ``recordings``, and without one only
-    listed. Raises ``UnknownSession``, ``NotTheirs``, ``Unusable``, ``SessionError``,
-    ``RecordingError``.
+    That it was read is in the audit log before it is returned, with ``subject``, the name by which
+    it was found. A class whose retention is over is under ``missing``. Recordings are written into
+    the folder ``recordings``, and without one only listed. Raises ``UnknownSession``,
+    ``NotTheirs``, ``Unusable``, ``SessionError``, ``RecordingError``.
     """
     store, region = site.stores.of(tenant), site.settings.region
     now = site.clock.wall()
@@ -66,7 +71,8 @@ async def export(
     document["recordings"] = await _recordings(
         site, tenant, session_id, recordings if DataClass.RECORDING in opened.keys else None
     )
-    await site.note("session_exported", tenant=tenant, session=session_id)
+    facts = {"tenant": tenant, "session": session_id} | found_by(subject)
+    await site.note("session_exported", **facts)
     return document
 
 

@@ -23,6 +23,7 @@ from edge.session.keys_opened import OpenedKeys, open_keys
 from edge.session.store import SessionHeader
 from edge.session.stores import SessionStores
 from edge.session.stores_opened import open_stores
+from edge.session.subjects import SUBJECT_PURPOSE, SubjectIndex
 from edge.settings import NodeSettings
 from inland.data.errors import NotTheirs, Unusable
 
@@ -43,6 +44,7 @@ class Site:
     keys: OpenedKeys
     audit: AuditLog
     clock: Clock
+    subjects: SubjectIndex
     recordings: Archive | None = None
 
     async def note(self, event: Event, **facts: Fact) -> None:
@@ -86,7 +88,8 @@ async def open_site(settings: NodeSettings) -> AsyncIterator[Site]:
         except (RecordingError, SessionError) as error:
             raise Unusable(str(error)) from error
         audit = open_log(settings.audit, data, file, who=OPERATOR, clock=clock)
-        yield Site(settings, stores, keys, audit, clock, recordings)
+        subjects = SubjectIndex(file.subkey(SUBJECT_PURPOSE))
+        yield Site(settings, stores, keys, audit, clock, subjects, recordings)
 
 
 async def patiently(step: Callable[[], Awaitable[T]]) -> T:
@@ -97,6 +100,11 @@ async def patiently(step: Callable[[], Awaitable[T]]) -> T:
         except StoreBusy:
             await asyncio.sleep(0.1)
     return await step()
+
+
+def found_by(subject: str | None) -> dict[str, str]:
+    """What an audit entry says of how a session was found."""
+    return {} if subject is None else {"subject": subject}
 
 
 def _require_user(owner: int | None, data: str) -> None:
