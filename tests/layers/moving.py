@@ -7,6 +7,7 @@ from tests.layers.layer import Layer, Patch
 _REPLICA = "tests/edge/session/test_replica.py"
 _PLACES = "tests/edge/session/test_replica_regions.py"
 _CARRIED = "tests/edge/test_carried.py"
+_LIVE = "tests/edge/test_policy_live.py"
 _RECORDER = "tests/edge/recording/test_recorder.py"
 
 REPLICAS = (
@@ -125,6 +126,56 @@ LIVE = (
         (
             "tests/edge/test_policy_kept.py::"
             "test_an_older_one_of_a_sibling_that_shares_the_folder_does_not_replace_it",
+        ),
+    ),
+    Layer(
+        "live-ruling",
+        "A call that is under way is ruled again, and leaves a region that it may not be in",
+        "a call that began may stay",
+        (
+            Patch(
+                "edge/policy_live.py",
+                " for data_class in NEEDS if region not in lawful[data_class]]",
+                " for data_class in NEEDS if not region]",
+            ),
+        ),
+        (
+            f"{_LIVE}::test_a_call_whose_own_region_is_taken_away_leaves_for_the_others",
+            f"{_LIVE}::test_a_rule_whose_last_day_is_over_ends_calls",
+            f"{_LIVE}::test_no_call_keeps_what_the_law_in_force_excludes",
+        ),
+    ),
+    Layer(
+        "live-review",
+        "Rules begin and end without a new law: calls are ruled again each minute, at midnight too",
+        "they are ruled again when a bundle comes, and else once a day at some time",
+        (
+            Patch(
+                "edge/policy_told.py",
+                "return min(REVIEW_SECONDS, DAY_SECONDS - now % DAY_SECONDS)",
+                "return DAY_SECONDS",
+            ),
+        ),
+        (
+            "tests/edge/test_policy_told.py::"
+            "test_midnight_utc_is_never_slept_through_and_a_minute_neither",
+        ),
+    ),
+    Layer(
+        "live-bound",
+        "What a call was once allowed bounds it: a wider law opens nothing for it",
+        "a live call gets all that the law in force allows",
+        (
+            Patch(
+                "edge/policy_live.py",
+                "    held = {DataClass(name): regions for name, regions in caller.regions",
+                "    known = tuple(place.id for place in law.catalogue.regions)\n"
+                "    held = {DataClass(name): known for name, _ in caller.regions",
+            ),
+        ),
+        (
+            f"{_LIVE}::test_a_law_that_opens_more_opens_nothing_for_a_call_that_is_under_way",
+            f"{_LIVE}::test_no_call_keeps_what_the_law_in_force_excludes",
         ),
     ),
     Layer(

@@ -11,12 +11,15 @@ BEGIN, END = "<!-- python -m tests.layers --table -->", "<!-- end of the table -
 
 def table(groups: Sequence[tuple[str, Sequence[Layer]]]) -> str:
     """Markdown: each layer, what it holds, how it is switched off, and which tests notice."""
-    lines = ["| layer | what it holds | switched off: | tests that fail |", "|---|---|---|---|"]
+    lines = [
+        "| | layer | what it holds | switched off: | tests that fail |",
+        "|---|---|---|---|---|",
+    ]
     for title, layers in groups:
-        lines.append(f"| **{title}** | | | |")
-        for layer in layers:
+        for place, layer in enumerate(layers):
+            group = "" if place else title
             tests = "; ".join(f"`{short(test)}`" for test in layer.tests)
-            lines.append(f"| `{layer.name}` | {layer.holds} | {layer.off} | {tests} |")
+            lines.append(f"| {group} | `{layer.name}` | {layer.holds} | {layer.off} | {tests} |")
     return "\n".join(lines) + "\n"
 
 
