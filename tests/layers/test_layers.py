@@ -11,7 +11,7 @@ import pytest
 from tests.layers.catalogue import LAYERS
 from tests.layers.copies import ROOT, tracked, without
 from tests.layers.layer import Layer, Patch, PatchMisfit, misfits
-from tests.layers.running import Verdict, run
+from tests.layers.running import NotRun, Verdict, judge, run
 from tests.layers.stand import WORKERS, Stand
 
 PATIENCE = 900
@@ -117,16 +117,21 @@ def test_with_a_bad_fixture(bad): pass
 """
 
 
-def test_only_a_claim_that_does_not_hold_counts_as_missing_the_layer(tmp_path: Path) -> None:
-    for name in ("witness.py", "__init__.py", "copies.py", "layer.py"):
-        target = tmp_path / "tests" / "layers" / name
+def small_tree(folder: Path, tests: str) -> Path:
+    """A tree with one module of ours and one of tests, in place of the whole."""
+    for name in ("witness.py", "__init__.py"):
+        target = folder / "tests" / "layers" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text((ROOT / "tests" / "layers" / name).read_text())
+    (folder / "regions").mkdir()
     for name in ("regions/__init__.py", "tests/__init__.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    (tmp_path / "regions" / "geo.py").write_text("")
-    (tmp_path / "tests" / "test_ways.py").write_text(WAYS_TO_END)
+        (folder / name).write_text("")
+    (folder / "regions" / "geo.py").write_text("LOCKED = True\n")
+    (folder / "tests" / "test_ways.py").write_text(tests)
+    return folder
+
+
+def test_only_a_claim_that_does_not_hold_counts_as_missing_the_layer(tmp_path: Path) -> None:
     ends = {
         "passes": "passed",
         "claims": "failed",
@@ -138,5 +143,49 @@ def test_only_a_claim_that_does_not_hold_counts_as_missing_the_layer(tmp_path: P
         "one_of_two": "failed",
         "with_a_bad_fixture": "broke",
     }
-    found = run(tmp_path, [f"tests/test_ways.py::test_{name}" for name in ends])
+    tree = small_tree(tmp_path, WAYS_TO_END)
+    found = run(tree, [f"tests/test_ways.py::test_{name}" for name in ends])
     assert {name.partition("test_ways.py::test_")[2]: e.end for name, e in found.items()} == ends
+
+
+def test_what_is_imported_from_elsewhere_than_the_copy_shows_nothing(tmp_path: Path) -> None:
+    """The working tree is installed, so whatever the copy lacks comes from there."""
+    tree = small_tree(tmp_path, "import web_demo\ndef test_passes(): pass\n")
+    with pytest.raises(NotRun, match="imported from elsewhere"):
+        run(tree, ["tests/test_ways.py::test_passes"])
+
+
+def test_a_module_that_cannot_be_imported_shows_nothing(tmp_path: Path) -> None:
+    tree = small_tree(tmp_path, "import regions.gone\ndef test_passes(): pass\n")
+    with pytest.raises(NotRun, match="cannot be imported"):
+        run(tree, ["tests/test_ways.py::test_passes"])
+
+
+LOOKS = """
+from regions import geo
+def test_looks(): assert geo.LOCKED
+def test_looks_away(): assert geo
+def test_fails_anyhow(): assert not geo
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "said"),
+    [
+        (("looks",), ()),
+        (("looks", "looks_away"), ("looks_away: passes without the layer",)),
+        (("looks", "fails_anyhow"), ("fails_anyhow: failed with the layer on",)),
+    ],
+    ids=["missed", "not missed by all", "failing anyhow"],
+)
+def test_every_named_test_must_pass_with_the_layer_and_fail_without(
+    tmp_path: Path, tests: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    tree = small_tree(tmp_path, LOOKS)
+    names = [f"tests/test_ways.py::test_{name}" for name in tests]
+    layer = small(Patch("regions/geo.py", "True", "False"), *names)
+    verdict = judge(layer, tree, run(tree, names))
+    assert verdict.noticed is (said == ())
+    assert len(verdict.problems) == len(said)
+    assert all(words in problem for words, problem in zip(said, verdict.problems, strict=True))
+    assert (tree / "regions" / "geo.py").read_text() == "LOCKED = True\n"
