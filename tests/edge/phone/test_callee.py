@@ -8,7 +8,7 @@ import pytest
 
 from edge.admission import NEEDS
 from edge.internal import Admitted
-from edge.phone.callee import MayCall, MayNotCall, rule_callee
+from edge.phone.callee import MayCall, MayNotCall, callee_number, rule_callee
 from regions.catalogue import load_catalogue
 from regions.law import Law
 from regions.models import Catalogue, Jurisdiction, Region, Rule
@@ -158,3 +158,20 @@ def test_the_callee_s_law_adds_no_region_to_the_token_s() -> None:
             caller, "+33123456789", national=None, region=region, law=Law(world), on=TODAY
         )
         assert isinstance(ruling, MayNotCall)
+
+
+@pytest.mark.parametrize(
+    ("target", "national", "number"),
+    [
+        ("+496912345678", None, "+496912345678"),
+        ("tel:+49-69-12345678", None, "+496912345678"),
+        ("sip:+496912345678@pbx.example.org", None, "+496912345678"),
+        ("069/12345678", "DE", "+496912345678"),
+        ("sip:reception@pbx.example.org", "DE", None),
+        ("sip:201@pbx.example.org", None, None),
+    ],
+)
+def test_who_is_on_the_line_of_a_call_out_is_known_by_number_alone(
+    target: str, national: str | None, number: str | None
+) -> None:
+    assert callee_number(target, national) == number

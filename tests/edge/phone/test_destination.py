@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.phone.destination import Dialled, DialPlan, caller_country
+from edge.phone.destination import Dialled, DialPlan, caller_country, caller_number
 from edge.phone.trunk import Trunk
 from tests.edge.phone.parts import NUMBER, invite, number, phone, trunk
 
@@ -186,3 +186,26 @@ def test_whatever_a_call_says_of_itself_nothing_is_raised(
     plan(TRUSTED).find(request, TRUSTED)
     country = caller_country(request, TRUSTED)
     assert country is None or len(country) == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "number"),
+    [
+        ("<sip:+4930111@carrier.example>", "+4930111"),
+        ("<sip:03012345678@carrier.example>", "+493012345678"),
+        ("<tel:+49-30-12345678>", "+493012345678"),
+        ("<sip:201@carrier.example>", None),
+        ("<sip:99999@carrier.example>", None),
+        ("<sip:anonymous@anonymous.invalid>", None),
+    ],
+)
+def test_the_callers_own_number_is_read_from_from(who: str, number: str | None) -> None:
+    assert caller_number(invite(from_=who), GERMAN) == number
+
+
+def test_an_asserted_number_counts_from_a_trunk_that_is_trusted_and_a_withheld_one_never() -> None:
+    asserted = invite("sip:1@a", "P-Asserted-Identity: <sip:+493012345678@carrier.example>")
+    assert caller_number(asserted, TRUSTED) == "+493012345678"
+    assert caller_number(asserted, GERMAN) is None
+    private = "Privacy: id"
+    assert caller_number(invite("sip:1@a", private, from_="<sip:+4930111@a>"), GERMAN) is None

@@ -43,6 +43,7 @@ class Node:
         self.opens: EdgeRefusal | None = None
         self.asked: list[NodeRouteRequest] = []
         self.opened: list[dict[str, Any]] = []
+        self.callers: list[Admitted] = []
         self.line = FakeLine(ANSWER)
         self.metrics = PhoneMetrics()
         self._group = group
@@ -65,6 +66,7 @@ class Node:
 
     async def _open(self, access: TrunkAccess, caller: Admitted, **how: Any) -> DispatcherLine:
         self.opened.append(how)
+        self.callers.append(caller)
         if self.opens is not None:
             raise self.opens
         return self.line
@@ -106,7 +108,9 @@ async def test_a_lawful_call_is_answered_by_a_worker_and_ends_with_it() -> None:
         await here.wires.until(lambda: call.session.state == "confirmed")
         assert call.session.sdp == ANSWER
         assert here.opened == [{"sdp": OFFER, "source": "192.0.2.2"}]
+        assert [caller.number for caller in here.callers] == ["+4930111"]
         (asked,) = here.asked
+        assert "+4930111" not in asked.model_dump_json(), "the control plane learns no number"
         assert (asked.dialled_country, asked.tenant) == ("DE", "demo-clinic")
         await here.wires.until(lambda: not here.line.heard.empty())
         assert await here.line.heard.get() == Established()

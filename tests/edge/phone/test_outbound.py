@@ -100,6 +100,7 @@ async def test_an_answered_call_reaches_its_worker_and_ends_as_completed() -> No
         assert there.session.sdp == OFFER
         there.session.accept(ANSWER)
         await phone.wires.until(lambda: call.status.stage == "answered")
+        assert [caller.number for caller in phone.callers] == [GERMAN]
         line = phone.lines[0]
         assert await line.heard.get() == TheirAnswer(sdp=ANSWER.decode())
         assert await line.heard.get() == Established()

@@ -47,6 +47,7 @@ CALLER = Admitted(
     policy="1#abc",
     regions={"audio": ("eu-central-1",)},
     resumed=False,
+    number="+493012345678",
 )
 
 
@@ -227,6 +228,7 @@ async def test_a_call_whose_worker_dies_goes_on_at_another_one() -> None:
         world.line.says.put_nowait(None)
         assert await world.session.asked.get() == ("offer", b"moved")
         assert [caller.resumed for caller in world.callers] == [True, True]
+        assert {caller.number for caller in world.callers} == {"+493012345678"}
         world.session.on_event(Agreed(b"there"))
         assert await second.heard.get() == TheirAnswer(sdp="there")
         assert await second.heard.get() == Established()
