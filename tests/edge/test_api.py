@@ -22,6 +22,8 @@ from edge.gate import Gate
 from edge.health import create_health_app
 from edge.internal import Admitted, WorkerStatus
 from edge.jwks import KeyCache
+from edge.policy_keeper import PolicyKeeper
+from edge.policy_kept import KeptBundle
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.receipts_api import operator_digest
@@ -30,6 +32,8 @@ from edge.session.receipt import ReceiptKey
 from edge.session.resume import ResumeTokens
 from edge.settings import NodeSettings
 from edge.tenancy import Tenancy
+from regions.law import Law
+from regions.models import TenantPolicy
 from tests.edge.test_admission import CATALOGUE, NOW, OneKey
 from tests.fakes.clock import FakeClock
 from tests.fakes.law import in_force
@@ -644,3 +648,26 @@ async def test_metrics_are_gathered_at_most_once_a_second_unless_calls_change(no
 async def test_unknown_paths_and_methods_are_problems_too(node: Node) -> None:
     assert await problem(await node.client.get("/nowhere")) == (404, "bad_request")
     assert await problem(await node.client.put(CALLS)) == (405, "bad_request")
+
+
+async def test_no_call_is_taken_before_it_is_known_by_which_law(node: Node, tmp_path: Path) -> None:
+    law, region = node.gate.law, node.gate.settings.region
+    kept = KeptBundle(tmp_path, ())
+    keeper = PolicyKeeper(law, (), kept, (), region=region, refresh_seconds=15.0)
+    node.gate.policy = keeper
+    assert node.gate.load().draining
+    ready = await node.client.get("/readyz")
+    assert (ready.status, (await ready.json())["checks"]["policy"]) == (503, False)
+    assert await problem(await node.post()) == (503, "not_ready")
+    assert await problem(await node.resume(node.resume_token())) == (503, "not_ready")
+    keeper.settled.set()
+    assert not node.gate.load().draining
+    assert (await node.post()).status == 201
+
+
+async def test_a_session_that_the_law_excludes_now_is_not_resumed_here(node: Node) -> None:
+    token = node.resume_token()
+    denied = TenantPolicy(deny=(node.gate.settings.region,))
+    node.gate.law.replace(Law(CATALOGUE, {"demo-clinic": denied}, serial=1))
+    assert await problem(await node.resume(token)) == (403, "wrong_region")
+    assert node.worker.orders == []

@@ -6,19 +6,21 @@ import http.server
 import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from control_plane.contract import Heartbeat
 from edge.beat import Beater, NodeLoad
-from regions.law import Law
+from regions.law import UNBOUND, Law
 from tests.edge.test_admission import CATALOGUE
 
 
 @contextmanager
-def replica(status: int = 204) -> Iterator[tuple[str, queue.Queue[tuple[str, Heartbeat]]]]:
+def replica(
+    status: int = 204, body: bytes = b""
+) -> Iterator[tuple[str, queue.Queue[tuple[str, Heartbeat]]]]:
     """A control plane that keeps every beat."""
     beats: queue.Queue[tuple[str, Heartbeat]] = queue.Queue()
 
@@ -26,9 +28,9 @@ def replica(status: int = 204) -> Iterator[tuple[str, queue.Queue[tuple[str, Hea
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            beats.put((self.headers["Authorization"], Heartbeat.model_validate_json(body)))
-            answer = json.dumps({"code": "unknown_node"}).encode() if status >= 400 else b""
+            said = self.rfile.read(int(self.headers["Content-Length"]))
+            beats.put((self.headers["Authorization"], Heartbeat.model_validate_json(said)))
+            answer = json.dumps({"code": "unknown_node"}).encode() if status >= 400 else body
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -51,18 +53,21 @@ def beater(
     load: NodeLoad,
     sip: str | None = None,
     tenants: tuple[str, ...] | None = None,
+    law: Callable[[], Law] = lambda: Law(CATALOGUE),
+    on_policy: Callable[[int], None] = lambda serial: None,
 ) -> Beater:
     return Beater(
         node="eu-central-1-a",
         region="eu-central-1",
         url="http://127.0.0.1:7101",
-        law=lambda: Law(CATALOGUE),
+        law=law,
         version="0.1.0",
         secret="s" * 32,
         control_planes=control_planes,
         load=lambda: load,
         sip=sip,
         tenants=tenants,
+        on_policy=on_policy,
     )
 
 
@@ -141,3 +146,44 @@ def test_refused_beats_are_logged_once(caplog: pytest.LogCaptureFixture) -> None
         "control plane does not take beats"
     ]
     assert vars(caplog.records[0])["reason"] == "403 unknown_node"
+
+
+def test_node_beats_the_law_of_this_moment_and_the_bundle_where_it_has_one() -> None:
+    laws = [Law(CATALOGUE), Law(CATALOGUE, serial=4), Law(CATALOGUE, {"bank": UNBOUND}, serial=5)]
+    with replica() as (base, heard):
+        now = laws[:1]
+        beating = beater(base, load=NodeLoad(1, 0, False), law=lambda: now[0])
+        beating.start()
+        for law in laws:
+            now[0] = law
+            while True:
+                _, beat = heard.get(timeout=10)
+                if beat.serial == (law.serial or None):
+                    break
+            assert beat.policy == law.policy
+            assert ("serial" in beat.model_fields_set) == (law.serial > 0)
+        beating.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (b'{"policy": 7}', 7),
+        (b"", None),
+        (b"{}", None),
+        (b'{"policy": 0}', None),
+        (b'{"policy": "7"}', None),
+        (b"not json", None),
+    ],
+)
+def test_a_newer_bundle_that_an_answer_names_is_passed_on_and_nothing_else(
+    answer: bytes, named: int | None
+) -> None:
+    told: list[int] = []
+    with replica(200, answer) as (base, heard):
+        beating = beater(base, load=NodeLoad(1, 0, False), on_policy=told.append)
+        beating.start()
+        for _ in range(3):
+            heard.get(timeout=10)
+        beating.stop()
+    assert {*told} == ({named} if named is not None else set())

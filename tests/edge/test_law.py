@@ -117,6 +117,24 @@ def test_tokens_of_the_law_before_are_read_for_a_moment_and_open_nothing_that_it
     assert by_route(law).regions["audio"] == (EU,)
 
 
+def test_a_token_of_a_newer_bundle_that_is_on_its_way_is_held_to_the_law_in_force() -> None:
+    law = LawInForce(under(TenantPolicy(deny=(WEST,)), serial=3), CLOCK, follows=True)
+    newer = "2027-01-01.1#cccccccccccc"
+    kept = by_route(law, pol=newer, ser=4)
+    assert {kept.regions[name] for name in NEEDS} == {(EU,)}
+    assert kept.policy == law.now.policy
+    for serial in (3, 2, None):
+        with pytest.raises(EdgeRefusal) as refused:
+            by_route(law, pol=newer, ser=serial)
+        assert code(refused) == "wrong_policy"
+
+
+def test_a_node_that_follows_nobody_takes_no_token_of_a_law_it_does_not_know() -> None:
+    with pytest.raises(EdgeRefusal) as refused:
+        by_route(in_force(Law(CATALOGUE)), pol="2027-01-01.1#cccccccccccc", ser=4)
+    assert code(refused) == "wrong_policy"
+
+
 def test_whoever_decides_is_told_of_a_new_law_when_it_is_in_force() -> None:
     law = in_force(Law(CATALOGUE))
     seen: list[tuple[int, int]] = []
