@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
+
 from edge.conversation import Conversation
 from edge.events import (
     Act,
@@ -322,6 +324,23 @@ async def test_notice_that_may_not_be_interrupted_is_played_to_its_end() -> None
         done = await talk.until("response.done")
     assert done["response"]["status"] == "completed"
     assert talk.memory.turns[0].agent == "this call is recorded"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_it_is_told_whether_a_notice_was_heard_to_its_end(broken: bool) -> None:
+    conductor = ScriptedConductor([Say("this call is recorded", interruptible=False)], [])
+    told: list[tuple[str, bool]] = []
+    async with talking(conductor) as (talk, _):
+        talk.conversation.on_notice = lambda words, heard: told.append((words, heard))
+        answer = await talk.mouth.answers.get()
+        answer.play(1)
+        assert told == []
+        if broken:
+            answer.fail(VoiceError("the voice broke"))
+        else:
+            answer.play()
+        await talk.until("response.done")
+    assert told == [("this call is recorded", not broken)]
 
 
 async def test_notice_stays_whole_although_a_question_follows_it() -> None:
