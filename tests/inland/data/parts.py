@@ -22,6 +22,7 @@ from edge.session.keys import LocalKeyFile
 from edge.session.keys_opened import open_keys
 from edge.session.stores import SessionStores
 from edge.session.stores_opened import open_stores
+from edge.session.subjects import Marker
 from edge.session.vault import VaultKeys
 from edge.settings import NodeSettings, load_settings
 from regions.models import DataClass
@@ -95,6 +96,7 @@ async def converse(
     keys: VaultKeys,
     session_id: str = SESSION,
     ends: Mapping[DataClass, int] = MappingProxyType({}),
+    marker: Marker | None = None,
 ) -> Journal:
     """A session of two turns, a tool call and a call's record."""
     journal = await Journal.begin(
@@ -107,6 +109,7 @@ async def converse(
         clock=SystemClock(),
         books=books(),
         ends=ends,
+        marker=marker,
     )
     for number in (1, 2):
         await journal.commit(turn(number, f"secret-{number}"), {"step": number})
