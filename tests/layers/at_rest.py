@@ -296,6 +296,22 @@ DESTRUCTION = (
         ),
     ),
     Layer(
+        "subject-keyed",
+        "Whom a session is about is a keyed hash of this region, and no number",
+        "the key is the same everywhere",
+        (
+            Patch(
+                "edge/session/subjects.py",
+                "        return hmac.digest(self._secret, message,",
+                "        return hmac.digest(bytes(32), message,",
+            ),
+        ),
+        (
+            "tests/edge/session/test_subjects.py::"
+            "test_a_name_is_the_same_for_one_person_tenant_kind_and_region_alone",
+        ),
+    ),
+    Layer(
         "redis-user-per-tenant",
         "The server refuses a tenant's user every key of others, also from a script",
         "users are not held to their tenant's prefix",

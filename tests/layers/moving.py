@@ -8,6 +8,7 @@ _REPLICA = "tests/edge/session/test_replica.py"
 _PLACES = "tests/edge/session/test_replica_regions.py"
 _CARRIED = "tests/edge/test_carried.py"
 _LIVE = "tests/edge/test_policy_live.py"
+_LEAVING = "tests/edge/test_leaving.py"
 _RECORDER = "tests/edge/recording/test_recorder.py"
 
 REPLICAS = (
@@ -177,6 +178,35 @@ LIVE = (
             f"{_LIVE}::test_a_law_that_opens_more_opens_nothing_for_a_call_that_is_under_way",
             f"{_LIVE}::test_no_call_keeps_what_the_law_in_force_excludes",
         ),
+    ),
+    Layer(
+        "live-leaving",
+        "A call that has to leave sends nothing more to anybody",
+        "until it has ended it uses what it still might",
+        (
+            Patch(
+                "edge/terms.py",
+                "self.outbound.narrow({} if nothing_out else allowed)",
+                "self.outbound.narrow(allowed)",
+            ),
+        ),
+        (
+            "tests/edge/test_terms.py::"
+            "test_a_call_that_has_to_leave_reaches_nothing_not_even_where_it_may_go",
+        ),
+    ),
+    Layer(
+        "live-keys",
+        "What may not be kept where a call was goes with its keys",
+        "the keys stay until their retention is over",
+        (
+            Patch(
+                "edge/terms.py",
+                "        if self.leaves is not None and not self.leaves.keeps:\n",
+                "        if self.leaves is not None and not self.leaves:\n",
+            ),
+        ),
+        (f"{_LEAVING}::test_what_is_said_is_cut_the_notice_heard_and_the_call_over",),
     ),
     Layer(
         "live-outbound",
