@@ -27,7 +27,7 @@ from edge.session.receipt import CarriedFrom, ReceiptKey, read_receipt
 from edge.session.replica import ReplicaHead, ReplicaKey
 from edge.session.sqlite import SqliteStore
 from edge.session.stores import OneStore
-from edge.session.subjects import SubjectIndex
+from edge.session.subjects import Subject, SubjectIndex
 from edge.session.vault import VaultKeys
 from edge.session.vault_sqlite import SqliteVault
 from regions.catalogue import load_catalogue
@@ -231,6 +231,15 @@ class TestOpening:
 
 
 class TestGoingOn:
+    async def test_it_is_found_here_by_whom_it_is_about_under_this_regions_key(
+        self, region: Region
+    ) -> None:
+        state: Any = {"step": "pay", "subjects": [["customer", "47110815"]]}
+        await region.begin(region.replica(Contents(CONTENTS.turns, state, CONTENTS.tools)))
+        index: SubjectIndex = region.rooms.subjects
+        name = index.name("clinic", Subject("customer", "47110815"))
+        assert await region.store.find(name, region.clock.wall()) == (SESSION,)
+
     async def test_everything_is_there_again_under_the_keys_of_this_region(
         self, region: Region
     ) -> None:

@@ -9,14 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from edge.session.errors import StoreBroken
+from edge.events import JsonValue
+from edge.session.errors import StoreBroken, StoreBusy
+from edge.session.journal import Journal
+from edge.session.keys import LocalKeyFile
 from edge.session.redis_stores import RedisStores
 from edge.session.schema import VERSION
 from edge.session.sqlite import SqliteStore
-from edge.session.store import NewSession, SessionStore
+from edge.session.store import Fence, NewSession, SealedTurn, SessionStore
 from edge.session.subjects import SUBJECT_PURPOSE, Marker, Subject, SubjectIndex
 from tests.edge.session.entries import name, sealed, session
-from tests.edge.session.parts import EU, IN, NOW, OTHER, SESSION, ManualClock, key_file
+from tests.edge.session.parts import (
+    EU,
+    IN,
+    NOW,
+    OTHER,
+    SESSION,
+    ManualClock,
+    books,
+    key_file,
+    tag_for,
+    turn,
+)
 from tests.edge.session.redis_server import RedisServer, redis_server
 
 NUMBER = "+493012345678"
@@ -54,6 +68,88 @@ def test_a_marker_names_the_line_and_the_state_once_each(tmp_path: Path) -> None
     marker = Marker(index(tmp_path), "clinic", (line,), lambda state: [slot, line] if state else [])
     assert marker.names() == (marker.index.name("clinic", line),)
     assert marker.names({"a": 1}) == (*marker.names(), marker.index.name("clinic", slot))
+
+
+# --- in a journal ---------------------------------------------------------------------------------
+
+LEARNT = Subject("customer_number", "4711")
+
+
+def learnt(state: JsonValue) -> list[Subject]:
+    return [LEARNT] if isinstance(state, dict) and "customer" in state else []
+
+
+async def open_journal(
+    store: SessionStore, keys: LocalKeyFile, marker: Marker, owner: str = "first"
+) -> Journal:
+    return await Journal.begin(
+        store,
+        keys,
+        session_id=SESSION,
+        tag=tag_for(),
+        agent="reception",
+        owner=owner,
+        clock=ManualClock(),
+        books=books(),
+        marker=marker,
+    )
+
+
+async def test_a_journal_names_the_line_at_once_and_the_rest_with_the_turn_that_told_it(
+    tmp_path: Path,
+) -> None:
+    store, keys = await SqliteStore.open(tmp_path / "s.db"), key_file(tmp_path)
+    marker = Marker(index(tmp_path), "clinic", (Subject("phone", NUMBER),), learnt)
+    journal = await open_journal(store, keys, marker)
+    line, slot = marker.names({"customer": 1})
+    assert await store.find(line, NOW) == (SESSION,)
+    await journal.commit(turn(1), {})
+    assert await store.find(slot, NOW) == ()
+    await journal.commit(turn(2), {"customer": "4711"})
+    assert await store.find(slot, NOW) == (SESSION,)
+    await store.close()
+
+
+async def test_a_successor_names_who_is_on_its_own_line_too(tmp_path: Path) -> None:
+    store, keys = await SqliteStore.open(tmp_path / "s.db"), key_file(tmp_path)
+    first = Marker(index(tmp_path), "clinic", (Subject("phone", NUMBER),))
+    await open_journal(store, keys, first)
+    other = Marker(index(tmp_path), "clinic", (Subject("phone", NUMBER + "1"),), learnt)
+    journal, _ = await Journal.take_over(
+        store,
+        keys,
+        session_id=SESSION,
+        region=EU,
+        owner="second",
+        clock=ManualClock(),
+        books=books(),
+        marker=other,
+    )
+    await journal.commit(turn(1), {"customer": "4711"})
+    for named in (*first.names(), *other.names({"customer": 1})):
+        assert await store.find(named, NOW) == (SESSION,)
+    await store.close()
+
+
+async def test_a_turn_that_was_refused_is_told_again_with_whom_it_is_about(tmp_path: Path) -> None:
+    class Busy(SqliteStore):
+        busy = True
+
+        async def commit(self, fence: Fence, turn: SealedTurn) -> None:
+            if self.busy:
+                raise StoreBusy("busy")
+            await super().commit(fence, turn)
+
+    store, keys = await Busy.open(tmp_path / "s.db"), key_file(tmp_path)
+    marker = Marker(index(tmp_path), "clinic", (), learnt)
+    journal = await open_journal(store, keys, marker)
+    with pytest.raises(StoreBusy):
+        await journal.commit(turn(1), {"customer": "4711"})
+    store.busy = False
+    await journal.commit(turn(1), {"customer": "4711"})
+    (slot,) = marker.names({"customer": 1})
+    assert await store.find(slot, NOW) == (SESSION,)
+    await store.close()
 
 
 # --- in a file ------------------------------------------------------------------------------------
