@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 from control_plane import policy_watch
+from control_plane.app import assemble
 from control_plane.contract import POLICY_GRACE_SECONDS, POLICY_PATH, Problem, State
 from control_plane.errors import PolicyError
 from control_plane.policy_state import PolicyState
@@ -255,6 +256,17 @@ async def test_a_law_is_not_held_back_because_it_cannot_be_remembered(
             await until(lambda: _logged(caplog, "policy serial not remembered"))
         reload.set()
         await until(lambda: _remembers(tmp_path, 2))
+
+
+async def test_a_law_is_written_down_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assembly = assemble(settings(tmp_path, **policy(tmp_path)), FakeClock())
+    assert assembly.watch is not None
+    written: list[int] = []
+    monkeypatch.setattr(PolicyState, "remember", lambda _, law: written.append(law.law.serial))
+    put(tmp_path, bundle(2))
+    for _ in range(3):
+        await assembly.watch.look()
+    assert written == [2]
 
 
 def _full(*_: Any) -> None:

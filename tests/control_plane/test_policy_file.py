@@ -125,3 +125,8 @@ def test_a_memory_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path, cont
     path.write_bytes(content)
     with pytest.raises(PolicyError, match=r"policy\.state"):
         PolicyState(path).recall()
+
+
+def test_a_memory_that_cannot_be_opened_is_not_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"Is a directory"):
+        PolicyState(tmp_path).recall()
