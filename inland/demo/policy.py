@@ -52,9 +52,9 @@ class DemoPolicy:
         )
 
 
-def sign_policy(data: Path, regions: Mapping[str, Path]) -> DemoPolicy:
-    """The bundle in ``data``, signed if there is none yet; ``regions`` are those of this demo, with
-    their nodes' data folders.
+def sign_policy(data: Path, regions: Mapping[str, Path], tenants: Path | None = None) -> DemoPolicy:
+    """The bundle in ``data``, signed if there is none yet; ``regions`` are those that run, with the
+    folders of their key files; ``tenants`` whose contracts count, by default the demo's.
 
     A bundle of a former run goes on with its contracts, under a new number where the catalogue or
     the regions' keys are others now. Raises ``KeyFileError``, ``SessionError``,
@@ -64,7 +64,7 @@ def sign_policy(data: Path, regions: Mapping[str, Path]) -> DemoPolicy:
     public = policy_key_text(key.public_key())
     found = DemoPolicy(data / "policy.key", data / "contracts.yaml", data / "policy.bundle", public)
     old = verified(found.bundle, [key.public_key()]) if found.bundle.exists() else None
-    contracts = _tenants_contracts() if old is None else dict(old.contracts)
+    contracts = _tenants_contracts(tenants) if old is None else dict(old.contracts)
     body = Body(
         serial=1 if old is None else old.serial + 1,
         issued_at=int(time.time()),
@@ -83,8 +83,9 @@ def sign_policy(data: Path, regions: Mapping[str, Path]) -> DemoPolicy:
     return found
 
 
-def _tenants_contracts() -> dict[str, TenantPolicy]:
-    tenants = load_yaml(Path(str(files("inland.demo"))) / "tenants.yaml", TenantsFile).tenants
+def _tenants_contracts(path: Path | None) -> dict[str, TenantPolicy]:
+    shipped = Path(str(files("inland.demo"))) / "tenants.yaml"
+    tenants = load_yaml(path or shipped, TenantsFile).tenants
     return {tenant.id: tenant.policy for tenant in tenants}
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import yaml
 
+from control_plane.errors import KeyFileError
 from control_plane.tenants import TenantsFile
+from edge.session.errors import SessionError
 from edge.session.keys import new_key_file
 from infra.documents.names import store_user
 from infra.documents.store import access_string
@@ -26,11 +28,15 @@ from infra.local.plan import (
     LocalPlan,
     LocalRegion,
 )
+from inland.demo.policy import DemoPolicy, sign_policy
+from inland.policy.errors import PolicyCommandError
+from inland.provision.errors import GateClosed
 from inland.provision.local.authority import Authority
 from inland.provision.local.programs import Program
 from regions.strict_yaml import load_yaml
 
 CLINIC_PORT = 7190
+KEY_FILE = "region.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,20 @@ class LocalFiles:
         self._node_secrets = {region.stack: secrets.token_urlsafe(32) for region in plan.regions}
 
     def write(self) -> list[Program]:
-        """Every file; returns stores first, then the control plane, then nodes."""
+        """Every file; returns stores first, then the control plane, then nodes.
+
+        Raises ``GateClosed`` when what a former run left cannot be gone on with.
+        """
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ca.write_bytes(self._authority.certificate)
+        policy = self._law()
         stores = [self._store(region) for region in self._plan.regions]
         control = [
             self._control(
-                f"{replica.region}-{replica.letter}", replica.link.namespace, str(replica.address)
+                f"{replica.region}-{replica.letter}",
+                replica.link.namespace,
+                str(replica.address),
+                policy,
             )
             for replica in self._plan.replicas
         ]
@@ -75,7 +88,7 @@ class LocalFiles:
             program
             for region in self._plan.regions
             for node in region.nodes
-            for program in self._node(region, node)
+            for program in self._node(region, node, policy)
         ]
         return [*stores, *control, *nodes]
 
@@ -117,7 +130,26 @@ class LocalFiles:
             self._log(f"{region.stack}-store"),
         )
 
-    def _control(self, name: str, namespace: str, address: str) -> Program:
+    def _law(self) -> DemoPolicy:
+        """The law as an operator signs it, with the key by which each region reads replicas: a
+        caller whose region is lost carries the conversation to another that may have it."""
+        try:
+            return sign_policy(self._root, self._keys(), self._site.tenants)
+        except (KeyFileError, SessionError, PolicyCommandError) as error:
+            raise GateClosed(f"{self._root}: {error}") from error
+
+    def _keys(self) -> dict[str, Path]:
+        """The folder of each region's key. Of several stacks of a region the one that is called as
+        it counts: the others serve a tenant alone, and what they cannot open they refuse."""
+        found: dict[str, Path] = {}
+        for region in sorted(self._plan.regions, key=lambda one: one.stack != one.region):
+            folder = self._folder(region.stack)
+            if not (folder / KEY_FILE).exists():
+                _private(folder / KEY_FILE, new_key_file(region.region).encode())
+            found.setdefault(region.region, folder)
+        return found
+
+    def _control(self, name: str, namespace: str, address: str, policy: DemoPolicy) -> Program:
         folder = self._folder("control-plane", name)
         hashes: dict[str, list[str]] = {}
         for region in self._plan.regions:
@@ -133,6 +165,7 @@ class LocalFiles:
                 "tenants": str(self._tenants()),
                 "key_file": "signing.key",
                 "node_secrets": hashes,
+                "policy": policy.section,
             },
         )
         return Program(
@@ -160,11 +193,8 @@ class LocalFiles:
         _yaml(path, found)
         return path
 
-    def _node(self, region: LocalRegion, node: LocalNode) -> Sequence[Program]:
+    def _node(self, region: LocalRegion, node: LocalNode, policy: DemoPolicy) -> Sequence[Program]:
         folder = self._folder(region.stack, node.name)
-        key = self._folder(region.stack) / "region.key"
-        if not key.exists():
-            _private(key, new_key_file(region.region).encode())
         first, _ = node.edge.media_ports
         workers = max(1, (os.cpu_count() or 1) // 2)
         # A node has no user for whom it does not serve, so the store keeps it out as well.
@@ -183,9 +213,10 @@ class LocalFiles:
             "workers": workers,
             "capacity": max(1, node.edge.calls_per_node // workers),
             "data": str(folder),
-            "key_file": str(key),
+            "key_file": str(self._folder(region.stack) / KEY_FILE),
             "agents": str(self._site.agents),
             "control_planes": [replica.url for replica in self._plan.replicas],
+            "policy": {"keys": [policy.public]},
             "store": {
                 "redis": f"rediss://{region.store_address}:{STORE_PORT}",
                 "ca": str(self._ca),
