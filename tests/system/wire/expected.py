@@ -33,13 +33,22 @@ class Asked:
     body: bytes
 
 
-def strangers(captured: Captured, network: Network, region: str) -> list[str]:
-    """Everything on a region's uplink that is not one of the three, in words."""
+def strangers(
+    captured: Captured,
+    network: Network,
+    region: str,
+    callers: frozenset[IPv4Address] = frozenset(),
+) -> list[str]:
+    """Everything on a region's uplink that is not one of the three, in words; ``callers`` from
+    elsewhere may also talk to its nodes."""
     kinds = {frame.kind for frame in captured.frames} - {IPV4, ARP}
     found = [f"frames of type {kind:#06x}" for kind in sorted(kinds)]
     nodes = {node.address for node in network.region(region).nodes}
     replicas = {replica.address for replica in network.plan.replicas}
     for flow in captured.flows:
+        ends = {flow.way.source, flow.way.target}
+        if ends & callers and ends & nodes:
+            continue
         if not _between(flow, nodes, replicas):
             found.append(str(flow.way))
         elif flow.way.leaving:

@@ -9,6 +9,7 @@ what a region exchanges with everything that is not its own caller.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from infra.local.barrier import rulesets
 from infra.local.plan import CALLERS, GATEWAY, LocalPlan, LocalRegion
@@ -78,21 +81,41 @@ class Network:
     @contextmanager
     def cut_off(self, region: str) -> Iterator[None]:
         """Nothing reaches the region, and it reaches nothing: from outside it is dead."""
-        router = self.router(region)
-        for link in ("up0", "access"):
-            run("ip", "-n", router.name, "link", "set", link, "down")
+        self.cut_uplink(region)
+        access = ("ip", "-n", self.region(region).router, "link", "set", "access")
+        run(*access, "down")
         try:
             yield
         finally:
-            self._mend(region)
+            run(*access, "up")
+            self._mend_uplink(region)
 
-    def _mend(self, region: str) -> None:
-        """Its links again; the routes over them went with them."""
-        stands, name = self.region(region), self.router(region).name
-        for link in ("up0", "access"):
-            run("ip", "-n", name, "link", "set", link, "up")
-        gateway = str(stands.uplink.gateway.ip)
-        run("ip", "-n", name, "route", "replace", "default", "via", gateway, "dev", "up0")
+    def cut_uplink(self, region: str) -> None:
+        """At the far end of the cable: whoever captures at the near one goes on."""
+        stands = self.region(region)
+        run("ip", "-n", self.plan.backbone, "link", "set", stands.uplink.gateway_name, "down")
+
+    def _mend_uplink(self, region: str) -> None:
+        """The backbone's routes went with its end."""
+        stands, backbone = self.region(region), ("ip", "-n", self.plan.backbone)
+        run(*backbone, "link", "set", stands.uplink.gateway_name, "up")
+        router = str(stands.uplink.address.ip)
+        run(*backbone, "route", "replace", str(stands.subnet), "via", router)
+
+    def kill(self, region: str) -> None:
+        """``kill -9`` of every process of the region, its store included."""
+        stack = self.region(region).stack
+        programs = [one for one in Folder(self.data).read().programs if one.name.startswith(stack)]
+        doomed: list[psutil.Process] = []
+        for program in programs:
+            process = program.process
+            assert process is not None, f"{program.name} has ended by itself"
+            doomed += [process, *process.children(recursive=True)]
+        for process in doomed:
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended with its parent
+                process.kill()
+        _, left = psutil.wait_procs(doomed, timeout=30)
+        assert left == []
 
 
 def existing(data: Path) -> LocalPlan:
