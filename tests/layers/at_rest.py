@@ -67,19 +67,6 @@ SEALS = (
             f"{_KEPT}::TestRefused::test_another_sessions_blob_a_replayed_turn_and_a_wrong_class",
         ),
     ),
-    Layer(
-        "seal-agent",
-        "An entry opens for the agent it was said to",
-        "the agent is not in the associated data",
-        (
-            Patch(
-                "edge/session/seal.py",
-                'f"\\0{self._agent}\\0{kind}\\0{place}".encode()',
-                'f"\\0{kind}\\0{place}".encode()',
-            ),
-        ),
-        (f"{_SEAL}::test_an_entry_does_not_open_for_another_agent",),
-    ),
 )
 
 KEYS = (

@@ -261,19 +261,6 @@ EDGE = (
         ),
     ),
     Layer(
-        "token-expiry",
-        "A route token is good for 60 s",
-        "the edge does not look at the time",
-        (
-            Patch(
-                "edge/admission.py",
-                "    if now > claims.exp + LEEWAY_SECONDS:\n",
-                "    if now < 0:\n",
-            ),
-        ),
-        (f"{_ADMISSION}::test_expired_token_is_refused",),
-    ),
-    Layer(
         "token-policy",
         "A token counts under the law that it was made by, now or a moment ago",
         "tokens of any policy are read",

@@ -9,6 +9,7 @@ _PLACES = "tests/edge/session/test_replica_regions.py"
 _CARRIED = "tests/edge/test_carried.py"
 _LIVE = "tests/edge/test_policy_live.py"
 _LEAVING = "tests/edge/test_leaving.py"
+_RECORDED = "tests/edge/test_recorded.py"
 _RECORDER = "tests/edge/recording/test_recorder.py"
 
 REPLICAS = (
@@ -227,6 +228,38 @@ LIVE = (
 )
 
 RECORDING = (
+    Layer(
+        "recording-allowed",
+        "A call is recorded where law and contract let the region have a recording",
+        "who may have the call may record it",
+        (
+            Patch(
+                "edge/recorded.py",
+                "        if here not in ruling.caller.regions.get(",
+                "        if not here and ruling.caller.regions.get(",
+            ),
+        ),
+        (
+            f"{_RECORDED}::test_a_caller_whose_law_lets_no_recording_be_here_is_not_recorded",
+            f"{_RECORDED}::test_the_law_of_this_moment_counts_and_not_only_that_of_the_token",
+        ),
+    ),
+    Layer(
+        "recording-told",
+        "A caller's voice is recorded once they were told",
+        "it is recorded from the first frame",
+        (
+            Patch(
+                "edge/recording/tap.py",
+                "        if self.caller_may_be_heard and not self._closed:\n",
+                "        if not self._closed:\n",
+            ),
+        ),
+        (
+            "tests/edge/recording/test_tap.py::test_the_caller_is_not_heard_before_they_were_told",
+            f"{_RECORDED}::test_the_callers_voice_is_recorded_from_the_end_of_the_notice_on",
+        ),
+    ),
     Layer(
         "recording-law",
         "A recording stops when the law forbids it, and what was not kept by then never is",
