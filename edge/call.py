@@ -377,7 +377,7 @@ class Call:
             resume_expires_at=self._resume.expires_at,
             resumed=self._history is not None,
             history=self._history or (),
-            carry=self._carrier is not None and self._carrier.possible,
+            carry=self._carrier is not None,
         )
 
     def _record(self, reason: EndReason) -> CallRecord:

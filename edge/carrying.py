@@ -72,11 +72,6 @@ class Carrier:
         self.live.on_change = self._changed
         self.journal.live = self.live
 
-    @property
-    def possible(self) -> bool:
-        """Whether there is a region that a replica may be sealed for, now."""
-        return bool(self.targets())
-
     def want(self) -> None:
         """The client can carry."""
         self._wanted = True

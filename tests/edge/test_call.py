@@ -222,7 +222,6 @@ def typed(words: str) -> dict[str, JsonValue]:
 class FakeCarrier:
     """Notes what a call asks of its carrier."""
 
-    possible: bool = True
     asked: list[str] = field(default_factory=list)
 
     def want(self) -> None:
@@ -271,10 +270,6 @@ class TestCarrying:
         carrier = FakeCarrier()
         await self.told("taken_over", carrier=carrier)
         assert "flush" not in carrier.asked
-
-    async def test_where_nothing_may_be_carried_nothing_is_offered(self) -> None:
-        stage, _ = await self.told("hangup", carrier=FakeCarrier(possible=False))
-        assert "carry" not in self.created(stage)
 
     async def test_a_call_that_stays_says_so_to_whoever_asks(self) -> None:
         stage, _ = await self.told("hangup")

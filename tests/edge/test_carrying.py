@@ -205,7 +205,7 @@ class TestTargets:
     ) -> None:
         stage = Stage(tmp_path, (EU, IE, SE, IN))
         stage.law = Law(CATALOGUE, {"clinic": contract}, stage.public(*keys))
-        assert stage.carrier.possible == bool(expected)
+        assert bool(stage.carrier.targets()) == bool(expected)
         stage.carrier.want()
         stage.live.committed(turn(1), None)
         stage.carrier.flush()
@@ -217,7 +217,7 @@ class TestTargets:
         self, stage: Stage
     ) -> None:
         stage.law = Law(CATALOGUE, {}, stage.public() | {EU: b"x" * 32})
-        assert not stage.carrier.possible
+        assert not stage.carrier.targets()
 
     async def test_a_new_law_counts_from_the_next_replica_on(self, stage: Stage) -> None:
         stage.carrier.want()
@@ -229,15 +229,25 @@ class TestTargets:
         stage.carrier.flush()
         assert stage.keeper.held is None
 
+    async def test_a_law_that_names_the_keys_later_counts_too(self, stage: Stage) -> None:
+        law, stage.law = stage.law, Law(CATALOGUE)
+        stage.carrier.want()
+        stage.live.committed(turn(1), None)
+        assert stage.carrier.flush() == 0
+        stage.law = law
+        assert stage.carrier.can_move((IE,))
+        stage.live.committed(turn(2), None)
+        assert stage.carrier.flush() > 0
+
     async def test_the_day_is_asked_again(self, stage: Stage) -> None:
-        assert stage.carrier.possible
+        assert stage.carrier.targets()
         lapse = tuple(
             rule.model_copy(update={"valid_until": day_of(NOW)}) for rule in CATALOGUE.rules
         )
         stage.law = Law(CATALOGUE.model_copy(update={"rules": lapse}), {}, stage.public())
-        assert stage.carrier.possible
+        assert stage.carrier.targets()
         stage.clock.now += 86_400
-        assert not stage.carrier.possible
+        assert not stage.carrier.targets()
 
 
 async def test_it_counts_ten_minutes_and_never_longer_than_the_data(stage: Stage) -> None:
