@@ -49,8 +49,7 @@ class SessionFacts:
     resumed: bool
     history: Sequence[Turn]
     carry: bool = False
-    """Whether a client that asks is given replicas, as soon as there is a region for them: a law that
-    names one may come while the call goes on."""
+    """Whether a client that asks is given replicas, as soon as the law names a region for them."""
 
 
 def session_object(facts: SessionFacts) -> dict[str, JsonValue]:
