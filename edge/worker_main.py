@@ -29,7 +29,6 @@ from edge.dialog.agent import load_agents
 from edge.egress.report import worker_tripwire
 from edge.internal import OpenCall, WorkerFailed, WorkerStatus
 from edge.law import LawInForce
-from edge.ledger import Place
 from edge.logs import configure_logging, log_loop_errors
 from edge.media.ticker import Ticker
 from edge.metrics import WorkerMetrics
@@ -64,7 +63,7 @@ from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.errors import IceRestartUnsupported, OfferError, WebRtcError
 from edge.transport.webrtc.leg import WebRtcLeg
 from edge.worker import Worker
-from edge.worker_receipts import add_receipts
+from edge.worker_receipts import add_receipts, store_place
 from regions.bundle import BundleRefused
 from regions.providers import load_providers
 from regions.strict_yaml import ConfigError
@@ -273,16 +272,6 @@ async def _open_rooms(
         environ=os.environ,
     )
     return rooms, ticker
-
-
-def store_place(settings: NodeSettings) -> Place:
-    """The session store as receipts name it: in the node's region, which its settings vouch for."""
-    if settings.store is None:
-        return Place("store", "sqlite", settings.region)
-    if settings.store.socket is not None:
-        return Place("store", "redis", settings.region, "unix:")
-    servers = ",".join(map(str, settings.store.servers))
-    return Place("store", "redis", settings.region, servers)
 
 
 def _phone(index: int, settings: NodeSettings, ticker: Ticker, clock: Clock) -> SipMedia | None:

@@ -6,8 +6,10 @@ from aiohttp import web
 
 from edge.call_builder import Rooms
 from edge.internal import SessionReceipts
+from edge.ledger import Place
 from edge.problem import EdgeRefusal
 from edge.session.errors import SessionError, TenantRefused
+from edge.settings import NodeSettings
 from edge.worker import Worker
 
 MAX_RECEIPTS = 100
@@ -40,3 +42,13 @@ def add_receipts(app: web.Application, worker: Worker, rooms: Rooms) -> None:
 
     app.router.add_get("/sessions/{session_id}/receipts/{tenant}", receipts)
     app.router.add_get("/sessions/{session_id}/account", account)
+
+
+def store_place(settings: NodeSettings) -> Place:
+    """The session store as receipts name it: in the node's region, which its settings vouch for."""
+    if settings.store is None:
+        return Place("store", "sqlite", settings.region)
+    if settings.store.socket is not None:
+        return Place("store", "redis", settings.region, "unix:")
+    servers = ",".join(map(str, settings.store.servers))
+    return Place("store", "redis", settings.region, servers)
