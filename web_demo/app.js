@@ -11,7 +11,7 @@ import { Regions } from "./ui/regions.js";
 import { Setup, loadConfig } from "./ui/setup.js";
 import { Sound } from "./ui/sound.js";
 import { cutOff, showSupport } from "./ui/support.js";
-import { causeOf, connectedIn, ending, wordsFor } from "./ui/words.js";
+import { causeOf, connectedIn, ending, goesOnIn, wordsFor } from "./ui/words.js";
 
 const TEXT = /** @type {HTMLInputElement} */ (byId("text"));
 
@@ -207,11 +207,13 @@ class Page {
     this.#tellReconnect(words, "busy");
   }
 
-  /** @param {{cause: string, ms: number, session: {region: string, turns: unknown[]}}} how */
-  #reconnected({ cause, ms, session }) {
+  /** @param {{cause: string, ms: number, carriedFrom: string|null,
+   *   session: {region: string, turns: unknown[]}}} how */
+  #reconnected({ cause, ms, carriedFrom, session }) {
     const kept = session.turns.length === 1 ? "1 turn" : `${session.turns.length} turns`;
-    const name = this.#regions.nameOf(session.region);
-    const words = `Back after ${(ms / 1000).toFixed(1)} s, served by ${name}.`;
+    const from = carriedFrom === null ? null : this.#regions.nameOf(carriedFrom);
+    const where = goesOnIn(this.#regions.nameOf(session.region), from);
+    const words = `Back after ${(ms / 1000).toFixed(1)} s, ${where}.`;
     this.#tellReconnect?.(`${causeOf(cause)} ${words} Remembered: ${kept}.`, "good");
     this.#tellReconnect = null;
     showStatus(words);

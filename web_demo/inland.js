@@ -1,18 +1,6 @@
 /**
- * Inland in a browser: ask where, talk, survive. No dependencies, no build step.
- *
- * ```js
- * import { InlandCall, microphone, place } from "./inland.js";
- *
- * const placement = await place({ controlPlane, key: "pk_…", agent: "clinic-reception", country: "DE" });
- * const call = new InlandCall();
- * call.addEventListener("transcript", ({ detail }) => console.log("you:", detail.text));
- * call.addEventListener("agentwords", ({ detail }) => console.log("agent:", detail.text));
- * call.addEventListener("audio", ({ detail }) => (audioElement.srcObject = detail.stream));
- * await call.start({ placement, stream: await microphone() });
- * ```
- *
- * The protocol is docs/protocol.md. The events are told in web_demo/README.md.
+ * Inland in a browser: ask where, talk, survive. No dependencies, no build step. How to use it and
+ * the events it tells are in web_demo/README.md; the protocol is docs/protocol.md.
  */
 
 import { InlandError } from "./sdk/errors.js";
@@ -21,6 +9,7 @@ import { CALLS, Leg, hangUp } from "./sdk/leg.js";
 import { Line, whenLost } from "./sdk/microphone.js";
 import { place } from "./sdk/placement.js";
 import { relaysOf } from "./sdk/relays.js";
+import { ReplicaKeeper } from "./sdk/replica.js";
 import { firstToTake, pause, resume } from "./sdk/resume.js";
 
 export { InlandError } from "./sdk/errors.js";
@@ -29,7 +18,7 @@ export { place } from "./sdk/placement.js";
 export { receiptsOf } from "./sdk/receipt.js";
 
 /** @typedef {import("./sdk/placement.js").Placement} Placement */
-/** @typedef {import("./sdk/placement.js").Candidate} Candidate */
+/** @typedef {import("./sdk/placement.js").Candidate} Candidate `{region, node, url, reason}` */
 
 /** One conversation, over as many connections as it takes. Used once. */
 export class InlandCall extends EventTarget {
@@ -50,13 +39,14 @@ export class InlandCall extends EventTarget {
   #resumeToken = "";
   #muted = false;
   #patience = new Patience();
+  #replicas = new ReplicaKeeper();
   /** Whether the next connection goes through a relay. */
   #relay;
 
   /**
    * @param {{silenceMs?: number, giveUpMs?: number, iceTransportPolicy?: RTCIceTransportPolicy}}
-   *   [how] `silenceMs`: an edge without a sign of life for so long is dead; `giveUpMs`: no new
-   *   round of reconnecting after so long; `iceTransportPolicy`: `relay` for relays from the start
+   *   [how] `silenceMs`: an edge without a sign of life is dead; `giveUpMs`: no new round of
+   *   reconnecting; `iceTransportPolicy`: `relay` for relays from the start
    */
   constructor({ silenceMs = 3000, giveUpMs = 30_000, iceTransportPolicy = "all" } = {}) {
     super();
@@ -72,12 +62,12 @@ export class InlandCall extends EventTarget {
     return this.#muted;
   }
 
-  /** Who serves now, or null before the first edge answered. */
+  /** Who serves now, or null at first. */
   get session() {
     return this.#session;
   }
 
-  /** The node that serves now: `{region, node, url, reason}`. */
+  /** The node that serves now. */
   get candidate() {
     return this.#candidate;
   }
@@ -108,7 +98,7 @@ export class InlandCall extends EventTarget {
     whenLost(stream, this.#abort.signal, (error) => this.#tell("error", { error }));
     this.#tell("state", { state: "connecting" });
     const call = (/** @type {Placement} */ { candidates, token }) =>
-      firstToTake(candidates, (candidate) => this.#connect(candidate, token, true));
+      firstToTake(candidates, (candidate) => this.#connect(candidate, { bearer: token }, true));
     try {
       const { leg, candidate } = await call(placement).catch(async (error) => {
         if (error?.code !== "media_blocked") throw error;
@@ -158,19 +148,20 @@ export class InlandCall extends EventTarget {
   }
 
   /**
-   * Leave this connection and resume the session on the best node. The call does so itself when the
-   * edge goes silent.
+   * Leave this connection and resume the session on the best node; when its region is lost, carry
+   * it to another. The call does so itself when the edge goes silent.
    *
    * @param {string} [cause] told with the `reconnecting` event
-   * @param {{leaving?: boolean, silentMs?: number}} [how] `leaving`: try the node that served last;
-   *   `silentMs`: how long the line has been dead already
+   * @param {{leaving?: boolean, silentMs?: number, moved?: boolean}} [how] `leaving`: the node that
+   *   served comes last; `silentMs`: how long the line is dead; `moved`: its region is out of bounds
    */
-  async reconnect(cause = "asked", { leaving = false, silentMs = 0 } = {}) {
+  async reconnect(cause = "asked", { leaving = false, silentMs = 0, moved = false } = {}) {
     const [placement, current] = [this.#placement, this.#candidate];
     if (this.#phase !== "live" || !placement || !current) return;
     this.#phase = "reconnecting";
-    this.#letGo();
+    this.#letGo(moved);
     for (const told of this.#translator.cut()) this.#tell(told.type, told.detail);
+    const home = this.#session?.region ?? "";
     const began = performance.now();
     this.#tell("state", { state: "reconnecting" });
     try {
@@ -178,9 +169,10 @@ export class InlandCall extends EventTarget {
         placement,
         current,
         leaving,
-        attempt: (candidate, attempt) => {
+        wayTo: (candidate, fresh) => this.#replicas.way(candidate, { home, moved, fresh }),
+        attempt: (candidate, attempt, way, { token }) => {
           this.#tell("reconnecting", { cause, attempt, ...candidate });
-          return this.#connect(candidate, this.#resumeToken, false);
+          return this.#connect(candidate, this.#replicas.shown(way, token, this.#resumeToken));
         },
         replace: () => place({ ...placement.request, signal: this.#abort.signal }),
         pause: (ms) => pause(ms, this.#abort.signal),
@@ -189,24 +181,27 @@ export class InlandCall extends EventTarget {
       this.#placement = done.placement;
       this.#adopt(done.leg, done.candidate);
       const ms = Math.round(silentMs + performance.now() - began);
-      this.#tell("reconnected", { cause, ms, attempts: done.attempts, session: this.#session });
+      const how = { cause, ms, attempts: done.attempts, session: this.#session };
+      this.#tell("reconnected", { ...how, carriedFrom: done.way === "carry" ? home : null });
     } catch (cause) {
-      const words = "The connection was lost and could not be resumed.";
-      this.#end("lost", new InlandError("edge_lost", words, { cause }));
+      const words = "The connection was lost and could not be resumed. Please call again.";
+      const error = moved ? null : new InlandError("edge_lost", words, { cause });
+      this.#end(moved ? "policy" : "lost", error);
     }
   }
 
   /**
    * @param {Candidate} candidate
-   * @param {string} bearer a route token or the resume token
-   * @param {boolean} fresh a leg that fails half-way is then told to the edge. Not on a resume: a
+   * @param {{bearer: string, replica?: string}} what the resume token, or a route token alone or
+   *   with a conversation from another region
+   * @param {boolean} [fresh] a leg that fails half-way is then told to the edge. Not on a resume: a
    *   DELETE would hang up the very session that is to go on
    * @returns {Promise<Leg>}
    */
-  async #connect(candidate, bearer, fresh) {
-    const where = { url: new URL(CALLS, candidate.url).href, bearer, signal: this.#abort.signal };
+  async #connect(candidate, what, fresh = false) {
+    const where = { url: new URL(CALLS, candidate.url).href, ...what, signal: this.#abort.signal };
     const leg = new Leg(this.#line.track, this.#relay ? await relaysOf(where) : null, {
-      onEvent: (event) => this.#received(event),
+      onEvent: (event) => this.#received(event, leg),
       onStream: (stream) => this.#tell("audio", { stream }),
       onGone: (why) => void this.reconnect(why),
     });
@@ -214,7 +209,8 @@ export class InlandCall extends EventTarget {
       await leg.open(where);
     } catch (error) {
       this.#relay ||= error instanceof InlandError && error.code === "media_blocked";
-      if (fresh && leg.resource) void hangUp(leg.resource, bearer);
+      if (what.replica) this.#replicas.refused(error);
+      if (fresh && leg.resource) void hangUp(leg.resource, what.bearer);
       throw error;
     }
     return leg;
@@ -236,8 +232,11 @@ export class InlandCall extends EventTarget {
     this.#tell("session", { session: this.#session, candidate, relayed: leg.relayed });
   }
 
-  /** @param {Record<string, any>} event */
-  #received(event) {
+  /** @param {Record<string, any>} event @param {Leg} leg */
+  #received(event, leg) {
+    if (this.#replicas.received(event, (answer) => void leg.send(answer))) {
+      void this.reconnect("moved", { moved: true });
+    }
     if (event.type === "session.created") {
       this.#session = sessionOf(event);
       if (typeof event.inland?.resume_token === "string") {
@@ -270,8 +269,8 @@ export class InlandCall extends EventTarget {
     void hangUp(this.#leg.resource ?? known, this.#resumeToken || this.#placement?.token || "");
   }
 
-  #letGo() {
-    this.#leg?.close();
+  #letGo(linger = false) {
+    this.#leg?.close(linger);
     this.#leg = null;
   }
 

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { InlandError, problemOf, verdicts } from "../../web_demo/sdk/errors.js";
 import { Patience, Translator, sessionOf, typed } from "../../web_demo/sdk/events.js";
 import { iceServers } from "../../web_demo/sdk/relays.js";
+import { MAX_REPLICA, ReplicaKeeper } from "../../web_demo/sdk/replica.js";
 import { firstToTake, inOrder, pause, pauseBefore, resume } from "../../web_demo/sdk/resume.js";
 import { Watchdog } from "../../web_demo/sdk/watchdog.js";
 
@@ -283,5 +284,123 @@ describe("after a leg has ended", () => {
     for (const over of ["completed", "hangup", "idle", "handover", "taken_over"]) {
       assert.equal(patience.resumable(over, 0), false);
     }
+  });
+});
+
+describe("replicas", () => {
+  const part = (number, at, of, data = "x") => ({
+    type: "inland.replica", number, turn: number, part: at, parts: of,
+    regions: ["eu-west-1"], data,
+  });
+  const kept = (...events) => {
+    const keeper = new ReplicaKeeper();
+    const answers = [];
+    const moves = events.map((event) => keeper.received(event, (answer) => answers.push(answer)));
+    return { keeper, answers, moved: moves.at(-1) };
+  };
+  const created = (inland) => ({ type: "session.created", inland });
+  const at = (region) => ({ region, node: region, url: `http://${region}`, reason: "" });
+
+  test("an edge that offers to be carried is asked, and no other", () => {
+    assert.deepEqual(kept(created({ carry: 1 })).answers, [{ type: "inland.carry" }]);
+    assert.deepEqual(kept(created({})).answers, []);
+    assert.deepEqual(kept(created({ carry: 2 })).answers, []);
+  });
+
+  test("a replica counts once it is whole", () => {
+    const half = [part(1, 1, 2, "a"), part(1, 2, 2, "b"), part(2, 1, 2, "c")];
+    assert.equal(kept(...half).keeper.held.text, "ab");
+    assert.equal(kept(...half, part(2, 2, 2, "d")).keeper.held.text, "cd");
+  });
+
+  test("parts that do not fit together are no replica", () => {
+    const long = Array.from({ length: 17 }, (_, n) => part(1, n + 1, 17, "x".repeat(MAX_REPLICA / 16)));
+    for (const parts of [
+      [part(1, 2, 2)],
+      [part(1, 1, 3), part(1, 3, 3)],
+      [part(1, 1, 2), part(2, 2, 2)],
+      long,
+    ]) {
+      assert.equal(kept(...parts).keeper.held, null);
+    }
+  });
+
+  test("an edge takes a replica back, and one that offers none ends it", () => {
+    assert.equal(kept(part(1, 1, 1), part(2, 0, 0)).keeper.held, null);
+    assert.equal(kept(part(1, 1, 1), created({})).keeper.held, null);
+    assert.equal(kept(part(7, 1, 1, "whole"), created({ carry: 1 })).keeper.held.text, "whole");
+  });
+
+  test("a region sends the call on with the replica that it names", () => {
+    const move = (number) => ({ type: "inland.call.move", number, reason: "policy" });
+    const told = kept(part(3, 1, 1), move(3));
+    assert.equal(told.moved, true);
+    assert.deepEqual(told.answers, [{ type: "inland.call.moving", number: 3 }]);
+    assert.equal(kept(part(3, 1, 1), move(4)).moved, false);
+    assert.equal(kept(move(3)).moved, false);
+  });
+
+  test("its own region reads the resume token, another a replica sealed for it", () => {
+    const { keeper } = kept(part(1, 1, 1));
+    const how = { home: "eu-central-1", moved: false, fresh: true };
+    assert.equal(keeper.way(at("eu-central-1"), how), "resume");
+    assert.equal(keeper.way(at("eu-west-1"), how), "carry");
+    assert.equal(keeper.way(at("eu-west-1"), { ...how, fresh: false }), null);
+    assert.equal(keeper.way(at("ap-south-1"), how), null);
+    assert.equal(keeper.way(at("eu-central-1"), { ...how, moved: true }), null);
+    assert.equal(new ReplicaKeeper().way(at("eu-west-1"), how), "resume");
+    assert.equal(new ReplicaKeeper().way(at("eu-west-1"), { ...how, moved: true }), null);
+  });
+
+  test("what is shown is the replica with a fresh token, or the resume token alone", () => {
+    const { keeper } = kept(part(1, 1, 1, "sealed"));
+    assert.deepEqual(keeper.shown("carry", "route", "resume"), { bearer: "route", replica: "sealed" });
+    assert.deepEqual(keeper.shown("resume", "route", "resume"), { bearer: "resume" });
+  });
+
+  test("a replica that was refused for good is not shown again", () => {
+    for (const code of ["bad_replica", "replica_expired", "replica_mismatch", "replica_used"]) {
+      const { keeper } = kept(part(1, 1, 1));
+      keeper.refused(new InlandError("full", "full"));
+      assert.notEqual(keeper.held, null);
+      keeper.refused(new InlandError(code, code));
+      assert.equal(keeper.held, null);
+    }
+  });
+
+  test("the search goes home first, then with a fresh placement to another region", async () => {
+    const { keeper } = kept(part(1, 1, 1));
+    const tried = [];
+    const done = await resume({
+      placement: { candidates: [at("eu-central-1"), at("eu-west-1")], token: "old", request: {} },
+      current: at("eu-central-1"),
+      wayTo: (candidate, fresh) =>
+        keeper.way(candidate, { home: "eu-central-1", moved: false, fresh }),
+      attempt: async ({ node }, _, way, { token }) => {
+        tried.push([node, way, token]);
+        if (way === "resume") throw new InlandError("edge_unreachable", "gone");
+        return "leg";
+      },
+      replace: async () => ({ candidates: [at("eu-west-1")], token: "new", request: {} }),
+      pause: async () => undefined,
+      timeIsUp: () => false,
+    });
+    assert.deepEqual(tried, [["eu-central-1", "resume", "old"], ["eu-west-1", "carry", "new"]]);
+    assert.equal(done.way, "carry");
+  });
+
+  test("where there is no way at all the search ends at once", async () => {
+    await assert.rejects(
+      resume({
+        placement: { candidates: [at("eu-central-1")], request: {} },
+        current: at("eu-central-1"),
+        wayTo: () => null,
+        attempt: async () => assert.fail("nobody is asked"),
+        replace: async () => ({ candidates: [at("eu-west-1")], request: {} }),
+        pause: async () => undefined,
+        timeIsUp: () => false,
+      }),
+      ({ code }) => code === "edge_lost",
+    );
   });
 });

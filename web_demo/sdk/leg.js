@@ -10,6 +10,8 @@ const DIRECT_TIMEOUT_MS = 3000;
 /** How long a relay may take to take us. */
 const RELAY_TIMEOUT_MS = 4000;
 const WATCH_MS = 250;
+/** How long the last words to an edge may take to leave. */
+const LINGER_MS = 1000;
 /** Where calls are opened on an edge. */
 export const CALLS = "/v1/realtime/calls";
 
@@ -61,11 +63,12 @@ export class Leg {
   /**
    * Offer, and wait for the edge's first event.
    *
-   * @param {{url: string, bearer: string, signal: AbortSignal}} where
+   * @param {{url: string, bearer: string, signal: AbortSignal, replica?: string}} where `replica`:
+   *   the conversation to go on with, from another region
    * @returns {Promise<void>} when `session.created` has been handed to `onEvent`
    * @throws {InlandError} after which the leg is closed; `media_blocked` when a relay may help
    */
-  async open({ url, bearer, signal }) {
+  async open({ url, bearer, signal, replica }) {
     const { promise: created, resolve, reject } = Promise.withResolvers();
     // The promise may fail before anyone waits for it; that is not an unhandled error.
     created.catch(() => undefined);
@@ -90,7 +93,7 @@ export class Leg {
       const taken = this.relayed ? this.#relayTakesUs() : null;
       await this.#peer.setLocalDescription(await this.#peer.createOffer());
       await Promise.race([taken, created]);
-      const answer = await this.#post(url, bearer, signal);
+      const answer = await this.#post(url, bearer, signal, replica);
       if (this.#relays && !this.relayed) {
         blocked = setTimeout(() => this.#unreached && fail("media_blocked"), DIRECT_TIMEOUT_MS);
       }
@@ -133,15 +136,20 @@ export class Leg {
    * @param {string} url
    * @param {string} bearer
    * @param {AbortSignal} signal
+   * @param {string} [replica]
    * @returns {Promise<string>} the SDP answer
    */
-  async #post(url, bearer, signal) {
+  async #post(url, bearer, signal, replica) {
     let response;
+    const sdp = this.#peer.localDescription?.sdp ?? "";
     try {
       response = await fetch(url, {
         method: "POST",
-        headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/sdp" },
-        body: this.#peer.localDescription?.sdp ?? "",
+        headers: {
+          Authorization: `Bearer ${bearer}`,
+          ...(replica ? {} : { "Content-Type": "application/sdp" }), // a form names its own
+        },
+        body: replica ? formOf({ sdp, replica }) : sdp,
         credentials: "omit",
         cache: "no-store",
         signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
@@ -210,12 +218,24 @@ export class Leg {
     return packets;
   }
 
-  /** Let go of the connection. The edge is not told: see {@link hangUp}. Idempotent. */
-  close() {
+  /**
+   * Let go of the connection. The edge is not told: see {@link hangUp}. Idempotent.
+   *
+   * @param {boolean} [linger] let what was sent a moment ago leave first
+   */
+  close(linger = false) {
     this.#closed = true;
     clearInterval(this.#timer);
-    this.#peer.close();
+    if (linger) setTimeout(() => this.#peer.close(), LINGER_MS);
+    else this.#peer.close();
   }
+}
+
+/** @param {Record<string, string>} fields */
+function formOf(fields) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  return form;
 }
 
 /**

@@ -77,24 +77,29 @@ export function pause(ms, signal) {
 
 /**
  * Try to go on somewhere: the same node, the other candidates, then the nodes of a new placement;
- * again with growing pauses, until one answers, no retry can help, or the time is up.
+ * again with growing pauses, until one answers, no retry can help, or the time is up. How to go on
+ * at a node may differ once a placement is fresh; where there is no way the node is passed over.
  *
  * @template Leg
  * @param {object} way
  * @param {Placement} way.placement what is known now
  * @param {Candidate} way.current the node that served
  * @param {boolean} [way.leaving] see {@link inOrder}
- * @param {(candidate: Candidate, attempt: number) => Promise<Leg>} way.attempt
+ * @param {(candidate: Candidate, fresh: boolean) => string|null} [way.wayTo]
+ * @param {(candidate: Candidate, attempt: number, way: string, placement: Placement) =>
+ *   Promise<Leg>} way.attempt
  * @param {() => Promise<Placement>} way.replace ask the control plane again
  * @param {(ms: number) => Promise<void>} way.pause rejects when the call is given up
  * @param {() => boolean} way.timeIsUp
- * @returns {Promise<{leg: Leg, candidate: Candidate, placement: Placement, attempts: number}>}
+ * @returns {Promise<{leg: Leg, candidate: Candidate, placement: Placement, attempts: number,
+ *   way: string}>}
  * @throws {InlandError} the last failure, or `aborted`
  */
 export async function resume({
   placement,
   current,
   leaving = false,
+  wayTo = () => "resume",
   attempt,
   replace,
   pause,
@@ -106,30 +111,33 @@ export async function resume({
     await pause(pauseBefore(round));
     const failures = /** @type {InlandError[]} */ ([]);
     const tried = new Set();
-    const tryAll = async (/** @type {Candidate[]} */ candidates) => {
+    const tryAll = async (/** @type {Candidate[]} */ candidates, /** @type {boolean} */ fresh) => {
       for (const candidate of candidates) {
-        if (tried.has(candidate.url)) continue;
-        tried.add(candidate.url);
+        const way = wayTo(candidate, fresh);
+        if (way === null || tried.has(`${way} ${candidate.url}`)) continue;
+        tried.add(`${way} ${candidate.url}`);
         attempts += 1;
         try {
-          const leg = await attempt(candidate, attempts);
-          return { leg, candidate, placement: known, attempts };
+          const leg = await attempt(candidate, attempts, way, known);
+          return { leg, candidate, placement: known, attempts, way };
         } catch (error) {
           failures.push(giveUpOnAbort(error));
         }
       }
       return null;
     };
-    let done = await tryAll(inOrder(known.candidates, current, leaving));
+    let done = await tryAll(inOrder(known.candidates, current, leaving), false);
     if (done) return done;
     try {
       known = await replace();
-      done = await tryAll(known.candidates);
+      done = await tryAll(known.candidates, true);
       if (done) return done;
     } catch (error) {
       failures.push(giveUpOnAbort(error));
     }
-    if (timeIsUp() || !failures.some((failure) => failure.later)) throw failures.at(-1);
+    if (timeIsUp() || !failures.some((failure) => failure.later)) {
+      throw failures.at(-1) ?? new InlandError("edge_lost", "There is nowhere to go on.");
+    }
   }
 }
 

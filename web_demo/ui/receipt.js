@@ -20,6 +20,7 @@ const KINDS = {
   webhook: "Webhook",
   stt: "Speech recognition",
   tts: "Voice",
+  replica: "What you carry, sealed for another region",
 };
 
 /** Where lines end that nobody chose a region for. @type {Record<string, string>} */

@@ -69,6 +69,7 @@ const CAUSES = {
   draining: "The edge is restarting.",
   lost: "The edge lost you.",
   asked: "Changing the connection.",
+  moved: "The rules changed: your call may not stay in its region.",
 };
 
 /** @type {Record<string, string>} what the agent is doing, for eyes */
@@ -101,6 +102,14 @@ export function wordsFor({ code, message, retryAfter }) {
 export function connectedIn(name, relayed) {
   const detour = " Your network lets no sound through directly: it goes through a relay there.";
   return `Connected in ${name}.${relayed ? detour : ""}`;
+}
+
+/**
+ * @param {string} name of the region that serves now
+ * @param {string|null} from of the region that the call was carried from, if it was
+ */
+export function goesOnIn(name, from) {
+  return from === null ? `served by ${name}` : `moved from ${from} to ${name}`;
 }
 
 /** @param {string} reason */
