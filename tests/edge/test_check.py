@@ -86,6 +86,14 @@ def test_a_store_with_files_that_are_not_there_is_said_by_key(tmp_path: Path) ->
         "ca": tmp_path / "ca.pem",
         "users": {"clinic": {"username": "inland-clinic", "password_file": tmp_path / "x"}},
     }
+    watched = {
+        "sentinels": [f"rediss://s{n}.example.org" for n in (1, 2, 3)],
+        "sentinel_user": {"username": "inland_node", "password_file": tmp_path / "y"},
+        "master": "inland",
+        "nodes": ["rediss://r1.example.org", "rediss://r2.example.org"],
+    }
+    _, _, node = problems(tmp_path, store=store | watched | {"redis": None})
+    assert node.startswith("store.sentinel_user.password_file: ")
     ca, password = problems(tmp_path, store=store)
     assert ca.startswith("store.ca: ")
     assert password.startswith("store.users.clinic.password_file: ")

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from edge.events import JsonValue, Turn
+from edge.call_builder import JournalLedger
+from edge.events import JsonValue, ToolRecord, Turn
 from edge.patience import COMMIT_PAUSES, PatientJournal
 from edge.session.errors import StaleOwner, StoreBusy
 from edge.session.journal import Journal
@@ -59,3 +60,19 @@ async def test_taken_over_session_is_not_tried_again() -> None:
     with pytest.raises(StaleOwner):
         await PatientJournal(cast(Journal, journal)).commit(TURN, {})
     assert journal.committed == 0
+
+
+async def test_a_tool_call_is_written_down_through_a_busy_store_too() -> None:
+    class Busy(FlakyJournal):
+        async def tool_pending(self, *intent: object) -> None:
+            await self.commit(TURN, {})
+
+        async def tool_settled(self, record: object) -> None:
+            await self.commit(TURN, {})
+
+    journal = Busy(StoreBusy("failing over"), StoreBusy("failing over"))
+    ledger = JournalLedger(cast(Journal, journal))
+    await ledger.pending("s:1:1", "book", {})
+    journal.errors = [StoreBusy("failing over")]
+    await ledger.settled(ToolRecord("s:1:1", "book", {}, True, {}))
+    assert journal.committed == 2

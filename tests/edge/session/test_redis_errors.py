@@ -9,7 +9,7 @@ import pytest
 from redis import exceptions
 
 from edge.session.errors import SessionError, StoreBroken, StoreBusy
-from edge.session.redis_errors import within
+from edge.session.redis_errors import MasterUnlisted, NotCopied, SentinelsRefused, within
 
 BUSY = [
     exceptions.TimeoutError("x"),
@@ -23,6 +23,8 @@ BUSY = [
     exceptions.NoScriptError("x"),
     exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
     exceptions.ResponseError("BUSY Redis is busy running a script."),
+    exceptions.ResponseError("UNBLOCKED force unblock from blocking operation, instance state"),
+    NotCopied(),
     ConnectionResetError("x"),
     OSError("x"),
     TimeoutError("x"),
@@ -38,6 +40,8 @@ BROKEN = [
     exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"),
     exceptions.ResponseError("MISCONF Errors writing to the AOF file"),
     exceptions.ResponseError("BUSYGROUP x"),
+    MasterUnlisted(),
+    SentinelsRefused(),
 ]
 
 
