@@ -79,10 +79,11 @@ class ToneTrack(MediaStreamTrack):
 
 
 class ScriptedCall:
-    """One leg that a client opened. ``bearer`` is what it showed; ``offer`` what it sent."""
+    """One leg that a client opened. ``bearer`` is what it showed; ``offer`` what it sent, and
+    ``replica`` the conversation that it brought, if any."""
 
-    def __init__(self, call_id: str, bearer: str, offer: str) -> None:
-        self.id, self.bearer, self.offer = call_id, bearer, offer
+    def __init__(self, call_id: str, bearer: str, offer: str, replica: str | None) -> None:
+        self.id, self.bearer, self.offer, self.replica = call_id, bearer, offer, replica
         self.resume_token = f"r_{call_id}"
         self.voice = ToneTrack()
         self.deleted = asyncio.Event()
@@ -97,6 +98,20 @@ class ScriptedCall:
         self._numbers = iter(range(1, 1_000_000))
         self._peer.on("datachannel", self._adopt)
         self._peer.on("track", self._listen)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the client goes on with a conversation."""
+        return self.bearer.startswith("r_") or self.replica is not None
+
+    def replicate(self, number: int, *regions: str) -> None:
+        """Give the client the conversation, in two parts."""
+        for part in (1, 2):
+            self.send(
+                "inland.replica",
+                number=number, turn=number, regions=regions, part=part, parts=2,
+                data=f"sealed {number}.{part};",
+            )  # fmt: skip
 
     def _adopt(self, channel: Any) -> None:
         self._channel = channel
@@ -228,6 +243,8 @@ class ScriptedEdge:
         """How many offers came, refused ones included."""
         self.links: tuple[str, ...] = ()
         """``Link`` headers that name its relays."""
+        self.carry = False
+        """Whether it offers clients to carry the conversation."""
         self.blocked = False
         """Answers as ever, and no media gets through."""
         self.receipts: list[str] = []
@@ -299,8 +316,14 @@ class ScriptedEdge:
         if self.refuse_with is not None:
             return problem(self.refuse_with)
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        assert request.content_type == "application/sdp"
-        call = ScriptedCall(f"c_{secrets.token_hex(4)}", bearer, await request.text())
+        replica = None
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            offer, replica = str(form["sdp"]), str(form["replica"])
+        else:
+            assert request.content_type == "application/sdp"
+            offer = await request.text()
+        call = ScriptedCall(f"c_{secrets.token_hex(4)}", bearer, offer, replica)
         self._calls[call.id] = call
         answer = await call.answer()
         if self.blocked:
@@ -344,8 +367,9 @@ class ScriptedEdge:
                 "jurisdictions": list(JURISDICTIONS),
                 "resume_token": call.resume_token,
                 "resume_expires_at": 1_790_003_600,
-                "resumed": call.bearer.startswith("r_"),
-                "turns": self.turns if call.bearer.startswith("r_") else [],
+                "resumed": call.goes_on,
+                "turns": self.turns if call.goes_on else [],
+                **({"carry": 1} if self.carry else {}),
             },
         )
         self._taken.put_nowait(call)
