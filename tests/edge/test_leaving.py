@@ -15,7 +15,6 @@ from edge.dialog.agent import Notices
 from edge.events import JsonValue, Say, Turn
 from edge.internal import Admitted
 from edge.ledger import Ledger
-from edge.media.frames import Samples
 from edge.metrics import WorkerMetrics
 from edge.outbound import Endpoint, Outbound, Pool
 from edge.policy_live import Leaves
@@ -236,19 +235,24 @@ async def test_nothing_is_stored_or_counted_after_the_decision_but_the_record() 
     assert account.outside == ()
 
 
-async def test_what_the_caller_says_is_not_heard_any_more() -> None:
+async def test_what_the_caller_says_or_keys_is_not_heard_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr("edge.floor.Floor.pressed", lambda floor, key: heard.append(key))
     stage = Stage()
-    heard: list[Samples] = []
-    stage.listener.feed = heard.append  # type: ignore[method-assign, assignment]
+    stage.listener.feed = heard.append  # type: ignore[method-assign]
 
     async def act() -> None:
         stage.leg.on_audio(np.zeros(320, np.int16))
+        stage.leg.on_digit("1")
         stage.call.leave(away())
         stage.leg.on_audio(np.zeros(320, np.int16))
+        stage.leg.on_digit("2")
         (await stage.mouth.answers.get()).play()
 
     await ended(stage, act)
-    assert len(heard) == 1
+    assert len(heard) == 2
 
 
 async def test_a_call_that_is_leaving_sends_nothing_anywhere() -> None:
@@ -323,7 +327,10 @@ async def test_a_call_that_never_stood_is_ended_without_words() -> None:
 
 
 @pytest.mark.parametrize("way", ["hangs_up", "is_gone", "drained"])
-async def test_nobody_waits_for_words_that_nobody_hears(way: str) -> None:
+async def test_nobody_waits_for_words_that_nobody_hears(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.leaving.LEAVE_SECONDS", 3600.0)
     stage = Stage()
 
     async def act() -> None:
@@ -423,7 +430,8 @@ async def test_nobody_is_moved_to_nowhere_or_without_a_way(regions: tuple[str, .
     assert stage.notices() == ["ended"]
 
 
-async def test_a_move_is_heard_of_while_all_else_is_not() -> None:
+async def test_a_move_is_heard_of_while_all_else_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.leaving.LEAVE_SECONDS", 3600.0)
     carrier = FakeCarrier()
     carrier.hangs = True
     stage = Stage(carrier)

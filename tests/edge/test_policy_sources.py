@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ class Replica:
         self.etag = '"1"'
         self.status = 200
         self.asked: list[dict[str, str]] = []
-        self.hangs = False
+        self.hangs = self.endless = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(dict(request.headers))
@@ -36,7 +36,17 @@ class Replica:
             return web.Response(status=302, headers={"Location": "/elsewhere"})
         if request.headers.get("If-None-Match") == self.etag:
             return web.Response(status=304)
+        if self.endless:
+            return await self._flood(request)
         return web.Response(status=self.status, body=self.body, headers={"ETag": self.etag})
+
+    async def _flood(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b"x" * 65_536)
+        return response
 
 
 @asynccontextmanager
@@ -77,8 +87,9 @@ async def test_any_other_answer_is_no_word_of_a_control_plane(status: int) -> No
 
 
 async def test_no_more_is_read_than_a_bundle_may_have() -> None:
+    """Of an answer that never ends."""
     replica = Replica()
-    replica.body = b"x" * (3 * MAX_BUNDLE)
+    replica.endless = True
     async with source_of(replica) as source:
         found = await source.look()
     assert found is not None
