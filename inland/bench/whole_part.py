@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from inland.bench.child import bench_child
-from inland.bench.private_node import COUNTRY, Engines, private_node
+from inland.bench.private_node import COUNTRY, Change, Engines, private_node
 from inland.bench.usage import MB, between, memory, read
 from inland.bench.window import ANSWER_SECONDS
 
@@ -47,9 +47,11 @@ class WholePart:
     elsewhere: float
 
 
-async def measure_whole(calls: int, seconds: float, folder: Path) -> WholePart:
+async def measure_whole(
+    calls: int, seconds: float, folder: Path, change: Change | None = None
+) -> WholePart:
     """Start a node, talk to it for ``seconds``. Raises ``BenchError``."""
-    async with private_node(folder / "node", Engines()) as node:
+    async with private_node(folder / "node", Engines(), change) as node:
         ready = _resident(node.processes)
         order = {
             "control_plane": node.control_plane,

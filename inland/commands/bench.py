@@ -16,6 +16,7 @@ examples:
   inland bench turn --turns 40        from the last audible caller frame to the first of the agent
   inland bench hearing --recordings F how often recorded people are understood, also by telephone
   inland bench store --config FILE    how long the session store takes for a turn
+  inland bench recording --calls 10   what recording adds to the CPU of a call
 
 Everything runs on loopback and stops by itself; progress goes to standard error. Machines are
 noisy: read the ratios first. docs/benchmarks.md says how each figure is measured.
@@ -101,6 +102,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     store.add_argument("--json", action="store_true", help="print one JSON object")
     store.set_defaults(bench="store")
+    recording = benches.add_parser("recording", help="what recording adds to a call")
+    recording.add_argument(
+        "--calls", type=_whole(1, 50), default=10, help="conversations at once (default: 10)"
+    )
+    recording.add_argument(
+        "--seconds", type=_seconds, default=20.0, help="measured time of each part (default: 20)"
+    )
+    recording.add_argument(
+        "--skip-whole", action="store_true", help="only the recording's own path"
+    )
+    recording.add_argument("--json", action="store_true", help="print one JSON object")
+    recording.set_defaults(bench="recording")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,6 +135,10 @@ def run(arguments: argparse.Namespace) -> int:
             from inland.bench.store import run_store
 
             return run_store(arguments)
+        if arguments.bench == "recording":
+            from inland.bench.recording import run_recording
+
+            return run_recording(arguments)
         from inland.bench.turn import run_turn
 
         return run_turn(arguments)
