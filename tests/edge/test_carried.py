@@ -240,6 +240,18 @@ class TestGoingOn:
         name = index.name("clinic", Subject("customer", "47110815"))
         assert await region.store.find(name, region.clock.wall()) == (SESSION,)
 
+    async def test_a_caller_who_came_back_is_found_by_what_they_say_from_then_on(
+        self, region: Region
+    ) -> None:
+        await region.begin(region.replica())
+        again = caller(session_id=SESSION, resumed=True, number="+493055512345")
+        journal, _ = await region.builder().journal(again)
+        await journal.commit(turn(4), {"subjects": [["customer", "47110815"]]})
+        index: SubjectIndex = region.rooms.subjects
+        for subject in (Subject("customer", "47110815"), Subject("phone", "+493055512345")):
+            name = index.name("clinic", subject)
+            assert await region.store.find(name, region.clock.wall()) == (SESSION,)
+
     async def test_everything_is_there_again_under_the_keys_of_this_region(
         self, region: Region
     ) -> None:
