@@ -178,7 +178,7 @@ class Call:
         if self._terms is None or self._terms.leaves is not None:
             return
         if self._recording is not None:
-            self._recording.judge()
+            self._recording.judge(ruling.reason)
         self._journal.shut()
         self._tally.hush()
         self._leg.on_audio = _unheard

@@ -56,10 +56,10 @@ class LegRecording:
             conversation.on_notice = self._noticed
         return recorder
 
-    def judge(self) -> None:
-        """The law may say otherwise by now."""
+    def judge(self, reason: str | None = None) -> None:
+        """The law may say otherwise by now; with a ``reason`` it keeps the whole call from here."""
         if self._recorder is not None:
-            self._recorder.judge()
+            self._recorder.judge(reason)
 
     async def close(self) -> None:
         """Keep what is left. Whoever awaits it bounds it."""

@@ -114,10 +114,11 @@ class Recorder:
         """The caller knows: their voice is recorded from here on."""
         self.tap.caller_may_be_heard = True
 
-    def judge(self) -> None:
+    def judge(self, reason: str | None = None) -> None:
         """Ask the law again; where it says no, recording stops now, and what was not sealed and
-        kept by now never is."""
-        if self._ended or (reason := self._parts.refusal()) is None:
+        kept by now never is. A ``reason`` stops it in any case."""
+        reason = reason or self._parts.refusal()
+        if self._ended or reason is None:
             return
         self._parts.ledger.refuse(self._parts.archive.place, DataClass.RECORDING, reason)
         self._unlawful = True

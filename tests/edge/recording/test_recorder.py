@@ -227,6 +227,20 @@ class TestLaw:
         _, told = await read(stage.archive)
         assert (told.why, told.gaps[0][0]) == ("law", 0.0)
 
+    async def test_a_call_that_may_not_stay_is_not_recorded_on_whatever_the_law_says_of_recordings(
+        self,
+    ) -> None:
+        stage = Stage(rate=16_000)
+        async with running(stage):
+            stage.talk(0, 10)
+            stage.recorder.judge("eu may not have the caller's audio")
+            assert stage.recorder.ended
+            stage.talk(10, LONG)
+            await stage.recorder.close()
+        audio, told = await read_all(stage.archive)
+        assert told.why == "law"
+        assert not np.any(audio)
+
     async def test_it_is_asked_again_for_each_segment(self) -> None:
         """Rules end at midnight, and nobody tells of that."""
         stage = Stage(rate=16_000)
