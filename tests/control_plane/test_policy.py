@@ -269,6 +269,17 @@ async def test_a_law_is_written_down_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert written == [2]
 
 
+async def test_who_asks_has_the_file_read_even_if_nobody_wrote_it(tmp_path: Path) -> None:
+    assembly = assemble(settings(tmp_path, **policy(tmp_path)), FakeClock())
+    assert assembly.watch is not None
+    await assembly.watch.look()
+    assert b'outcome="unchanged"' not in assembly.plane.metrics.render()
+    await assembly.watch.look(whatever=True)
+    assert b'inland_control_policies_total{outcome="unchanged"} 1.0' in (
+        assembly.plane.metrics.render()
+    )
+
+
 def _full(*_: Any) -> None:
     raise OSError(28, "No space left on device")
 
@@ -281,7 +292,7 @@ async def _logged(caplog: pytest.LogCaptureFixture, message: str) -> bool:
 async def test_a_contract_of_nobody_is_named_and_binds_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    misspelt = {"demo-clinc": TenantPolicy(regions=())}
+    misspelt = {"demo-clinc": TenantPolicy(regions=()), "demo-bank": TenantPolicy()}
     async with serving(settings(tmp_path, **policy(tmp_path, bundle(1, misspelt)))) as client:
         await post_beat(client)
         assert "eu-central-1" in await allowed(client)
