@@ -160,6 +160,22 @@ GATE = (
         (_GATE,),
     ),
     Layer(
+        "tenant-key-policy",
+        "On AWS a tenant's key wraps the keys of that tenant's sessions, and of no other's",
+        "the key's policy does not ask whose session it is",
+        (
+            Patch(
+                "infra/documents/keys.py",
+                "{SESSION_TENANT: tenant, SESSION_REGION:",
+                "{SESSION_REGION:",
+            ),
+        ),
+        (
+            "tests/infra/documents/test_keys.py::"
+            "test_a_session_of_another_tenant_or_of_nobody_is_not_wrapped",
+        ),
+    ),
+    Layer(
         "gate-inference-profiles",
         "No model that may answer from another region is asked",
         "the gate does not know inference profiles",
