@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.dialog.tool_python import tool
 
-REFERENCE = "604817"
+REFERENCE = "60481735"
 ANSWER = "Kumquat season."
 
 

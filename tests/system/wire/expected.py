@@ -20,6 +20,7 @@ CHANGES = {"sequence", "active", "draining", "policy", "serial"}
 """What of a heartbeat may differ from one to the next."""
 HEADERS = {"host", "accept", "accept-encoding", "authorization", "content-length", "content-type"}
 HEADERS |= {"user-agent", "connection", "if-none-match"}
+_VERBS = (b"POST /", b"GET /")
 _BEGINS = re.compile(rb"(?:POST|GET) /")
 
 
@@ -58,7 +59,7 @@ def strangers(
 
 def asked(flow: Flow) -> list[Asked]:
     """The whole requests of a flow that may have been joined in mid-sentence."""
-    return [request for stream in flow.streams for request in _requests(stream)]
+    return [request for stream in flow.streams for request in _parted(stream)[1]]
 
 
 def beats(flow: Flow) -> list[Asked]:
@@ -77,14 +78,17 @@ def _between(flow: Flow, nodes: set[IPv4Address], replicas: set[IPv4Address]) ->
 
 
 def _problems(flow: Flow) -> Iterator[str]:
-    same: set[str] = set()
+    same: dict[str, set[str]] = {}
     sequence: int | None = None
     for stream in flow.streams:
-        begins = _BEGINS.search(stream)
-        # Joined in mid-sentence: at most the rest of one request comes before.
-        if (begins.start() if begins else len(stream)) > LARGEST_BEAT + LARGEST_HEAD:
-            yield "not HTTP"
+        # Joined and left in mid-sentence: at most a part of one request on either side.
+        before, _, after = _parted(stream)
+        odd = after and not any(verb.startswith(after[: len(verb)]) for verb in _VERBS)
+        if odd or max(len(before), len(after)) > LARGEST_BEAT + LARGEST_HEAD:
+            yield f"not HTTP: {len(before)} bytes before, {len(after)} after"
     for request in asked(flow):
+        fixed = sorted(request.headers.items() - {("content-length", str(len(request.body)))})
+        same.setdefault(f"headers of {request.path}", set()).add(repr(fixed))
         head = sum(len(name) + len(value) for name, value in request.headers.items())
         if request.headers.keys() - HEADERS or head > LARGEST_HEAD:
             yield f"headers {sorted(request.headers)} of {head} bytes"
@@ -102,24 +106,26 @@ def _problems(flow: Flow) -> Iterator[str]:
             if sequence is not None and beat.sequence != sequence + 1:
                 yield "heartbeats that do not follow one another"
             sequence = beat.sequence
-            same.add(repr(beat.model_dump(exclude=CHANGES)))
+            same.setdefault("heartbeats", set()).add(repr(beat.model_dump(exclude=CHANGES)))
         else:
             yield f"{request.method} {request.path}"
-    if len(same) > 1:
-        yield f"heartbeats that differ: {sorted(same)}"
+    yield from (f"{what} that differ: {ways}" for what, ways in same.items() if len(ways) > 1)
 
 
-def _requests(stream: bytes) -> Iterator[Asked]:
+def _parted(stream: bytes) -> tuple[bytes, list[Asked], bytes]:
+    """What comes before the first request, the whole requests, and the rest."""
     begins = _BEGINS.search(stream)
-    at = begins.start() if begins else len(stream)
+    at = start = begins.start() if begins else len(stream)
+    found = []
     while (end := stream.find(b"\r\n\r\n", at)) >= 0:
         first, *lines = stream[at:end].decode("latin-1").split("\r\n")
         method, _, rest = first.partition(" ")
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        length = int(headers.get("content-length", "0"))
-        body = stream[end + 4 : end + 4 + length]
-        if len(body) < length:
-            return  # the capture ended first
-        yield Asked(method, rest.removesuffix(" HTTP/1.1"), headers, body)
-        at = end + 4 + length
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(stream) < end + 4 + int(length):
+            break
+        body = stream[end + 4 : end + 4 + int(length)]
+        found.append(Asked(method, rest.removesuffix(" HTTP/1.1"), headers, body))
+        at = end + 4 + int(length)
+    return stream[:start], found, stream[at:]

@@ -15,7 +15,7 @@ from tests.fakes.observatory import ANSWER, REFERENCE
 TENANT = "demo-clinic"
 HOMES = {"DE": "eu-central-1", "IE": "eu-west-1", "IN": "ap-south-1"}
 """A caller from each country, at home in the region that is nearest of those allowed."""
-WORD, CODE = "Quarzfenster", "738164"
+WORD, CODE = "Quarzfenster", "73816490"
 SPOKEN = "what are your opening hours"
 GREETING = "Marzipan Observatory."
 CALL = (
