@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.layers.catalogue import GROUPS, LAYERS
-from tests.layers.copies import ROOT, NoTree
+from tests.layers.copies import ROOT
 from tests.layers.layer import Layer, misfits
 from tests.layers.running import NotRun, Verdict
 from tests.layers.stand import WORKERS, Stand
@@ -23,8 +23,8 @@ are named for it run there. Every one of them must fail, by its claim and not by
 or for want of time; with the layer on every one must pass. A replacement that does not fit its file
 exactly once is an error.
 
-exit status: 0 every layer was missed by all of its tests, 1 one was not, or could not be tried, 2
-the command or a layer is wrong"""
+exit status: 0 all tests of every layer failed without it, 1 one did not, or could not be tried,
+2 the command or a layer is wrong"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,11 +55,13 @@ def _run(layers: Sequence[Layer], workers: int) -> int:
             stand.baseline()
             with ThreadPoolExecutor(workers) as pool:
                 found = list(pool.map(lambda layer: _told(layer, stand, layers), layers))
-    except (NoTree, NotRun) as error:
+    except NotRun as error:
         return _wrong([str(error)])
-    missed = sum(each is not None and each.noticed for each in found)
-    _say(f"{missed} of {len(layers)} layers missed, in {time.monotonic() - began:.0f} s")
-    return 0 if missed == len(layers) else 1
+    noticed = sum(each is not None and each.noticed for each in found)
+    _say(
+        f"{noticed} of {len(layers)} layers were noticed when they were off, in {time.monotonic() - began:.0f} s"
+    )
+    return 0 if noticed == len(layers) else 1
 
 
 def _told(layer: Layer, stand: Stand, layers: Sequence[Layer]) -> Verdict | None:
@@ -73,11 +75,11 @@ def _told(layer: Layer, stand: Stand, layers: Sequence[Layer]) -> Verdict | None
         return None
     seconds = time.monotonic() - began
     if verdict.noticed:
-        _say(f"{place}: missed by {len(layer.tests)} of its tests, {seconds:.1f} s")
+        _say(f"{place}: noticed by {len(layer.tests)} of its tests, {seconds:.1f} s")
     elif verdict.skipped:
         _say(f"{place}: NOT SHOWN HERE: {verdict.skipped}")
     else:
-        _say("\n  ".join([f"{place}: NOT MISSED", *verdict.problems]))
+        _say("\n  ".join([f"{place}: NOT NOTICED", *verdict.problems]))
     return verdict
 
 

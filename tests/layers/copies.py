@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,19 +14,32 @@ from tests.layers.layer import Layer
 ROOT = Path(__file__).parents[2]
 
 
-class NoTree(Exception):
-    """The files of the working tree cannot be told from others; the text says why."""
+SKIPPED = {"__pycache__", "node_modules", "dist", "var"}
+"""Folders of what is made, where there is no git to say so; hidden ones too."""
 
 
 def tracked(root: Path = ROOT) -> tuple[str, ...]:
-    """The files that git tracks, and those that it would: new ones that nothing ignores."""
+    """The files that git tracks, and those that it would: new ones that nothing ignores.
+
+    An unpacked archive is no working tree of git's; there it is every file but those ``SKIPPED``.
+    """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise NoTree(f"{root}: a git working tree is needed: {type(error).__name__}") from error
-    names = done.stdout.decode().split("\0")
+        names = done.stdout.decode().split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        names = list(_walked(root))
     return tuple(sorted({name for name in names if name and (root / name).is_file()}))
+
+
+def _walked(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in SKIPPED and not name.startswith(".") and not name.endswith(".egg-info")
+        ]
+        yield from (str((Path(folder) / name).relative_to(root)) for name in files)
 
 
 def copy(to: Path, root: Path = ROOT) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.layers.catalogue import LAYERS
-from tests.layers.copies import ROOT, tracked, without
+from tests.layers.copies import ROOT, copy, tracked, without
 from tests.layers.layer import Layer, Patch, PatchMisfit, misfits
 from tests.layers.running import NotRun, Verdict, judge, run
 from tests.layers.stand import WORKERS, Stand
@@ -21,25 +22,25 @@ Trials = dict[str, Future[Verdict]]
 
 @pytest.fixture(scope="module")
 def trials(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
 ) -> Iterator[Trials]:
     """Every layer that this session asks for, tried in the background."""
     wanted = {
         str(item.callspec.id)
         for item in request.session.items
         if isinstance(item, pytest.Function)
-        and item.originalname == test_a_named_test_misses_the_layer.__name__
+        and item.originalname == test_named_tests_fail_without_the_layer.__name__
     }
     layers = [layer for layer in LAYERS if layer.name in wanted]
-    stand = Stand(tmp_path_factory.mktemp("layers"), layers)
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with TemporaryDirectory(prefix="inland-layers-") as folder, ThreadPoolExecutor(WORKERS) as pool:
+        stand = Stand(Path(folder), layers)
         yield {layer.name: pool.submit(stand.judge, layer) for layer in layers}
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("layer", LAYERS, ids=[layer.name for layer in LAYERS])
-def test_a_named_test_misses_the_layer(layer: Layer, trials: Trials) -> None:
+def test_named_tests_fail_without_the_layer(layer: Layer, trials: Trials) -> None:
     verdict = trials[layer.name].result()
     if verdict.skipped:
         pytest.skip(f"its test is skipped here: {verdict.skipped}")
@@ -89,10 +90,17 @@ def test_the_layer_is_off_in_the_copy_for_as_long_as_it_is_asked(tmp_path: Path)
     assert (tmp_path / "some.py").read_text() == "x = 1\ny = 1\n"
 
 
-def test_files_that_git_ignores_are_not_copied() -> None:
+def test_what_is_made_is_not_copied_with_git_and_without(tmp_path: Path) -> None:
     names = tracked()
     assert "regions/policy.py" in names
-    assert not any("__pycache__" in name or name.startswith(".git/") for name in names)
+    for name in ("a.py", "b/c.yaml", "b/__pycache__/c.pyc", ".venv/d.py", "dist/e.tar"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert tracked(tmp_path) == ("a.py", "b/c.yaml")
+    copy(tmp_path / "copy", tmp_path)
+    assert (tmp_path / "copy" / "b" / "c.yaml").read_text() == "x"
+    for made in ("__pycache__", ".venv/", "dist/"):
+        assert not any(made in name for name in names)
 
 
 WAYS_TO_END = """
@@ -131,7 +139,7 @@ def small_tree(folder: Path, tests: str) -> Path:
     return folder
 
 
-def test_only_a_claim_that_does_not_hold_counts_as_missing_the_layer(tmp_path: Path) -> None:
+def test_only_a_claim_that_does_not_hold_counts(tmp_path: Path) -> None:
     ends = {
         "passes": "passed",
         "claims": "failed",
@@ -176,7 +184,7 @@ def test_fails_anyhow(): assert not geo
         (("looks", "looks_away"), ("looks_away: passes without the layer",)),
         (("looks", "fails_anyhow"), ("fails_anyhow: failed with the layer on",)),
     ],
-    ids=["missed", "not missed by all", "failing anyhow"],
+    ids=["noticed", "not by all", "failing anyhow"],
 )
 def test_every_named_test_must_pass_with_the_layer_and_fail_without(
     tmp_path: Path, tests: tuple[str, ...], said: tuple[str, ...]
