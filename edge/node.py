@@ -9,7 +9,7 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,9 +32,7 @@ from edge.phone.logins import read_logins
 from edge.phone.routing_client import routing_client
 from edge.phone.switchboard import PhoneParts, Switchboard
 from edge.phone.trunk import PasswordError
-from edge.policy_keeper import PolicyKeeper
-from edge.policy_kept import KeptBroken, KeptBundle
-from edge.policy_sources import FileSource, Source, control_plane_sources
+from edge.policy_node import NoLaw, first_law, hints_for, keeper_of
 from edge.policy_teller import Teller
 from edge.pool import WorkerPool, WorkerPoolError
 from edge.receipts_api import operator_digest
@@ -50,8 +48,6 @@ from edge.speech.voices.process import VoiceProcess
 from edge.tenancy import Tenancy
 from edge.transport.sip.net.errors import NetError, TlsFilesError
 from edge.turn import Relays, TurnSecretError, read_turn_secret
-from regions.catalogue import load_catalogue
-from regions.law import Law
 
 IDLE_CONNECTION_SECONDS = 15.0
 """A connection that sends no request for this long is closed: slow clients cost nothing."""
@@ -92,7 +88,10 @@ class Node:
 
     async def _serve(self, stop: asyncio.Event, closing: AsyncExitStack) -> None:
         settings = self.settings
-        law = self._first_law()
+        try:
+            law = first_law(settings, self._clock)
+        except NoLaw as error:
+            raise NodeError(str(error)) from error
         await self._probe()
         secret = node_secret(settings)
         os.environ.pop(SECRET_VARIABLE, None)  # the children have no use for it
@@ -128,7 +127,7 @@ class Node:
         gate.audit = trail = await self._audit(region_key, law)
         closing.push_async_callback(trail.end)
         gate.relays = self._relays()
-        gate.policy = await self._policy(gate, secret, closing)
+        gate.policy = await keeper_of(law, settings, secret, trail, closing)
         gate.phone = await self._phone(gate, secret, closing)
         beater = Beater(
             node=settings.node,
@@ -141,7 +140,7 @@ class Node:
             load=gate.load,
             sip=None if settings.sip is None else settings.sip.public_uri,
             tenants=settings.tenants,
-            on_policy=_on_loop(gate.policy),
+            on_policy=hints_for(gate.policy),
         )
         try:
             await self._listen(gate, tls, closing)
@@ -154,50 +153,6 @@ class Node:
             await pool.stop()
             await voice.stop()
             shutil.rmtree(directory, ignore_errors=True)
-
-    def _first_law(self) -> LawInForce:
-        """The bundle that was last in force here, else the catalogue. Raises :class:`NodeError`."""
-        settings, policy = self.settings, self.settings.policy
-        kept = None
-        if policy is not None:
-            try:
-                kept = KeptBundle(settings.data, policy.trusted).read()
-            except KeptBroken as error:
-                raise NodeError(f"policy: {error}") from error
-        law = Law(load_catalogue(settings.catalogue)) if kept is None else kept.body.law()
-        catalogue = law.catalogue
-        if all(region.id != settings.region for region in catalogue.regions):
-            raise NodeError(
-                f"region {settings.region}{catalogue.hint(settings.region)} is not in the "
-                f"{'catalogue' if kept is None else 'policy bundle that was last in force'} "
-                f"({', '.join(region.id for region in catalogue.regions)})"
-            )
-        bundle = None if kept is None else kept.raw
-        return LawInForce(law, self._clock, bundle, follows=policy is not None)
-
-    async def _policy(
-        self, gate: Gate, secret: str, closing: AsyncExitStack
-    ) -> PolicyKeeper | None:
-        """What looks for newer bundles, where the settings say whose."""
-        settings, policy = self.settings, self.settings.policy
-        if policy is None:
-            return None
-        sources: tuple[Source, ...]
-        if policy.file is not None:
-            sources = (FileSource(policy.file),)
-        else:
-            sources = await closing.enter_async_context(
-                control_plane_sources(settings.control_planes, secret)
-            )
-        return PolicyKeeper(
-            gate.law,
-            policy.trusted,
-            KeptBundle(settings.data, policy.trusted),
-            sources,
-            region=settings.region,
-            refresh_seconds=policy.refresh_seconds,
-            audit=gate.audit,
-        )
 
     async def _probe(self) -> None:
         """See that a barrier is there. Raises :class:`NodeError`."""
@@ -385,16 +340,3 @@ class Node:
             stopped.cancel()
             if stop.is_set():
                 waiting.cancel()
-
-
-def _on_loop(policy: PolicyKeeper | None) -> Callable[[int], None]:
-    """What the heartbeats' threads tell of newer bundles, on the loop that looks for them."""
-    if policy is None:
-        return lambda serial: None
-    loop = asyncio.get_running_loop()
-    return lambda serial: _later(loop, policy.hint, serial)
-
-
-def _later(loop: asyncio.AbstractEventLoop, tell: Callable[[int], None], serial: int) -> None:
-    with suppress(RuntimeError):  # the loop is closed: the node is gone
-        loop.call_soon_threadsafe(tell, serial)

@@ -14,12 +14,16 @@ import pytest
 
 import inland.demo
 from edge.internal import Admitted, OpenCall
+from edge.law import LawInForce
+from edge.policy_settings import PolicySettings
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.slot import WorkerSlot
 from edge.worker_main import StatusLines
+from regions.policy_keys import policy_key_text
 from tests.fakes.clock import FakeClock
+from tests.fakes.policy import TRUSTED, body, bundle, forged
 
 AGENTS = Path(inland.demo.__file__).parent / "agents"
 HANG_SECONDS = 60.0
@@ -27,7 +31,7 @@ SESSION = "s_" + "a" * 22
 
 
 @asynccontextmanager
-async def one_worker(tmp_path: Path) -> AsyncIterator[WorkerPool]:
+async def one_worker(tmp_path: Path, law: LawInForce | None = None) -> AsyncIterator[WorkerPool]:
     settings = NodeSettings(
         node="eu-central-1-a",
         region="eu-central-1",
@@ -35,8 +39,9 @@ async def one_worker(tmp_path: Path) -> AsyncIterator[WorkerPool]:
         agents=AGENTS,
         recognizer="pocketsphinx",
         control_planes=("http://127.0.0.1:1",),
+        policy=None if law is None else PolicySettings(keys=(policy_key_text(TRUSTED[0]),)),
     )
-    pool = WorkerPool(settings, tmp_path, tmp_path / "voice.sock", clock=FakeClock())
+    pool = WorkerPool(settings, tmp_path, tmp_path / "voice.sock", clock=FakeClock(), law=law)
     try:
         async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as group:
             task = group.create_task(pool.run())
@@ -104,6 +109,22 @@ async def test_worker_is_told_of_a_takeover_and_refuses_orders_given_up_on(
         order = OpenCall(caller=caller, offer="v=0", until=float(1 << 40)).model_dump_json()
         with pytest.raises(EdgeRefusal, match="unknown_agent"):
             await slot.ask("POST", "calls", body=order)
+
+
+async def test_worker_begins_under_the_dispatchers_law_and_takes_newer_ones(
+    tmp_path: Path,
+) -> None:
+    law = LawInForce(body(3).law(), FakeClock(), bundle(3))
+    async with one_worker(tmp_path, law) as pool:
+        slot = pool.slots[0]
+        assert slot.status is not None
+        assert slot.status.serial == 3
+        for wrong in (forged(bundle(9)), bundle(2)):
+            with pytest.raises(EdgeRefusal, match="bad_request"):
+                await slot.ask("PUT", "policy", body=wrong.decode())
+        await slot.ask("PUT", "policy", body=bundle(4).decode(), expect=204)
+        while slot.status.serial != 4:
+            await next_line(slot)
 
 
 def test_status_survives_a_dispatcher_that_died() -> None:
