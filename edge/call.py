@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import assert_never
 
 from edge.announcement import Announcer
@@ -16,6 +15,7 @@ from edge.dialog.conductor import Conductor
 from edge.events import Turn
 from edge.groups import first_error
 from edge.handover import Handovers
+from edge.identity import CallIdentity, ResumeGrant
 from edge.internal import Admitted
 from edge.leaving import Farewell
 from edge.leg import Leg, LegError
@@ -60,29 +60,6 @@ HURRIES: frozenset[EndReason] = frozenset({"hangup", "draining", "taken_over"})
 """What cuts the last words to a caller short."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CallIdentity:
-    """Who and where a call is; nothing of the caller."""
-
-    call_id: str
-    session_id: str
-    tenant: str
-    agent: str
-    language: str
-    region: str
-    node: str
-    jurisdictions: tuple[str, ...]
-    policy: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeGrant:
-    """What lets the caller come back."""
-
-    token: str
-    expires_at: int
 
 
 class Call:

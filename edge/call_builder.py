@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edge.admission import common_regions
-from edge.call import Call, CallIdentity, ResumeGrant
+from edge.call import Call
 from edge.carried import Carried, open_carried
 from edge.carried_journal import write_carried
 from edge.carrying import Carrier
@@ -19,6 +19,7 @@ from edge.dialog.agent import AgentSpec
 from edge.dialog.announcing import Announcing
 from edge.dialog.build import build_conductor
 from edge.dialog.conductor import Conductor
+from edge.identity import CallIdentity, ResumeGrant
 from edge.internal import Admitted
 from edge.law import LawInForce
 from edge.ledger import Ledger, Place

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from edge.call import Call, CallIdentity, ResumeGrant
+from edge.call import Call
 from edge.events import (
     Act,
     Expectation,
@@ -21,6 +21,7 @@ from edge.events import (
     ToolRecord,
     Turn,
 )
+from edge.identity import CallIdentity, ResumeGrant
 from edge.ledger import Entry, Ledger
 from edge.leg import LegEnd, LegError, TransferRequest, TransferResult
 from edge.media.frames import Band, Samples

@@ -9,10 +9,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from edge.call import Call, ResumeGrant
+from edge.call import Call
 from edge.carrying import Carrier
 from edge.dialog.agent import Notices
 from edge.events import JsonValue, Say, Turn
+from edge.identity import ResumeGrant
 from edge.internal import Admitted
 from edge.ledger import Ledger
 from edge.metrics import WorkerMetrics
