@@ -13,6 +13,9 @@ from edge.dialog.slots.base import Strict
 from edge.events import Handover, HangUp, JsonValue
 
 SlotValue: TypeAlias = str | bool
+MAX_LEARNT = 7
+"""Values that tell whom the conversation is about; the first ones stay. One place more of a
+session's subjects is for who is on the line."""
 MAX_SAID = 2000
 """Characters of the last answer that are kept for "say that again"."""
 
@@ -53,7 +56,7 @@ class FlowState(Strict):
     """News that the caller interrupted: told again, once, with the next answer."""
     done: tuple[str, ...] = ()
     """Titles of the intents that were fulfilled, for a person who takes over."""
-    subjects: tuple[tuple[str, str], ...] = ()
+    subjects: tuple[tuple[str, str], ...] = Field(default=(), max_length=MAX_LEARNT)
     """Slots and values that tell whom the conversation is about; they outlast their intent."""
     running: Running | None = None
     unsure: Running | None = None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from edge.dialog.flow_state import FlowState
+from edge.dialog.flow_state import MAX_LEARNT, FlowState
 from edge.events import JsonValue
 
-MAX_LEARNT = 7
-"""Values that are kept; the first ones stay. One place of a session's is for who is on the line."""
 MAX_VALUE = 200
 """Longest value that tells a person, characters."""
 
@@ -31,5 +29,7 @@ def subjects_of(state: JsonValue) -> tuple[tuple[str, str], ...]:
     found = flow.get("subjects") if isinstance(flow, Mapping) else None
     if not isinstance(found, list | tuple):
         return ()
-    pairs = [each for each in found if isinstance(each, list | tuple) and len(each) == 2]
+    pairs = [
+        each for each in found[:MAX_LEARNT] if isinstance(each, list | tuple) and len(each) == 2
+    ]
     return tuple((str(slot), str(value)) for slot, value in pairs)

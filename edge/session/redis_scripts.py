@@ -66,8 +66,8 @@ end
 redis.call('HSET', KEYS[1], 'agent', ARGV[1], 'tag', ARGV[2], 'epoch', '1', 'owner', ARGV[3],
   'created_at', ARGV[4], 'expires_at', ARGV[5], 'turns', '0', 'tools', '0', 'bytes', '0',
   unpack(ARGV, 8))
-mark(ARGV[6], tonumber(ARGV[7]))
 redis.call('EXPIREAT', KEYS[1], ARGV[5])
+mark(ARGV[6], tonumber(ARGV[7]))
 return {'ok'}
 """
 )

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from edge.dialog.agent import AgentSpec
-from edge.dialog.flow_state import FlowState, read_state
-from edge.dialog.subjects import MAX_LEARNT, subjects_of, with_subjects
+from edge.dialog.flow_state import MAX_LEARNT, FlowState, read_state
+from edge.dialog.subjects import subjects_of, with_subjects
 from edge.events import JsonValue
 from tests.fakes.dialog import agent, desk
 
@@ -76,6 +76,11 @@ def test_a_models_conductor_tells_what_its_flow_knows() -> None:
 )
 def test_what_is_no_state_tells_nobody(state: Any) -> None:
     assert subjects_of(state) in ((), (("a", "b"),))
+
+
+def test_a_state_that_names_too_many_names_no_more_than_are_kept() -> None:
+    many: Any = {"subjects": [["customer", f"{n}"] for n in range(500)]}
+    assert len(subjects_of(many)) == MAX_LEARNT
 
 
 def test_the_first_values_stay_and_long_ones_are_none() -> None:

@@ -266,6 +266,20 @@ async def test_a_subject_that_is_learnt_while_a_session_is_erased_is_erased_too(
         assert admin.keys() == []
 
 
+async def test_a_user_of_the_version_before_leaves_no_session_that_never_expires(
+    server: RedisServer, store: SessionStore
+) -> None:
+    """The rights of `inland redis acl` are loaded before a new node; here they were not."""
+    with server.admin() as admin:
+        admin.execute_command("ACL", "SETUSER", "inland-clinic", "-zadd")
+        try:
+            with pytest.raises(StoreBroken):
+                await store.create(session(subjects=(name(1),)), "a")
+            assert [admin.expiretime(key) for key in admin.scan_iter()] == [int(NOW) + 60]
+        finally:
+            admin.execute_command("ACL", "SETUSER", "inland-clinic", "+zadd")
+
+
 @pytest.mark.parametrize("bad", ["", "x" * 32, "a" * 31, "a" * 33, "A" * 32, "a" * 31 + "}"])
 def test_a_name_that_would_leave_its_key_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="a subject is named by"):
