@@ -310,7 +310,10 @@ DESTRUCTION = (
             ),
         ),
         (
-            "tests/inland/commands/test_redis.py::test_a_server_with_these_rules_serves_its_tenants_and_nobody_else",
+            "tests/edge/session/test_redis_access.py::"
+            "test_a_foreign_tenants_keys_are_refused_also_from_a_script",
+            "tests/inland/commands/test_redis.py::"
+            "test_a_server_with_these_rules_serves_its_tenants_and_nobody_else",
         ),
     ),
     Layer(
@@ -325,7 +328,10 @@ DESTRUCTION = (
             ),
         ),
         (
-            "tests/inland/commands/test_redis.py::test_a_server_with_these_rules_serves_its_tenants_and_nobody_else",
+            "tests/edge/session/test_redis_access.py::"
+            "test_a_foreign_tenants_keys_are_refused_also_from_a_script",
+            "tests/inland/commands/test_redis.py::"
+            "test_a_server_with_these_rules_serves_its_tenants_and_nobody_else",
         ),
     ),
 )
