@@ -219,7 +219,7 @@ DESTRUCTION = (
     Layer(
         "vault-no-byte-left",
         "Nothing of a destroyed key stays in the vault's files",
-        "the database does not overwrite what is deleted, and keeps its log",
+        "the log of the database is not cleared after a destruction",
         (
             Patch(
                 "edge/session/vault_sqlite.py",
