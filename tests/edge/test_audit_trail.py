@@ -74,6 +74,8 @@ async def test_a_nodes_life_is_written_down_and_signed(trail: AuditTrail, tmp_pa
     trail.opened(CALLER)
     trail.opened(BACK)
     trail.receipts_read("clinic", SESSION)
+    trail.policy_in_force(2**53 - 1, "2026-11-21.1#0123456789ab")
+    trail.policy_refused("bad_signature")
     await trail.end()
     found = entries(tmp_path)
     assert [entry.event for entry in found] == [
@@ -82,10 +84,14 @@ async def test_a_nodes_life_is_written_down_and_signed(trail: AuditTrail, tmp_pa
         "session_begun",
         "session_resumed",
         "receipts_read",
+        "policy_in_force",
+        "policy_refused",
         "node_stopped",
     ]
     assert found[2].facts == {"session": SESSION, "tenant": "clinic", "agent": "reception"}
-    assert judged(tmp_path) == Verdict((), 6, 6)
+    assert found[5].facts == {"serial": 2**53 - 1, "policy": "2026-11-21.1#0123456789ab"}
+    assert found[6].facts == {"code": "bad_signature"}
+    assert judged(tmp_path) == Verdict((), 8, 8)
 
 
 async def test_whoever_is_refused_is_written_down_with_the_reason(
