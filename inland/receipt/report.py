@@ -77,6 +77,12 @@ def _print_receipt(receipt: Receipt) -> None:
     print(f"law       {', '.join(receipt.jurisdictions)}; policy {_shown(receipt.policy)}")
     for data_class, regions in receipt.allowed.items():
         print(f"allowed   {data_class.value}: {', '.join(regions) or 'nowhere'}")
+    if receipt.carried is not None:
+        carried = receipt.carried
+        print(
+            f"carried   by its caller from {carried.region}, {carried.turn} turns, sealed there at "
+            f"{_day(carried.sealed)}: that region's receipts tell of them"
+        )
     print(f"previous  {receipt.previous or 'none: the first of its session'}\n")
     outside = set(receipt.outside)
     rows = [

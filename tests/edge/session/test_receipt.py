@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edge.ledger import MAX_LINES, Ledger, Place
 from edge.session.errors import ReceiptRefused
 from edge.session.receipt import (
+    CarriedFrom,
     Receipt,
     ReceiptKey,
     check_chain,
@@ -120,6 +121,15 @@ def chain(*legs: int) -> list[str]:
         previous = digest_of(signed[-1]) if signed else None
         signed.append(KEY.sign(receipt(previous, call_id=f"c{len(signed)}", leg=leg)))
     return signed
+
+
+def test_only_a_call_that_was_carried_says_so() -> None:
+    """A reader of an older version refuses keys that it does not know."""
+    carried = CarriedFrom(region="eu-west-1", turn=7, sealed=1.0)
+    plain, told = KEY.sign(receipt()), KEY.sign(receipt(carried=carried))
+    assert "carried" not in jwt.decode(plain, options={"verify_signature": False})
+    assert read_receipt(plain, KEYS).carried is None
+    assert read_receipt(told, KEYS).carried == carried
 
 
 def test_a_whole_session_is_a_chain() -> None:

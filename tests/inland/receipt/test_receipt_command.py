@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from edge.ledger import Ledger, Place
-from edge.session.receipt import ReceiptKey, public_jwk
+from edge.session.receipt import CarriedFrom, ReceiptKey, public_jwk
 from inland.commands import receipt as command
 from inland.receipt.errors import UnusableInput
 from inland.receipt.fetch import fetch_keys, fetch_receipts
@@ -86,6 +86,27 @@ def test_the_table_names_every_place_and_its_figures(
     assert "may not be processed in us-east-1" in out
     assert "previous  none" in out
     assert "policy 2026-11-21.1#0123456789ab" in out
+
+
+def test_a_call_that_was_carried_says_from_where(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carried = CarriedFrom(region="eu-west-1", turn=7, sealed=1_795_286_704.0)
+    file = folder.lines([KEY.sign(receipt(carried=carried))])
+    assert inland_receipt("verify", file, "--keys", folder.keys) == 0
+    out = capsys.readouterr().out
+    assert "carried   by its caller from eu-west-1, 7 turns, sealed there at 2026-11-21" in out
+
+
+def test_a_replica_for_a_region_outside_is_1_and_named(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Ledger(FakeClock())
+    sealed_for = Place("replica", "caller", "us-east-1")
+    found.touch(sealed_for, DataClass.AUDIO, Operation.REPLICATE, sent=1)
+    file = folder.lines([KEY.sign(receipt(ledger=found))])
+    assert inland_receipt("verify", file, "--keys", folder.keys) == 1
+    assert "us-east-1 (replica caller)" in capsys.readouterr().out
 
 
 def test_a_place_outside_is_1_and_named(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
