@@ -178,7 +178,7 @@ class ReplicaKey:
             raise ReplicaRefused("bad_replica", "this is no replica: call anew") from error
         head = found.head
         public = keys.get(head.source)
-        if public is None or head.source == self.region:
+        if public is None:
             raise ReplicaRefused("bad_replica", "no region of the law in force sealed the replica")
         place = _binding(_CONTEXT + head.canonical(), self.region)
         try:
