@@ -15,9 +15,9 @@ from edge.audit_heads import AUDIT_PURPOSE, HeadKey, head_texts
 from edge.audit_log import AuditError, AuditLog, Happened
 from edge.audit_trail import AuditSettings, AuditTrail, audited, digest_of, open_log
 from edge.audit_verify import Verdict, verify
-from edge.internal import Admitted
+from edge.internal import Admitted, CallOpened
 from edge.problem import EdgeRefusal
-from tests.edge.session.parts import EU, SESSION, ManualClock, key_file
+from tests.edge.session.parts import EU, OTHER, SESSION, ManualClock, key_file
 
 CALLER = Admitted(
     session_id=SESSION,
@@ -105,6 +105,28 @@ async def test_whoever_is_refused_is_written_down_with_the_reason(
     refused, begun, _ = entries(tmp_path)[1:]
     assert (refused.event, refused.facts["code"]) == ("session_refused", "unknown_session")
     assert begun.event == "session_begun"
+
+
+async def test_a_session_that_was_carried_here_is_written_down_by_its_own_id(
+    trail: AuditTrail, tmp_path: Path
+) -> None:
+    carried = CallOpened(
+        call_id="rtc_w0_x", answer="v=0", session_id=OTHER, carried_from="eu-west-1"
+    )
+    with audited(trail, CALLER) as outcome:
+        outcome.carried(carried)
+    with audited(trail, CALLER) as outcome:
+        outcome.carried(CallOpened(call_id="rtc_w0_y", answer="v=0"))
+    await trail.end()
+    brought, begun, _ = entries(tmp_path)[1:]
+    assert brought.event == "session_carried"
+    assert brought.facts == {
+        "session": OTHER,
+        "tenant": "clinic",
+        "agent": "reception",
+        "carried_from": "eu-west-1",
+    }
+    assert (begun.event, begun.facts["session"]) == ("session_begun", SESSION)
 
 
 async def test_a_flood_of_strangers_is_one_entry(trail: AuditTrail, tmp_path: Path) -> None:
