@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge.events import ToolRecord, Turn
-from edge.session.contents import Contents, LiveContents
+from edge.session.contents import Contents, LiveContents, encode_contents
 from edge.session.errors import RegionRefused, ReplicaRefused, SealError, TooLarge
 from edge.session.history import History, PendingTool
 from edge.session.replica import MAX_REPLICA, ReplicaHead, ReplicaKey, replica_public_key
@@ -230,6 +233,23 @@ def test_the_wrap_of_one_region_is_of_no_use_to_another() -> None:
     envelope = json.loads(sealed(IE, SE))
     envelope["wraps"][SE] = envelope["wraps"][IE]
     assert refused(json.dumps(envelope), SE) == "bad_replica"
+
+
+def test_a_region_that_may_read_it_cannot_put_other_words_into_it() -> None:
+    """Each region has the one key of the body; only the sealing one can vouch for what is in it."""
+    envelope = json.loads(sealed(IE, SE))
+    bound = b"inland replica 1\0" + head().canonical()
+    wrapped = base64.b64decode(envelope["wraps"][SE]["key"])
+    suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    reader = X25519PrivateKey.from_private_bytes(b"\x03" * 32)
+    key = suite.decrypt(wrapped, reader, info=bound + b"\0" + SE.encode())
+    body = base64.b64decode(envelope["body"])
+    AESGCM(key).decrypt(body[:12], body[12:], bound)
+    other = encode_contents(Contents(CONTENTS.turns, {"step": "transfer"}, ()))
+    assert other is not None
+    forged = body[:12] + AESGCM(key).encrypt(body[:12], other.body, bound)
+    envelope["body"] = base64.b64encode(forged).decode()
+    assert refused(json.dumps(envelope)) == "bad_replica"
 
 
 def test_contents_that_say_another_number_of_turns_are_refused() -> None:
