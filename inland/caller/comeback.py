@@ -83,7 +83,14 @@ class Comeback:
             found = await self._places_again()
             if found is None:
                 continue
+            known_urls = {place.url for place in places}
             places, fresh = found
+            if self.keeper.held is None:
+                continue
+            new = tuple(place for place in places if place.url not in known_urls)
+            leg = None if lost.moved else await self._resume(home, new, token)
+            if leg is not None:
+                return Back(leg, self._tried, None)
             back = await self._carry(home, places, fresh)
             if back is not None or self._over():
                 return back

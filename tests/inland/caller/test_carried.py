@@ -39,6 +39,21 @@ async def test_a_lost_region_is_left_with_the_newest_replica_and_a_fresh_token()
     )
 
 
+async def test_a_node_that_came_up_in_its_own_region_is_asked_before_any_other_region() -> None:
+    world = carried("eu-west-1", nodes=("eu-central-1-a", "eu-central-1-b", "eu-west-1-a"))
+    hidden = world.edges.pop("http://eu-central-1-b")
+
+    def watch(record: Record) -> None:
+        die_when(world, CallerHeard)(record)
+        if isinstance(record, Note) and hidden.url not in world.edges:
+            world.edges[hidden.url] = hidden
+
+    report = await call(world, script("book\nmonday"), on_record=watch)
+    (reconnect,) = report.reconnects
+    assert (reconnect.carried_from, reconnect.to_node) == (None, "eu-central-1-b")
+    assert world.replicas == []
+
+
 async def test_no_replica_goes_where_it_is_not_sealed_for() -> None:
     world = carried("me-central-1")
     report = await call(world, script("book\nmonday"), on_record=die_when(world, CallerHeard))
