@@ -42,7 +42,7 @@ def open_carried(text: str, caller: Admitted, *, key: ReplicaKey, law: Law, now:
 
     Nothing is opened before it is known that a region of the law sealed it for this one, that it is
     of the caller's tenant, agent and law, and that this region may have it. Raises ``EdgeRefusal``
-    (``body_too_large``, ``bad_replica``, ``wrong_region``, ``replica_expired``,
+    (``body_too_large``, ``bad_replica``, ``not_ready``, ``wrong_region``, ``replica_expired``,
     ``replica_mismatch``).
     """
     try:

@@ -88,7 +88,9 @@ class ReplicaRefused(SessionError):
 
     def __init__(
         self,
-        code: Literal["bad_replica", "replica_expired", "wrong_region", "body_too_large"],
+        code: Literal[
+            "bad_replica", "replica_expired", "wrong_region", "body_too_large", "not_ready"
+        ],
         detail: str,
     ) -> None:
         super().__init__(f"{code}: {detail}")

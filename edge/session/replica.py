@@ -179,7 +179,11 @@ class ReplicaKey:
         head = found.head
         public = keys.get(head.source)
         if public is None:
-            raise ReplicaRefused("bad_replica", "no region of the law in force sealed the replica")
+            # The sealing region may have a bundle that is only on its way to here.
+            raise ReplicaRefused(
+                "not_ready",
+                f"the law in force here names no replica key of {head.source}; try again",
+            )
         place = _binding(_CONTEXT + head.canonical(), self.region)
         try:
             agreed = self._agree(public, head.source, self.region)

@@ -221,13 +221,22 @@ class TestOpening:
         region.law(catalogue=CATALOGUE.model_copy(update={"rules": rules}))
         assert region.refusal(text) == "wrong_region"
 
-    @pytest.mark.parametrize("keys", [{}, {EU: b"e" * 32}, {IE: b"i" * 32}])
+    @pytest.mark.parametrize(
+        ("keys", "code"),
+        [({}, "not_ready"), ({IE: b"i" * 32}, "not_ready"), ({EU: b"e" * 32}, "bad_replica")],
+        ids=["no bundle yet", "no key of the sealing region", "another key"],
+    )
     def test_without_the_keys_of_the_bundle_nothing_counts(
-        self, region: Region, keys: Mapping[str, bytes]
+        self, region: Region, keys: Mapping[str, bytes], code: str
     ) -> None:
         text = region.replica()
         region.law(replica_keys=keys)
-        assert region.refusal(text) == "bad_replica"
+        assert region.refusal(text) == code
+
+    def test_nor_without_its_own_key_in_it(self, region: Region) -> None:
+        text = region.replica()
+        region.law(replica_keys={EU: region.origin.public})
+        assert region.refusal(text) == "wrong_region"
 
 
 class TestGoingOn:
