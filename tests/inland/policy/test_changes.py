@@ -35,7 +35,7 @@ def of(old: Body, new: Body) -> list[Change]:
     return list(changes(old, new, on=TODAY))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(POLICIES, POLICIES)
 def test_what_one_bundle_allows_and_the_changes_make_what_the_other_allows(
     one: TenantPolicy, other: TenantPolicy
@@ -98,6 +98,27 @@ def test_a_country_that_another_law_binds_is_compared_by_its_callers() -> None:
     assert {change.wins for change in irish} == {("eu-west-2",)}
     assert "eu-central-1" in irish[0].loses
     assert irish == found
+
+
+def test_callers_whom_no_law_binds_any_more_lose_everything() -> None:
+    fewer = tuple(
+        law.model_copy(update={"countries": tuple(c for c in law.countries if c != "MT")})
+        for law in CATALOGUE.jurisdictions
+    )
+    found = of(body(), body(catalogue=changed(jurisdictions=fewer)))
+    assert {(c.subject.words, c.wins) for c in found} == {("MT (eea to no law)", ())}
+    assert "eu-central-1" in found[0].loses
+    back = of(body(catalogue=changed(jurisdictions=fewer)), body())
+    assert {(c.subject.words, c.loses) for c in back} == {("MT (no law to eea)", ())}
+
+
+def test_tenants_that_end_alike_are_compared_with_where_each_began() -> None:
+    old = {"bank": TenantPolicy(deny=("eu-west-1",)), "clinic": TenantPolicy(deny=("eu-west-3",))}
+    found = of(body(contracts=old), body(contracts=dict.fromkeys(old, TenantPolicy())))
+    assert {(c.tenant, c.wins) for c in found} == {
+        ("bank", ("eu-west-1",)),
+        ("clinic", ("eu-west-3",)),
+    }
 
 
 def test_a_region_that_is_another_place_now_is_noted() -> None:
