@@ -14,7 +14,7 @@ from edge.recording.errors import Altered, ArchiveBroken, ArchiveBusy
 from edge.recording.lane import LATEST
 from edge.recording.reader import Leg, LegReader, Told, legs_of
 from edge.recording.recorder import WAITING
-from edge.recording.segment import Stereo
+from edge.recording.segment import Header, SegmentSeal, Stereo, Why, encode
 from edge.recording.tap import SEGMENT_TICKS
 from regions.models import DataClass, Operation
 from tests.edge.recording.parts import (
@@ -311,6 +311,29 @@ class TestTampering:
             await other.recorder.close()
         archive.kept[_name(1)] = other.archive.kept[segment_name(FOLDER, other.leg, 1)]
         with pytest.raises(Altered, match="segment 1"):
+            await read(archive)
+
+    @pytest.mark.parametrize(
+        ("begin", "last", "found"),
+        [(50, "ended", "comes after the last one"), (49, None, "does not follow the one before")],
+    )
+    async def test_segments_that_do_not_fit_one_another_are_found(
+        self, begin: int, last: Why | None, found: str
+    ) -> None:
+        """What nobody can seal but a defect of ours."""
+        archive, seal = MemoryArchive(), SegmentSeal(KEY, "reception", LEG.text)
+        audio = encode(np.zeros((50 * 320, 2), np.int16))
+        for number, (first, end) in enumerate([(0, last), (begin, "ended")]):
+            header = Header(
+                number=number,
+                began=NOW,
+                begin=first,
+                end=first + 50,
+                last=end,
+                name=LEG.text,
+            )
+            await archive.put(_name(number), seal.seal(header, audio))
+        with pytest.raises(Altered, match=f"segment 1: {found}"):
             await read(archive)
 
     async def test_what_nobody_here_wrote_is_not_read(self, archive: MemoryArchive) -> None:

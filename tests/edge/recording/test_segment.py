@@ -120,3 +120,21 @@ def test_the_agents_voice_is_in_its_place_whatever_its_rate(rate: int) -> None:
     moved = np.roll(wanted, best)
     likeness = np.dot(moved, agent) / (np.linalg.norm(moved) * np.linalg.norm(agent))
     assert likeness > 0.99
+
+
+@pytest.mark.parametrize("rate", [8_000, 24_000, 48_000])
+def test_no_seam_is_heard_between_two_segments(rate: int) -> None:
+    tone = (8000 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)).astype(np.int16)
+    size = rate // 50
+    frames = [(n, tone[n * size : (n + 1) * size]) for n in range(100)]
+    whole = Press().lay(Stretch(0, 100, [], frames, rate))
+    press = Press()
+    parts = [press.lay(Stretch(0, 50, [], frames[:50], rate))]
+    parts += [press.lay(Stretch(50, 100, [], frames[50:], rate))]
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+def test_a_short_pause_of_the_agent_is_as_long_as_it_was() -> None:
+    played = [(0, frame(-500)), (6, frame(-600))]
+    out = Press().lay(Stretch(0, 8, [], played, LISTEN_RATE))
+    assert [int(value) for value in out[::LISTEN_FRAME, 1]] == [-500, 0, 0, 0, 0, 0, -600, 0]
