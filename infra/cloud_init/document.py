@@ -93,6 +93,19 @@ class SessionKeys(Strict):
         return self.prefix + tenant
 
 
+class RecordingsPlace(Strict):
+    """Where the fleet's recordings are kept."""
+
+    bucket: str
+    prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+    """What their names begin with: a fleet looks after its own."""
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+    key: str
+    """ARN of the key that S3 seals them with."""
+    days: int = Field(ge=1)
+    """At most."""
+
+
 class Lifecycle(Strict):
     """The Auto Scaling group that the node belongs to, and the hooks that wait for it."""
 
@@ -111,6 +124,8 @@ class EdgeRole(Strict):
     data_networks: tuple[str, ...] = Field(min_length=1)
     """Of the stack's own: where the store and the endpoints of AWS's services stand."""
     session_keys: SessionKeys
+    recordings: RecordingsPlace | None = None
+    """Without it no agent may record."""
     policy_keys: tuple[PolicyKeyText, ...] = ()
     """Whose policy bundles it goes by; without any its catalogue is the law."""
     tenants: tuple[Id, ...] | None = None

@@ -16,7 +16,7 @@ from infra.documents.statements import text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordingsArgs:
-    """``key_arn`` is the region's key; objects are sealed with their tenant's."""
+    """``key_arn`` is the key for recordings."""
 
     place: Place
     key_arn: pulumi.Input[str]
@@ -25,10 +25,9 @@ class RecordingsArgs:
 
 
 class Recordings(pulumi.ComponentResource):
-    """``<tenant>/...``, each tenant's with its own key.
+    """``<fleet>/<tenant>/...``, sealed by the nodes before S3 seals them again.
 
-    ``name`` is known in a preview. No bucket key: KMS sees every object's name, and a tenant's key
-    seals and opens no object of another tenant.
+    ``name`` is known in a preview. No bucket key: KMS sees every object's name.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from infra.cloud_init.document import (
     Bundle,
     EdgeRole,
     NodeDocument,
+    RecordingsPlace,
     SessionKeys,
     StoreAddress,
 )
@@ -176,6 +177,8 @@ class EdgeFleetArgs:
     store_users: Mapping[str, pulumi.Input[str]]
     """Of every tenant; the fleet is told of its own."""
     certificate_arn: pulumi.Input[str]
+    recordings_key: pulumi.Input[str]
+    recordings_days: int
     secrets: EdgeSecrets
     boundary: pulumi.Input[str]
     key_arn: pulumi.Input[str]
@@ -188,6 +191,7 @@ def edge_fleet(args: EdgeFleetArgs, opts: ResourceOptions) -> Fleet:
     """A fleet that takes calls."""
     plan = args.plan
     rights = EdgeRights(
+        of=plan.of,
         tenants=plan.tenants,
         secrets=args.secrets.all,
         group=names.prefixed(args.place, plan.of),
@@ -222,13 +226,22 @@ def edge_fleet(args: EdgeFleetArgs, opts: ResourceOptions) -> Fleet:
 def _role(args: EdgeFleetArgs) -> pulumi.Output[EdgeRole]:
     plan, secrets = args.plan, args.secrets
 
-    def told(host: str, cache: str, certificate: str, users: dict[str, str]) -> EdgeRole:
+    def told(
+        host: str, cache: str, certificate: str, recordings_key: str, users: dict[str, str]
+    ) -> EdgeRole:
         return EdgeRole(
             control_planes=args.control_planes,
             store=StoreAddress(host=host, port=args.store_port, cache=cache, users=users),
             data_networks=args.data_networks,
             session_keys=SessionKeys(
                 account=args.place.account_id, prefix=names.tenant_aliases(args.place)
+            ),
+            recordings=RecordingsPlace(
+                bucket=names.recordings_bucket(args.place),
+                prefix=plan.of,
+                account=args.place.account_id,
+                key=recordings_key,
+                days=args.recordings_days,
             ),
             policy_keys=args.policy_keys,
             tenants=plan.tenants if plan.alone else None,
@@ -243,5 +256,9 @@ def _role(args: EdgeFleetArgs) -> pulumi.Output[EdgeRole]:
 
     users = {tenant: args.store_users[tenant] for tenant in plan.tenants}
     return pulumi.Output.all(
-        args.store_host, args.store_cache, args.certificate_arn, pulumi.Output.from_input(users)
+        args.store_host,
+        args.store_cache,
+        args.certificate_arn,
+        args.recordings_key,
+        pulumi.Output.from_input(users),
     ).apply(lambda found: told(*found))

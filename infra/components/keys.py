@@ -11,7 +11,11 @@ import pulumi_aws as aws
 from infra.components.place import Place
 from infra.components.tags import holds
 from infra.documents import names
-from infra.documents.keys import region_key_policy, tenant_key_policy
+from infra.documents.keys import (
+    recordings_key_policy,
+    region_key_policy,
+    tenant_key_policy,
+)
 from infra.documents.statements import Document, text
 
 WINDOW_DAYS = 30
@@ -20,11 +24,13 @@ WINDOW_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeysArgs:
-    """``tenants`` get a key each, for their recordings and sessions; none for a control plane."""
+    """``tenants`` get a key each, for their sessions; with ``recordings`` those have one too. A
+    control plane has neither."""
 
     place: Place
     tenants: Mapping[str, str] = field(default_factory=dict)
     """Tenant to the role of the nodes that serve it."""
+    recordings: bool = False
 
 
 class Keys(pulumi.ComponentResource):
@@ -45,11 +51,21 @@ class Keys(pulumi.ComponentResource):
             tenant: self._key(
                 f"{name}-{tenant}",
                 names.tenant_alias(place, tenant),
-                f"Inland {place.stack}: recordings and sessions of {tenant}",
+                f"Inland {place.stack}: sessions of {tenant}",
                 tenant_key_policy(place, tenant, role),
             )
             for tenant, role in args.tenants.items()
         }
+        self.recordings = (
+            self._key(
+                "recordings-key",
+                names.recordings_alias(place),
+                f"Inland {place.stack}: recordings",
+                recordings_key_policy(place),
+            )
+            if args.recordings
+            else None
+        )
         self.region_arn: pulumi.Output[str] = self.region.arn
         self.register_outputs({"regionArn": self.region_arn})
 

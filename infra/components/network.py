@@ -57,6 +57,8 @@ class NetworkArgs:
     endpoints: bool = True
     """Interface endpoints, so that what nodes ask of AWS does not leave the VPC. They cost by the
     hour; without them it goes by TLS over the internet gateway."""
+    objects: bool = False
+    """One for S3 too: its own addresses change by the second, and a barrier has to name them."""
 
 
 class Network(pulumi.ComponentResource):
@@ -177,18 +179,35 @@ class Network(pulumi.ComponentResource):
             opts=self._own,
         )
         for service in INTERFACES:
-            aws.ec2.VpcEndpoint(
-                f"{self._name}-{service}",
-                vpc_id=self.vpc_id,
-                service_name=f"com.amazonaws.{place.region}.{service}",
-                vpc_endpoint_type="Interface",
-                private_dns_enabled=True,
-                subnet_ids=self.data_ids,
-                security_group_ids=[group.id],
-                policy=text(interface_policy(place, service)),
-                tags=self._named(service),
-                opts=self._own,
+            self._interface(service, service, group, text(interface_policy(place, service)))
+        if self._args.objects:
+            # Without this S3's name would lead there for resolvers outside of the VPC alone.
+            inside = aws.ec2.VpcEndpointDnsOptionsArgs(
+                private_dns_only_for_inbound_resolver_endpoint=False
             )
+            self._interface("s3", "objects", group, text(s3_policy(place)), inside)
+
+    def _interface(
+        self,
+        service: str,
+        name: str,
+        group: aws.ec2.SecurityGroup,
+        policy: str,
+        dns: aws.ec2.VpcEndpointDnsOptionsArgs | None = None,
+    ) -> None:
+        aws.ec2.VpcEndpoint(
+            f"{self._name}-{name}",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{self._args.place.region}.{service}",
+            vpc_endpoint_type="Interface",
+            private_dns_enabled=True,
+            dns_options=dns,
+            subnet_ids=self.data_ids,
+            security_group_ids=[group.id],
+            policy=policy,
+            tags=self._named(name),
+            opts=self._own,
+        )
 
     def _flow_log(self) -> None:
         place = self._args.place

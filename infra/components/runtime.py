@@ -77,12 +77,20 @@ class RegionalRuntime(pulumi.ComponentResource):
         served = {
             tenant: names.prefixed(place, plan.of) for plan in self.plans for tenant in plan.tenants
         }
-        self.keys = Keys("keys", KeysArgs(place=place, tenants=served), self._child)
+        self.keys = Keys(
+            "keys", KeysArgs(place=place, tenants=served, recordings=True), self._child
+        )
+        assert self.keys.recordings is not None
+        self.recordings_key: pulumi.Output[str] = self.keys.recordings.arn
         self.network = self._network()
         key = self.keys.region_arn
         self.recordings = Recordings(
             "recordings",
-            RecordingsArgs(place=place, key_arn=key, days=stack.retention.recordings_days),
+            RecordingsArgs(
+                place=place,
+                key_arn=self.recordings_key,
+                days=stack.retention.recordings_days,
+            ),
             self._child,
         )
         self.software = Software("software", SoftwareArgs(place=place, key_arn=key), self._child)
@@ -152,6 +160,7 @@ class RegionalRuntime(pulumi.ComponentResource):
                 key_arn=self.keys.region_arn,
                 boundary=self.guardrails.boundary,
                 logs_days=stack.retention.logs_days,
+                objects=True,
             ),
             self._child,
         )
@@ -282,6 +291,8 @@ class RegionalRuntime(pulumi.ComponentResource):
                 data_networks=layout(stack.vpc_cidr, len(self._args.zone_ids)).data,
                 store_users=self.store.users,
                 certificate_arn=self.certificate.valid_arn,
+                recordings_key=self.recordings_key,
+                recordings_days=stack.retention.recordings_days,
                 secrets=EdgeSecrets(
                     node_secret=self.secret_names["node-secret"],
                     region_key=self.secret_names["region-key"],

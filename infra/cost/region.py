@@ -149,7 +149,7 @@ def components(region: str, zones: int, load: Load, prices: Prices) -> Iterator[
     yield _recordings(region, load, prices)
     yield parts.logs(load.log_gigabytes, load.stack.retention.logs_days, here)
     yield parts.watching(METRICS + METRICS_PER_FLEET * len(machines), ALARMS, everywhere)
-    yield parts.keys(1 + len(load.stack.tenants), KEY_REQUESTS_PER_CALL * load.number, everywhere)
+    yield parts.keys(2 + len(load.stack.tenants), KEY_REQUESTS_PER_CALL * load.number, everywhere)
     secrets = 2 + (load.stack.sip is not None) + (load.stack.turn is not None)
     yield parts.secrets(secrets, everywhere)
     yield Component(

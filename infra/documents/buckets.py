@@ -28,8 +28,8 @@ REPLICATION = (
 def recordings_policy(place: Place) -> Document:
     """Of the recordings: read and written from the region's network only, with a key of it.
 
-    A request that names no key is refused too. Which key belongs to which prefix is the keys' own
-    matter (``infra.documents.keys.tenant_key_policy``): they cannot be used for another one.
+    A request that names no key is refused too. What a key may seal is its own matter
+    (``infra.documents.keys``): only that for recordings seals any.
     """
     bucket = names.recordings_bucket(place)
     objects = arns.objects(place, bucket)

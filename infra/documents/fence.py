@@ -37,8 +37,10 @@ CEILING = (
     "logs:DescribeLogStreams",
     "logs:PutLogEvents",
     "route53:ChangeResourceRecordSets",
-    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetBucketLocation",
     "s3:GetObject",
+    "s3:ListBucket",
     "s3:PutObject",
     "secretsmanager:GetSecretValue",
 )

@@ -118,29 +118,41 @@ def region_key_policy(place: Place) -> Document:
     )
 
 
-def tenant_key_policy(place: Place, tenant: str, role: str) -> Document:
-    """Of a tenant's key: for what is under the tenant's prefix, through S3; and for the keys of
-    the tenant's sessions, by ``role``, the nodes that serve it.
+def recordings_key_policy(place: Place) -> Document:
+    """Of the key for recordings at rest: for objects of their bucket, through S3, nothing else.
 
-    S3 gives KMS the object's ARN as encryption context as long as the bucket has no bucket key
-    (Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys"); so a tenant's key
-    cannot be used for another tenant's recordings, whatever the bucket's policy says. A node names
-    tenant and region of a session in its own encryption context, and what was encrypted under one
-    does not open under another: a node that were tricked about either gets nothing from KMS.
+    It seals what is sealed already: a recording's own key is its session's, which its tenant's key
+    wraps. S3 gives KMS the object's ARN as encryption context as long as the bucket has no bucket
+    key (Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys").
     """
-    prefix = arns.objects(place, names.recordings_bucket(place), f"{tenant}/")
     return document(
         [
             _administration(place),
             allow(
-                "RecordingsOfTheTenant",
+                "Recordings",
                 ["kms:Decrypt", "kms:GenerateDataKey"],
                 principal=_account(place),
                 condition={
                     "StringEquals": _through(place, ("s3",)),
-                    "StringLike": {S3_CONTEXT: prefix},
+                    "StringLike": {S3_CONTEXT: arns.objects(place, names.recordings_bucket(place))},
                 },
             ),
+            *_stays(place),
+        ]
+    )
+
+
+def tenant_key_policy(place: Place, tenant: str, role: str) -> Document:
+    """Of a tenant's key: for the keys of the tenant's sessions, by ``role``, the nodes that serve
+    it; nothing else.
+
+    A node names tenant and region of a session in its encryption context, and what was encrypted
+    under one does not open under another: a node that were tricked about either gets nothing from
+    KMS.
+    """
+    return document(
+        [
+            _administration(place),
             allow(
                 "SessionsOfTheTenant",
                 SESSION_USE,

@@ -18,18 +18,23 @@ def region_alias(place: Place) -> str:
     return f"alias/inland/{place.slug}"
 
 
+def recordings_alias(place: Place) -> str:
+    """Of the key that S3 seals recordings with, besides what is sealed on the nodes."""
+    return f"alias/inland-recordings/{place.slug}"
+
+
 def tenant_aliases(place: Place) -> str:
     """How the aliases of all tenants' keys begin."""
     return f"{region_alias(place)}/"
 
 
 def tenant_alias(place: Place, tenant: str) -> str:
-    """Of the key that a tenant's recordings are sealed with, and the keys of its sessions."""
+    """Of the key that a tenant's sessions are wrapped under, and so their recordings."""
     return f"{tenant_aliases(place)}{tenant}"
 
 
 def recordings_bucket(place: Place) -> str:
-    """Recordings of calls: ``<tenant>/...``."""
+    """Recordings of calls: ``<fleet>/<tenant>/...``."""
     return f"inland-recordings-{place.account_id}-{place.slug}"
 
 

@@ -67,7 +67,7 @@ def s3_policy(place: Place) -> Document:
             ),
             allow(
                 "BucketsOfTheStack",
-                ["s3:ListBucket", "s3:ListBucketVersions"],
+                ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketVersions"],
                 [arns.bucket(place, bucket) for bucket in buckets],
                 principal=EVERYONE,
                 condition=_within(place),

@@ -30,6 +30,8 @@ RECORD_ACTIONS = "route53:ChangeResourceRecordSetsActions"
 class EdgeRights:
     """What an edge fleet reaches: its own tenants' data and nothing of anybody else's."""
 
+    of: str
+    """What the names of the fleet's recordings begin with."""
     tenants: Sequence[str]
     """Those that the fleet serves."""
     secrets: Sequence[str]
@@ -42,8 +44,10 @@ class EdgeRights:
 
 
 def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
-    """A node that takes calls. It writes recordings and cannot read them back."""
+    """A node that takes calls. It writes recordings, deletes those that are over, and cannot read
+    them back. Names, which are opaque, it may list: S3 asks for that to say where a bucket is."""
     recordings = names.recordings_bucket(place)
+    kept = [f"{rights.of}/{each}/" for each in (*rights.tenants, ".ends")]
     aliases = [names.tenant_alias(place, tenant) for tenant in rights.tenants]
     return [
         *_machine(place, rights.secrets, rights.group),
@@ -54,15 +58,19 @@ def edge_node(place: Place, rights: EdgeRights) -> list[Statement]:
         ),
         allow(
             "RecordingsOfItsTenants",
-            ["s3:AbortMultipartUpload", "s3:PutObject"],
-            [arns.objects(place, recordings, f"{tenant}/") for tenant in rights.tenants],
+            ["s3:DeleteObject", "s3:PutObject"],
+            [arns.objects(place, recordings, prefix) for prefix in kept],
+        ),
+        allow(
+            "BucketOfRecordings",
+            ["s3:GetBucketLocation", "s3:ListBucket"],
+            arns.bucket(place, recordings),
         ),
         _key_use(
             place,
-            "KeysOfItsTenants",
-            # Decrypt joins the parts of an object that is sent in several; S3 alone may ask.
-            ["kms:Decrypt", "kms:GenerateDataKey"],
-            aliases,
+            "KeyOfRecordings",
+            ["kms:GenerateDataKey"],
+            [names.recordings_alias(place)],
             {"kms:ViaService": _services(place, ["s3"])},
         ),
         _key_use(

@@ -108,7 +108,8 @@ _LISTED: Final = {
     ),
     "aws:ec2/vpc:Vpc": "cidrBlock enableDnsHostnames enableDnsSupport tags",
     "aws:ec2/vpcEndpoint:VpcEndpoint": (
-        "policy privateDnsEnabled routeTableIds securityGroupIds serviceName serviceRegion "
+        "dnsOptions.privateDnsOnlyForInboundResolverEndpoint policy privateDnsEnabled "
+        "routeTableIds securityGroupIds serviceName serviceRegion "
         "subnetIds tags vpcEndpointType vpcId"
     ),
     "aws:elasticache/parameterGroup:ParameterGroup": (

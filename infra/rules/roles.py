@@ -30,8 +30,10 @@ _CEILING: Final = frozenset(
         "logs:describelogstreams",
         "logs:putlogevents",
         "route53:changeresourcerecordsets",
-        "s3:abortmultipartupload",
+        "s3:deleteobject",
+        "s3:getbucketlocation",
         "s3:getobject",
+        "s3:listbucket",
         "s3:putobject",
         "secretsmanager:getsecretvalue",
     }

@@ -109,6 +109,7 @@ def edge_settings(
                 "tenants": {each: role.session_keys.alias(each) for each in role.store.users},
             }
         },
+        "recordings": _recordings(role),
         "policy": {"keys": list(role.policy_keys)} if role.policy_keys else None,
         "tenants": None if role.tenants is None else list(role.tenants),
         "agents": str(places.site / "agents"),
@@ -137,6 +138,20 @@ def edge_settings(
             "media_ports": list(shared.sip_ports),
         }
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _recordings(role: EdgeRole) -> dict[str, Any] | None:
+    place = role.recordings
+    if place is None:
+        return None
+    return {
+        "bucket": place.bucket,
+        "prefix": place.prefix,
+        "account": place.account,
+        "kms_key": place.key,
+        # As long as a node keeps anything at most; the lifecycle of the bucket ends what is left.
+        "keep": f"{min(place.days, 365)}d",
+    }
 
 
 def _public_uri(document: NodeDocument, role: EdgeRole, machine: Machine) -> str:

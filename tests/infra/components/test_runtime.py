@@ -267,20 +267,27 @@ def test_nodes_reach_their_own_tenants_sessions_and_recordings_only(
     bucket = "arn:aws:s3:::inland-recordings-111122223333-eu-central-1/"
     for tenant, expected in ((own, "allow"), (other, "none")):
         assert verdict(graph, fleet, "elasticache:Connect", users + tenant) == expected
-        recording = f"{bucket}{tenant}/call.opus"
+        recording = f"{bucket}{fleet}/{tenant}/call"
         assert verdict(graph, fleet, "s3:PutObject", recording) == expected
-        key = {
-            "kms:ResourceAliases": f"alias/inland/eu-central-1/{tenant}",
-            "kms:ViaService": "s3.eu-central-1.amazonaws.com",
-        }
         arn = "arn:aws:kms:eu-central-1:111122223333:key/any"
-        assert verdict(graph, fleet, "kms:GenerateDataKey", arn, **key) == expected
         session = {
             "kms:ResourceAliases": f"alias/inland/eu-central-1/{tenant}",
             "kms:EncryptionContext:inland:tenant": tenant,
             "kms:EncryptionContext:inland:region": "eu-central-1",
         }
         assert verdict(graph, fleet, "kms:Encrypt", arn, **session) == expected
+
+
+def test_each_fleet_keeps_its_recordings_apart_in_the_stacks_bucket_under_the_stacks_key() -> None:
+    graph = shipped()
+    key = named(graph, KEY, "recordings-key")
+    for fleet in ("edge", "edge-demo-bank"):
+        place = role_of(graph, fleet).recordings
+        assert place is not None
+        bucket = named(graph, "aws:s3/bucket:Bucket", "recordings").properties["bucket"]
+        assert (place.bucket, place.prefix, place.account) == (bucket, fleet, "111122223333")
+        assert place.key == key.made["arn"]
+        assert place.days == 30
 
 
 def test_a_tenants_key_is_for_the_nodes_of_the_tenants_fleet() -> None:
@@ -295,7 +302,7 @@ def test_a_tenants_key_is_for_the_nodes_of_the_tenants_fleet() -> None:
 
 
 def test_a_node_does_nothing_in_another_region() -> None:
-    bucket = "arn:aws:s3:::inland-recordings-111122223333-eu-central-1/demo-clinic/call.opus"
+    bucket = "arn:aws:s3:::inland-recordings-111122223333-eu-central-1/demo-clinic/call"
     elsewhere = {"aws:RequestedRegion": "us-east-1"}
     assert verdict(shipped(), "edge", "s3:PutObject", bucket, **elsewhere) == "deny"
 

@@ -9,7 +9,11 @@ import pytest
 
 from edge.session.kms import KeyFacts, KmsKeys
 from edge.session.kms_settings import KmsSettings
-from infra.documents.keys import region_key_policy, tenant_key_policy
+from infra.documents.keys import (
+    recordings_key_policy,
+    region_key_policy,
+    tenant_key_policy,
+)
 from infra.documents.statements import text
 from regions.models import DataClass
 from regions.tag import ResidencyTag
@@ -34,13 +38,14 @@ TAG = ResidencyTag(
     policy="1#0123456789ab",
     expires_at=1_900_000_000,
 )
+RECORDINGS_KEY = recordings_key_policy(PLACE)
 RECORDINGS = f"arn:aws:s3:::inland-recordings-{ACCOUNT}-eu-central-1"
 SOFTWARE = f"arn:aws:s3:::inland-software-{ACCOUNT}-eu-central-1"
 AUTO_SCALING = (
     f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/"
     "AWSServiceRoleForAutoScaling"
 )
-BOTH = pytest.mark.parametrize("policy", [REGION_KEY, TENANT_KEY])
+BOTH = pytest.mark.parametrize("policy", [REGION_KEY, TENANT_KEY, RECORDINGS_KEY])
 
 
 def through(service: str, sealed: str = "", region: str = "eu-central-1") -> dict[str, str]:
@@ -51,17 +56,17 @@ def through(service: str, sealed: str = "", region: str = "eu-central-1") -> dic
 @pytest.mark.parametrize(
     ("sealed", "expected"),
     [
-        (f"{RECORDINGS}/clinic/call.opus", "allow"),
-        (f"{RECORDINGS}/bank/call.opus", "none"),
-        (f"{RECORDINGS}/clinic2/call.opus", "none"),
+        (f"{RECORDINGS}/edge/clinic/call", "allow"),
         (RECORDINGS, "none"),
-        (f"arn:aws:s3:::other-{ACCOUNT}/clinic/call.opus", "none"),
+        (f"{SOFTWARE}/software/x.tar", "none"),
+        (f"arn:aws:s3:::other-{ACCOUNT}/edge/clinic/call", "none"),
     ],
 )
-def test_a_tenants_key_seals_the_tenants_recordings_only(sealed: str, expected: str) -> None:
+def test_the_key_for_recordings_seals_those_and_nothing_else(sealed: str, expected: str) -> None:
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
         context = through("s3", sealed)
-        assert asked(TENANT_KEY, action, principal=EDGE_ROLE, context=context) == expected
+        assert asked(RECORDINGS_KEY, action, principal=EDGE_ROLE, context=context) == expected
+        assert asked(TENANT_KEY, action, principal=EDGE_ROLE, context=context) == "none"
 
 
 def test_the_regions_key_seals_software_and_no_recording() -> None:

@@ -32,6 +32,7 @@ ANY_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-12345
 
 def edge_rights(*tenants: str) -> list[Statement]:
     rights = EdgeRights(
+        of="edge",
         tenants=tenants,
         secrets=SECRETS,
         group="inland-eu-central-1-edge",
@@ -94,9 +95,19 @@ def test_a_fleet_records_under_the_prefix_of_its_own_tenants_only(
     tenant: str, expected: str
 ) -> None:
     policy = edge("clinic")
-    assert asked(policy, "s3:PutObject", f"{RECORDINGS}/{tenant}/call.opus") == expected
-    alias = f"alias/inland/eu-central-1/{tenant}"
-    assert key_use(policy, "kms:GenerateDataKey", alias, "s3") == expected
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert asked(policy, action, f"{RECORDINGS}/edge/{tenant}/call") == expected
+        assert asked(policy, action, f"{RECORDINGS}/edge-other/{tenant}/call") == "none"
+        assert asked(policy, action, f"{RECORDINGS}/edge/.ends/1/clinic/call") == "allow"
+
+
+def test_recordings_are_sealed_by_their_own_key_and_a_node_opens_none_with_it() -> None:
+    policy, alias = edge("clinic"), "alias/inland-recordings/eu-central-1"
+    assert key_use(policy, "kms:GenerateDataKey", alias, "s3") == "allow"
+    assert key_use(policy, "kms:Decrypt", alias, "s3") == "none"
+    assert (
+        key_use(policy, "kms:GenerateDataKey", "alias/inland/eu-central-1/clinic", "s3") == "none"
+    )
 
 
 @pytest.mark.parametrize(("tenant", "expected"), [("clinic", "allow"), ("bank", "none")])
@@ -117,11 +128,15 @@ def test_a_fleet_wraps_keys_of_sessions_of_its_own_tenants_only(tenant: str, exp
 
 
 def test_a_tenant_whose_name_begins_like_anothers_is_another() -> None:
-    assert asked(edge("bank"), "s3:PutObject", f"{RECORDINGS}/bank2/call.opus") == "none"
+    assert asked(edge("bank"), "s3:PutObject", f"{RECORDINGS}/edge/bank2/call") == "none"
 
 
 def test_a_node_cannot_read_recordings_back() -> None:
-    assert asked(edge("clinic"), "s3:GetObject", f"{RECORDINGS}/clinic/call.opus") == "none"
+    for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"):
+        assert asked(edge("clinic"), action, f"{RECORDINGS}/edge/clinic/call") == "none"
+    for action in ("s3:ListBucket", "s3:GetBucketLocation"):
+        assert asked(edge("clinic"), action, RECORDINGS) == "allow"
+        assert asked(edge("clinic"), action, SOFTWARE) == "none"
 
 
 @pytest.mark.parametrize("service", ["ec2", "lambda"])

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.settings import NodeSettings, load_settings
+from infra.cloud_init.document import RecordingsPlace
 from inland.fleet.edge_files import (
     edge_settings,
     environment_file,
@@ -103,6 +104,21 @@ def test_a_node_goes_by_bundles_of_the_stacks_policy_keys_alone(tmp_path: Path) 
 
 def test_the_last_law_that_was_in_force_outlives_a_restart(tmp_path: Path) -> None:
     assert loaded(tmp_path).data.is_relative_to(tmp_path / "state")
+
+
+def test_recordings_go_to_the_stacks_bucket_under_the_fleets_prefix_or_nowhere(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "without").mkdir()
+    assert loaded(tmp_path / "without").recordings is None
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    place = RecordingsPlace(
+        bucket="inland-recordings-x", prefix="edge", account="111122223333", key=key, days=400
+    )
+    found = loaded(tmp_path, recordings=place).recordings
+    assert found is not None
+    assert (found.bucket, found.prefix, found.account) == (place.bucket, "edge", "111122223333")
+    assert (found.kms_key, found.keep) == (key, 365 * 86_400)
 
 
 def test_the_audit_log_is_where_a_restart_leaves_it(tmp_path: Path) -> None:

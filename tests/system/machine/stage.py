@@ -205,7 +205,8 @@ def _supply(cloud: RegionCloud) -> None:
     for name, value in values.items():
         cloud.operator.supply(name, value)
     keys = cloud.operator.client("kms")
-    key = keys.create_key()["KeyMetadata"]["KeyId"]
+    # moto leaves out what AWS never does.
+    key = keys.create_key(KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"]
     keys.create_alias(AliasName=f"alias/inland/{REGION}/{TENANT}", TargetKeyId=key)
     cloud.operator.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}

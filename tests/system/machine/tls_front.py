@@ -34,22 +34,20 @@ class TlsFront:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self.target)
-        with suppress(OSError):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pipe(reader, back, remember=True))
-                group.create_task(self._pipe(there, writer, remember=False))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pipe(reader, back, remember=True))
+            group.create_task(self._pipe(there, writer, remember=False))
 
     async def _pipe(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, remember: bool
     ) -> None:
-        try:
+        with suppress(OSError):  # either side may be gone
             while data := await source.read(CHUNK):
                 if remember:
                     self.heard += data
                 sink.write(data)
                 await sink.drain()
-        finally:
-            sink.close()
+        sink.close()
 
 
 @contextmanager
