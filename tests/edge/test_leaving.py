@@ -16,6 +16,7 @@ from edge.events import JsonValue, Say, Turn
 from edge.identity import ResumeGrant
 from edge.internal import Admitted
 from edge.ledger import Ledger
+from edge.leg_recording import LegRecording
 from edge.metrics import WorkerMetrics
 from edge.outbound import Endpoint, Outbound, Pool
 from edge.policy_live import Leaves
@@ -254,6 +255,37 @@ async def test_what_the_caller_says_or_keys_is_not_heard_any_more(
 
     await ended(stage, act)
     assert len(heard) == 2
+
+
+class FakeRecording:
+    """Is told why it stops."""
+
+    def __init__(self) -> None:
+        self.judged: list[str | None] = []
+
+    def begin(self, conversation: object) -> FakeRecording:
+        return self
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def judge(self, reason: str | None = None) -> None:
+        self.judged.append(reason)
+
+    async def close(self) -> None:
+        assert self.judged, "nothing more is kept of a call that left"
+
+
+async def test_the_recording_stops_with_the_decision_whatever_the_law_says_of_recordings() -> None:
+    stage, recording = Stage(), FakeRecording()
+    stage.call._recording = cast(LegRecording, recording)
+
+    async def act() -> None:
+        stage.call.leave(away())
+        assert recording.judged == ["the contract denies it"]
+        (await stage.mouth.answers.get()).play()
+
+    await ended(stage, act)
 
 
 async def test_a_call_that_is_leaving_sends_nothing_anywhere() -> None:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from edge.ledger import Ledger
-from edge.outbound import Endpoint, Outbound, OutboundRefused, OutboundSession, Pool
+from edge.outbound import Endpoint, Exchange, Outbound, OutboundRefused, OutboundSession, Pool
 from regions.models import DataClass
 from regions.providers import Operator, Provider, Providers
 from tests.fakes.clock import FakeClock
@@ -142,6 +142,20 @@ async def test_what_was_about_to_be_sent_is_not() -> None:
         assert isinstance(await asking, ConnectionAbortedError)
         assert on.ledger.entries == ()
         assert on.service.bodies == []
+
+
+async def test_not_a_byte_leaves_between_the_cut_and_its_being_noticed() -> None:
+    """A connection that stands at this very moment would send the words in its next step."""
+    counted: list[int] = []
+    exchange = Exchange(lambda *, sent=0, received=0: counted.append(sent))
+    with pytest.raises(ConnectionAbortedError):
+        async with exchange.until_cut():
+            exchange.count(sent=1)
+            exchange.cut()
+            with pytest.raises(ConnectionAbortedError):
+                exchange.count(sent=2)
+            await asyncio.Event().wait()
+    assert counted == [1]
 
 
 async def test_a_client_that_is_older_than_the_law_gets_no_further() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.law import LawInForce
@@ -107,6 +107,9 @@ async def test_without_keys_it_takes_none(tmp_path: Path) -> None:
 
 
 @given(now=st.floats(min_value=0, max_value=4e9))
+@example(now=20_000 * 86_400.0 - 30.0)
+@example(now=20_000 * 86_400.0 - 0.5)
+@example(now=20_000 * 86_400.0)
 def test_midnight_utc_is_never_slept_through_and_a_minute_neither(now: float) -> None:
     seconds = seconds_to_review(now)
     assert 0 < seconds <= REVIEW_SECONDS

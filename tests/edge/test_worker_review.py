@@ -169,6 +169,16 @@ async def test_a_law_that_is_widened_gives_a_live_call_nothing_back(tmp_path: Pa
         assert ruling.regions == (), "the west was taken from it before"
 
 
+async def test_a_call_that_is_leaving_leaves_although_the_law_is_widened_again(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as at:
+        call = await at.takes(caller(1))
+        at.enacts(clinic=TenantPolicy(deny=(EU,)))
+        at.enacts()
+        assert [ruling.regions for ruling in call.rulings] == [(WEST,), (WEST,)]
+
+
 async def test_a_rule_that_lapses_ends_calls_without_any_new_bundle(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         last = day_of(at.clock.wall())
