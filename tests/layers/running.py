@@ -53,12 +53,6 @@ class Verdict:
         return not self.problems and not self.skipped
 
 
-def baseline(tree: Path, layers: Sequence[Layer]) -> dict[str, Ending]:
-    """How the tests of ``layers`` end with every layer on. Raises :class:`NotRun`."""
-    names = tuple(dict.fromkeys(test for layer in layers for test in layer.tests))
-    return run(tree, names, seconds=DEADLINE_SECONDS * max(1, len(layers) // 4))
-
-
 def judge(layer: Layer, tree: Path, before: dict[str, Ending]) -> Verdict:
     """Switch ``layer`` off in the copy ``tree`` and see who notices.
 
