@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge.session.replica import replica_public_key
 from inland.__main__ import main
 from inland.policy.inputs import ReplicaKeysFile
 from regions.bundle import Body, verify
+from regions.catalogue import load_catalogue
 from regions.models import TenantPolicy
 from regions.policy_keys import policy_key
 from regions.strict_yaml import load_yaml
@@ -97,6 +99,28 @@ def test_a_bundle_replaces_a_file_only_as_its_successor(desk: Desk) -> None:
     desk.sign("law", "--after", desk.at("law"))
     assert desk.read("law", key).serial == 2
     assert sorted(path.name for path in desk.folder.iterdir()) == ["law", "policy.key"]
+
+
+def test_who_reads_the_old_bundle_while_it_is_replaced_reads_it_whole(desk: Desk) -> None:
+    desk.key()
+    desk.sign("law")
+    before = (desk.folder / "law").read_bytes()
+    with (desk.folder / "law").open("rb") as reader:
+        desk.sign("law", "--after", desk.at("law"))
+        assert reader.read() == before
+    assert (desk.folder / "law").read_bytes() != before
+
+
+def test_a_catalogue_goes_on_until_another_is_named(desk: Desk) -> None:
+    key = desk.key()
+    shipped = str(files("regions") / "catalogue.yaml")
+    version = load_catalogue().version
+    own = desk.write("own.yaml", Path(shipped).read_text().replace(version, "own"))
+    desk.sign("one", "--catalogue", own)
+    desk.sign("two", "--after", desk.at("one"))
+    desk.sign("three", "--after", desk.at("two"), "--catalogue", "shipped")
+    found = [desk.read(name, key).catalogue.version for name in ("one", "two", "three")]
+    assert found == ["own", "own", version]
 
 
 @pytest.mark.parametrize("serial", ["2", "1", "0", "-1", str(2**53)])
