@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import pytest
 from tests.layers.catalogue import LAYERS
 from tests.layers.copies import ROOT, copy, tracked, without
 from tests.layers.layer import Layer, Patch, PatchMisfit, misfits
-from tests.layers.running import NotRun, Verdict, judge, run
+from tests.layers.running import Ending, NotRun, Verdict, judge, run
 from tests.layers.stand import WORKERS, Stand
 
 PATIENCE = 900
@@ -197,3 +197,22 @@ def test_every_named_test_must_pass_with_the_layer_and_fail_without(
     assert len(verdict.problems) == len(said)
     assert all(words in problem for words, problem in zip(said, verdict.problems, strict=True))
     assert (tree / "regions" / "geo.py").read_text() == "LOCKED = True\n"
+
+
+def test_tests_that_did_not_run_with_the_layers_on_are_tried_once_and_told_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def not_run(tree: Path, tests: Sequence[str], *, seconds: float) -> dict[str, Ending]:
+        tried.extend(tests)
+        raise NotRun("no time")
+
+    monkeypatch.setattr("tests.layers.stand.copy", lambda to: small_tree(to, LOOKS))
+    monkeypatch.setattr("tests.layers.stand.run", not_run)
+    layer = small(Patch("regions/geo.py", "True", "False"), "tests/test_ways.py::test_looks")
+    stand = Stand(tmp_path, [layer])
+    for _ in range(2):
+        with pytest.raises(NotRun, match="no time"):
+            stand.judge(layer)
+    assert tried == list(layer.tests)
