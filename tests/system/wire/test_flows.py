@@ -82,7 +82,7 @@ def test_a_hole_parts_a_stream_and_loses_nothing_else() -> None:
 def test_ports_that_are_used_again_are_another_stream() -> None:
     syn = 0x02
     first = (tcp(b"", 99, flags=syn), tcp(b"one", 100))
-    again = (tcp(b"", 5_000, flags=syn), tcp(b"two", 5_001))
+    again = (tcp(b"", 100, flags=syn), tcp(b"two", 101))
     (flow,) = flows(segments(*first, *again))
     assert flow.streams == [b"one", b"two"]
     (repeated,) = flows(segments(first[0], *first))

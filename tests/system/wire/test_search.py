@@ -13,6 +13,7 @@ import pytest
 
 from edge.media.frames import Samples
 from edge.media.g711 import ulaw_encode
+from edge.transport.rtp import packet as rtp
 from tests.system.wire.audio import RATE, SAME, Voices, sounds_in
 from tests.system.wire.flows import Flow, flows
 from tests.system.wire.packets import datagrams, frame, segments, tcp
@@ -91,6 +92,18 @@ def test_three_quarters_of_a_second_are_found_wherever_they_begin(
     piece = (CALLER[begin : begin + RATE * 3 // 4] * gain).astype("<i2").tobytes()
     around = random.Random(1).randbytes(5_001)
     assert "voice of caller: s16le 8000 Hz" in found(search, stream(around + piece))
+
+
+def test_packets_are_in_order_of_their_timestamps_over_the_turn_of_32_bits(search: Search) -> None:
+    # A second without a whole stretch of those looked for on either side of the turn.
+    codes = ulaw_encode(CALLER[1_000:9_000])
+    sent = [
+        rtp.pack(0, at // 160, (at - 4_000) & 0xFFFFFFFF, 7, codes[at : at + 160], marker=False)
+        for at in range(0, 8_000, 160)
+    ]
+    first, *others = sent
+    random.Random(1).shuffle(others)
+    assert "voice of caller: PCMU in RTP" in found(search, datagrams(first, *others))
 
 
 def test_another_voice_is_told_from_those_of_the_call() -> None:
