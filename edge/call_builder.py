@@ -118,11 +118,11 @@ class CallBuilder:
 
     def carried(self, caller: Admitted, replica: str) -> Carried:
         """The conversation that a caller brings from another region. Raises ``EdgeRefusal``."""
-        rooms = self._rooms
-        if not self.agent(caller).carry:
+        rooms, spec = self._rooms, self.agent(caller)
+        if not spec.carry:
             raise EdgeRefusal("replica_mismatch", "this agent's conversations stay in their region")
         return open_carried(
-            replica, caller, key=rooms.replicas, law=rooms.law.now, now=rooms.clock.wall()
+            replica, caller, spec, key=rooms.replicas, law=rooms.law.now, now=rooms.clock.wall()
         )
 
     async def journal(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
+from edge.dialog.agent import HERE, AgentSpec, HttpTool
+from edge.dialog.tools import UNKNOWN
+from edge.events import ToolRecord
 from edge.internal import Admitted
 from edge.problem import EdgeRefusal
 from edge.retention import Ends
+from edge.session.contents import Contents, ToolCall
 from edge.session.errors import ReplicaRefused
+from edge.session.history import PendingTool
 from edge.session.keyring import SEALED
 from edge.session.receipt import CarriedFrom
 from edge.session.replica import OpenedReplica, ReplicaHead, ReplicaKey
@@ -37,7 +43,9 @@ class Carried:
         return Ends(max(classes.values()), min(needed), classes)
 
 
-def open_carried(text: str, caller: Admitted, *, key: ReplicaKey, law: Law, now: float) -> Carried:
+def open_carried(
+    text: str, caller: Admitted, spec: AgentSpec, *, key: ReplicaKey, law: Law, now: float
+) -> Carried:
     """The conversation of a replica, for a caller whose route token allows a call here and now.
 
     Nothing is opened before it is known that a region of the law sealed it for this one, that it is
@@ -53,7 +61,29 @@ def open_carried(text: str, caller: Admitted, *, key: ReplicaKey, law: Law, now:
     except ReplicaRefused as refused:
         raise EdgeRefusal(refused.code, refused.detail) from refused
     session_id = verified.head.tag.session
-    return Carried(caller.model_copy(update={"session_id": session_id}), opened)
+    contents = settle_local(opened.contents, spec)
+    return Carried(
+        caller.model_copy(update={"session_id": session_id}), replace(opened, contents=contents)
+    )
+
+
+def settle_local(contents: Contents, spec: AgentSpec) -> Contents:
+    """The conversation, in which nobody knows what became of pending calls of regional services.
+
+    A service of the agent's own region is another one here: it has not heard of the call, so the
+    idempotency key holds nothing back, and the call would be made twice.
+    """
+    elsewhere = {
+        tool.name for tool in spec.tools if isinstance(tool, HttpTool) and tool.region != HERE
+    }
+    local = {tool.name for tool in spec.tools} - elsewhere
+    return replace(contents, tools=tuple(_settled(tool, local) for tool in contents.tools))
+
+
+def _settled(tool: ToolCall, local: Collection[str]) -> ToolCall:
+    if not isinstance(tool, PendingTool) or tool.name not in local:
+        return tool
+    return ToolRecord(tool.call_id, tool.name, tool.arguments, False, {"error": UNKNOWN})
 
 
 def _require_same(head: ReplicaHead, caller: Admitted) -> None:

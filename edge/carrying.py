@@ -43,8 +43,9 @@ log = logging.getLogger(__name__)
 class Carrier:
     """One call's. Until the client asked (:meth:`want`) nothing is sealed or sent.
 
-    :meth:`run` sends after each entry of the journal; what knows of a tool call that is about to be
-    made goes out before all else. What cannot be sealed is told to the client, which then forgets
+    :meth:`run` sends after each entry of the journal. What knows of a tool call is handed to the
+    channel as the entry is written: before the tool is called, and before its result is told. What
+    cannot be sealed is told to the client, which then forgets
     what it has: nobody goes on from an old moment by mistake.
     """
 
@@ -59,7 +60,6 @@ class Carrier:
     """To the client's event channel; never blocks."""
     _wanted: bool = False
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
-    _urgent: asyncio.Event = field(default_factory=asyncio.Event)
     _leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _number: int = 0
     _empty: bool = True
@@ -75,7 +75,7 @@ class Carrier:
     def want(self) -> None:
         """The client can carry."""
         self._wanted = True
-        self._changed()
+        self._changed(False)
 
     def targets(self) -> Mapping[str, bytes]:
         """The regions that a replica is sealed for by the law in force, with their keys."""
@@ -98,11 +98,7 @@ class Carrier:
         while True:
             await self._dirty.wait()
             sent = self.flush()
-            try:
-                async with asyncio.timeout(max(GAP_SECONDS, sent / BYTES_PER_SECOND)):
-                    await self._urgent.wait()
-            except TimeoutError:
-                continue
+            await asyncio.sleep(max(GAP_SECONDS, sent / BYTES_PER_SECOND))
 
     def flush(self) -> int:
         """Send the newest replica, if it was not; returns its size.
@@ -112,7 +108,6 @@ class Carrier:
         if not self._wanted or not self._dirty.is_set():
             return 0
         self._dirty.clear()
-        self._urgent.clear()
         try:
             replica = self._seal()
         except SessionError as error:
@@ -153,11 +148,11 @@ class Carrier:
         if number == self._number and not self._empty:
             self._leaving.set()
 
-    def _changed(self) -> None:
+    def _changed(self, urgent: bool) -> None:
         if self._wanted:
             self._dirty.set()
-            if self.live.pending:
-                self._urgent.set()
+            if urgent:
+                self.flush()
 
     def _seal(self) -> Replica | None:
         keys, contents = self.targets(), self.live.now()

@@ -35,11 +35,11 @@ class LiveContents:
     """A session's contents, in the memory of whoever writes its journal.
 
     Told of each entry after the store has it. What is told again changes nothing. ``on_change`` is
-    called after what does.
+    called after what does, with whether a tool call began, came back or is under way.
     """
 
     def __init__(self, history: History | Contents | None = None) -> None:
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[bool], None] = lambda urgent: None
         self._turns: list[Turn] = list(history.turns) if history else []
         self._state: JsonValue = history.state if history else None
         self._tools: dict[str, ToolCall] = {}
@@ -63,19 +63,19 @@ class LiveContents:
         if turn.number == len(self._turns) + 1:
             self._turns.append(turn)
             self._state = state
-            self.on_change()
+            self.on_change(self.pending)
 
     def tool_pending(self, call_id: str, name: str, arguments: Mapping[str, JsonValue]) -> None:
         """A tool is about to be called."""
         if call_id not in self._tools:
             self._tools[call_id] = PendingTool(call_id, name, arguments)
-            self.on_change()
+            self.on_change(True)
 
     def tool_settled(self, record: ToolRecord) -> None:
         """What came of it."""
         if isinstance(self._tools.get(record.call_id), PendingTool):
             self._tools[record.call_id] = record
-            self.on_change()
+            self.on_change(True)
 
     def now(self) -> Contents:
         """As of this moment."""

@@ -14,6 +14,7 @@ import pytest
 
 from edge.call_builder import CallBuilder
 from edge.carried import Carried
+from edge.dialog.agent import HttpTool, PythonTool
 from edge.events import ToolRecord
 from edge.internal import Admitted
 from edge.ledger import Place
@@ -125,7 +126,12 @@ async def region(tmp_path: Path) -> AsyncIterator[Region]:
     vault = await SqliteVault.open(tmp_path / "keys")
     here = key_file(tmp_path, IE)
     keys = VaultKeys(here, vault)
-    spec = SimpleNamespace(carry=True, retention=None, recording=None, subject_country=None)
+    everywhere = HttpTool(
+        kind="http", name="pay", url="https://pay.example", region="eu-west-1", idempotent=True
+    )
+    spec = SimpleNamespace(
+        carry=True, retention=None, recording=None, subject_country=None, tools=(everywhere,)
+    )
     rooms = SimpleNamespace(
         settings=SimpleNamespace(
             region=IE, node="eu-west-1-a", session_hours=24.0, retention={}, recordings=None
@@ -284,6 +290,29 @@ class TestGoingOn:
         journal, _ = await region.begin(region.replica())
         assert await journal.tool_pending("s:2:1", "book", {"day": "monday"}) == SETTLED
         assert await journal.tool_pending("s:3:1", "pay", {"cents": 100}) is None
+
+    @pytest.mark.parametrize(
+        "tool",
+        [
+            HttpTool(kind="http", name="pay", url="https://pay.example", idempotent=True),
+            PythonTool(kind="python", name="pay", call="a.b:c", idempotent=True),
+        ],
+        ids=["http", "python"],
+    )
+    async def test_nobody_knows_what_became_of_a_call_of_the_lost_regions_own_service(
+        self, region: Region, tool: HttpTool | PythonTool
+    ) -> None:
+        """Here another service has the name, and would do it once more."""
+        region.rooms.agents["reception"].tools = (tool,)
+        journal, history = await region.begin(region.replica())
+        unknown = ToolRecord("s:3:1", "pay", {"cents": 100}, False, {"error": "unknown"})
+        assert (history.pending, history.settled) == ((), (SETTLED, unknown))
+        assert await journal.tool_pending("s:3:1", "pay", {"cents": 100}) == unknown
+
+    async def test_a_transfer_that_nobody_knows_the_end_of_stays_one(self, region: Region) -> None:
+        region.rooms.agents["reception"].tools = ()
+        _, history = await region.begin(region.replica())
+        assert history.pending == (PENDING,)
 
     async def test_a_replica_is_good_once_in_a_region(self, region: Region) -> None:
         text = region.replica()

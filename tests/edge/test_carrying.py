@@ -16,6 +16,7 @@ from edge.events import ToolRecord
 from edge.ledger import Entry, Ledger
 from edge.realtime import Event
 from edge.session.contents import Contents, LiveContents
+from edge.session.history import PendingTool
 from edge.session.journal import Journal
 from edge.session.keys import LocalKeyFile
 from edge.session.replica import MAX_REPLICA, ReplicaKey
@@ -130,21 +131,21 @@ async def test_it_goes_out_by_itself_after_each_turn(stage: Stage) -> None:
     running.cancel()
 
 
-async def test_what_knows_of_a_tool_call_does_not_wait(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_what_knows_of_a_tool_call_is_on_its_way_before_the_call_is_made(
+    stage: Stage,
 ) -> None:
-    monkeypatch.setattr("edge.carrying.GAP_SECONDS", 10 * HANG_SECONDS)
+    """And what knows of its result before that is told: nothing is left to a task's turn."""
     stage.carrier.want()
-    running = asyncio.create_task(stage.carrier.run())
     stage.live.committed(turn(1), {"step": "one"})
-    await stage.until(lambda: stage.keeper.held is not None)
+    assert stage.sent == []
     stage.live.tool_pending("s:2:1", "book", {"day": "monday"})
-    await stage.until(lambda: stage.held.number == 2)
-    assert [tool.call_id for tool in stage.opened().tools] == ["s:2:1"]
+    assert stage.opened().tools == (PendingTool("s:2:1", "book", {"day": "monday"}),)
     stage.live.committed(turn(2), {"step": "calling"})
-    await stage.until(lambda: stage.held.number == 3)
     assert stage.opened().state == {"step": "calling"}
-    running.cancel()
+    settled = ToolRecord("s:2:1", "book", {"day": "monday"}, True, {"id": 7})
+    stage.live.tool_settled(settled)
+    assert stage.opened().tools == (settled,)
+    assert stage.held.number == 3
 
 
 async def test_what_follows_closely_goes_out_once(stage: Stage) -> None:

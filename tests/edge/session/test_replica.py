@@ -278,8 +278,8 @@ def test_contents_that_would_fill_the_memory_are_refused() -> None:
 class TestLiveContents:
     def test_it_grows_as_the_journal_does(self) -> None:
         live = LiveContents()
-        told: list[int] = []
-        live.on_change = lambda: told.append(1)
+        told: list[bool] = []
+        live.on_change = told.append
         live.committed(turn(1, ""), {"step": "greet"})
         live.tool_pending("s:2:1", "book", {"day": "monday"})
         assert live.pending
@@ -287,7 +287,7 @@ class TestLiveContents:
         assert not live.pending
         live.committed(turn(2), {"step": "confirm"})
         assert live.now() == Contents((turn(1, ""), turn(2)), {"step": "confirm"}, (SETTLED,))
-        assert len(told) == 4
+        assert told == [False, True, True, False]
 
     def test_repeats_and_stale_news_change_nothing(self) -> None:
         live = LiveContents()
@@ -295,7 +295,7 @@ class TestLiveContents:
         live.tool_pending("s:2:1", "book", {"day": "monday"})
         live.tool_settled(SETTLED)
         before = live.now()
-        live.on_change = lambda: pytest.fail("nothing changed")
+        live.on_change = lambda urgent: pytest.fail("nothing changed")
         live.committed(turn(1, "other"), {"step": "other"})
         live.committed(turn(3), {"step": "later"})
         live.tool_pending("s:2:1", "book", {"day": "monday"})
