@@ -105,7 +105,7 @@ class Carrier:
 
         What cannot be sealed is no reason to end the call: the client is told to keep none.
         """
-        if not self._wanted or not self._dirty.is_set():
+        if not self._dirty.is_set():
             return 0
         self._dirty.clear()
         try:
