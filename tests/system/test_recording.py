@@ -8,6 +8,7 @@ import shutil
 import wave
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import soxr
 import yaml
 
 from edge.session.receipt import Receipt, read_receipt
+from inland.bench.errors import BenchError
 from inland.bench.private_node import COUNTRY, REGION, Engines, PrivateNode, private_node
 from inland.demo.ports import HOST, free_ports
 from inland.receipt.files import read_key_set
+from tests.edge.recording.s3_server import S3Server, s3_server
 from tests.fakes.canary import Canaries
 from tests.system.kept import sessions
 from tests.system.world import INLAND, quiet_environment, until
@@ -101,6 +104,12 @@ class Studio:
 
 @pytest.fixture
 async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
+    async with recording_node(tmp_path, {"folder": str(tmp_path / "recordings")}) as found:
+        yield found
+
+
+@asynccontextmanager
+async def recording_node(tmp_path: Path, place: dict[str, str]) -> AsyncIterator[Studio]:
     (port,) = free_ports(1)
     config, recordings = tmp_path / "edge.yaml", tmp_path / "recordings"
 
@@ -111,7 +120,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
         agent["recording"] = {"notice": NOTICE}
         (agents / f"{AGENT}.yaml").write_text(yaml.safe_dump(agent))
         settings["agents"] = str(agents)
-        settings["recordings"] = {"folder": str(recordings)}
+        settings["recordings"] = place
         settings["sip"] = {
             "listen": [f"udp://{HOST}:{port}"],
             "media_ports": [42_000, 42_999],
@@ -246,3 +255,43 @@ async def test_the_caller_is_told_before_their_voice_is_kept(studio: Studio) -> 
     notice = 1.5  # seconds, at least
     assert onset(sent) < onset(heard) + notice, "the caller spoke before it was over"
     assert not np.any(left[: round((onset(right) + notice) * RATE)])
+
+
+async def test_a_bucket_of_the_region_keeps_it_until_it_is_erased(tmp_path: Path) -> None:
+    with s3_server() as s3:
+        place = {"bucket": s3.bucket("of-this-region"), "endpoint": s3.url}
+        async with recording_node(tmp_path, place) as studio:
+            await studio.call("--from", COUNTRY, "--control-plane", studio.node.control_plane)
+            receipt = await studio.over()
+            status, path, text = await studio.export()
+            assert status == 0, text
+            assert all(np.any(track) for track in tracks(path))
+            (kept,) = (one for one in receipt.lines if one.kind == "bucket")
+            assert (kept.name, kept.endpoint) == ("of-this-region", s3.url)
+            objects = bodies(s3, "of-this-region")
+            assert kept.sent == sum(len(body) for body in objects)
+            assert not any(b"fLaC" in body for body in objects)
+            status, out, err = await studio.inland(
+                "data", "erase", "--config", str(studio.config), "--tenant", TENANT,
+                "--session", studio.session(),
+            )  # fmt: skip
+            assert status == 0, out + err
+            assert bodies(s3, "of-this-region") == []
+
+
+def bodies(s3: S3Server, bucket: str) -> list[bytes]:
+    """Every object of a bucket."""
+    client = s3.client()
+    try:
+        listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [client.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in listed]
+    finally:
+        client.close()
+
+
+async def test_a_node_does_not_start_with_a_bucket_of_another_region(tmp_path: Path) -> None:
+    with s3_server() as s3:
+        place = {"bucket": s3.bucket("of-mumbai", "ap-south-1"), "endpoint": s3.url}
+        with pytest.raises(BenchError, match=r"is in region ap-south-1, and this is eu-central-1"):
+            async with recording_node(tmp_path, place):
+                pass
