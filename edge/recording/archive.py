@@ -18,6 +18,8 @@ from typing import Protocol, Self
 
 from edge.ledger import Place
 
+MAX_SEGMENT = 4 * 1024 * 1024
+"""Longest sealed segment that is read, bytes; ten seconds of noise have 0.7 MB."""
 ENDS = ".ends/"
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SESSION = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}")

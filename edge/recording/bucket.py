@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from edge.ledger import Place
+from edge.recording.archive import MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, ArchiveBusy, NoRecording, RecordingError
-from edge.recording.segment import MAX_SEGMENT
 from edge.recording.settings import RecordingsSettings
 
 CONNECT_SECONDS = 2.0

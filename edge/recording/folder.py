@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.ledger import Place
-from edge.recording.archive import ENDS
+from edge.recording.archive import ENDS, MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, NoRecording
-from edge.recording.segment import MAX_SEGMENT
 
 THREADS = 2
 DRAFT = ".draft-"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import Field, StringConstraints, ValidationError
 
 from edge.media.frames import LISTEN_FRAME, LISTEN_RATE, Samples, frame_samples
+from edge.recording.archive import MAX_SEGMENT
 from edge.recording.errors import Altered
 from edge.recording.lane import LATEST, NEAR, Lane
 from edge.recording.tap import Stretch
@@ -19,8 +20,6 @@ from edge.session.errors import SealError
 from edge.session.seal import ClassKey, Sealer
 from regions.models import DataClass, Strict
 
-MAX_SEGMENT = 4 * 1024 * 1024
-"""Longest sealed segment that is read, bytes; ten seconds of noise have 0.7 MB."""
 MAX_GAPS = 100
 KIND = "recording"
 Stereo = npt.NDArray[np.int16]
