@@ -17,7 +17,7 @@ import pytest
 
 from control_plane.tokens import load_or_create_key
 from inland.caller.options import CallOptions
-from inland.caller.records import AgentSaid, Note, Placed, Record, Tool
+from inland.caller.records import AgentSaid, Connected, Note, Placed, Record, Tool
 from inland.caller.report import CallReport
 from inland.caller.script import Script, TypeIn
 from inland.caller.session import HeadlessCall
@@ -25,7 +25,14 @@ from inland.policy.inputs import verified
 from inland.policy.signing import put, signed
 from regions.models import TenantPolicy
 from tests.system.test_conversation_survives import WISH
-from tests.system.world import INLAND, World, breakable_demo, quiet_environment, until
+from tests.system.world import (
+    INLAND,
+    READY_SECONDS,
+    World,
+    breakable_demo,
+    quiet_environment,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -53,7 +60,7 @@ async def doomed(world: World, region: str) -> AsyncIterator[Callable[[], None]]
             each.kill()
 
     try:
-        await until(lambda: placed_in(world, region))
+        await until(lambda: placed_in(world, region), READY_SECONDS)
         yield kill
     finally:
         if process.returncode is None:
@@ -153,6 +160,8 @@ async def test_a_booking_goes_on_in_the_sibling_region_with_all_that_was_said(
     assert carried(report) == [(DE, f"{IE}-a")]
     assert report.region == IE
     assert [tool.ok for tool in report.tools] == [True]
+    legs = [record for record in report.records if isinstance(record, Connected)]
+    assert [leg.session_id for leg in legs] == [report.session_id] * 2
     assert len(await europe.appointments(IE)) == 1, "booked where the conversation went on"
     assert await europe.appointments(DE) == []
     (row,) = await europe.appointments(IE)

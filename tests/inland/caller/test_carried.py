@@ -54,6 +54,24 @@ async def test_a_node_that_came_up_in_its_own_region_is_asked_before_any_other_r
     assert world.replicas == []
 
 
+async def test_an_edge_that_takes_over_and_offers_nothing_ends_the_carrying() -> None:
+    """What an earlier edge sealed is old by then: it would rewind the conversation."""
+    world = carried("eu-west-1", nodes=("eu-central-1-a", "eu-central-1-b", "eu-west-1-a"))
+    first, second, other = world.edges.values()
+
+    def watch(record: Record) -> None:
+        if isinstance(record, CallerHeard) and len(world.peers) == 1:
+            first.die()
+            world.carried_to = ()
+        if isinstance(record, CallerHeard) and len(world.peers) > 1:
+            second.die()
+            other.refuses = ServiceError("the edge", 401, "bad_token", "not of this region")
+
+    report = await call(world, script("book\nmonday\nnine"), on_record=watch)
+    assert [each.to_node for each in report.reconnects] == ["eu-central-1-b"]
+    assert (report.end_reason, world.replicas) == ("lost", [])
+
+
 async def test_no_replica_goes_where_it_is_not_sealed_for() -> None:
     world = carried("me-central-1")
     report = await call(world, script("book\nmonday"), on_record=die_when(world, CallerHeard))
