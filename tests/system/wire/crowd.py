@@ -15,6 +15,7 @@ import aiohttp
 from edge.clock import SystemClock
 from edge.media.ticker import Ticker
 from inland.caller.dialler import Dialler, Place
+from inland.caller.errors import UnreachableError
 from inland.caller.network import HttpNetwork
 from inland.caller.options import AGENT, DEMO_KEY
 from inland.caller.session import running
@@ -36,12 +37,16 @@ async def crowd(control_plane: str, country: str, count: int) -> None:
 
         async def one() -> tuple[str, Line]:
             async with gate:
-                route = await network.route(AGENT, country)
-                line = Line()
-                await dialler.dial(Place.of(route.candidates[0]), route.token, line.attach)
-                line.type(SPOKEN)
-                await line.audio()
-            return route.candidates[0].region, line
+                while True:
+                    route = await network.route(AGENT, country)
+                    line = Line()
+                    try:
+                        await dialler.dial(Place.of(route.candidates[0]), route.token, line.attach)
+                    except UnreachableError:
+                        continue  # a busy machine did not answer in time; whoever waits has a bound
+                    line.type(SPOKEN)
+                    await line.audio()
+                    return route.candidates[0].region, line
 
         async with asyncio.TaskGroup() as group:
             calls = [group.create_task(one()) for _ in range(count)]
