@@ -27,6 +27,7 @@ from regions.policy_keys import policy_key_text
 from tests.fakes.policy import forged
 from tests.system.line import Exchange, Line, exchange
 from tests.system.phone import Caller, desk_phone
+from tests.system.test_region_lost import placed_in
 from tests.system.test_sibling_node import Sibling, sibling
 from tests.system.world import World, breakable_demo, until
 
@@ -119,6 +120,7 @@ async def test_a_tightened_contract_ends_the_calls_it_excludes_and_no_other(tmp_
         breakable_demo(tmp_path / "data", workers=2, regions=(EU,)) as world,
         exchange(world) as callers,
     ):
+        await until(partial(placed_in, world, EU))
         clinic = await callers.call("DE")
         bank = await bank_call(callers)
         await clinic.audio()
@@ -195,6 +197,7 @@ async def test_a_node_without_a_control_planes_bundles_takes_only_newer_ones_fro
         first = operator.latest().serial
         async with sibling(world, policy=policy) as node:
             await until(partial(is_ready, callers, node))
+            await until(partial(placed_in, world, EU))
             _, token = await callers.route("DE")
             line = await callers.dial(node.url, token)
             await line.audio()
