@@ -106,7 +106,8 @@ def test_the_example_says_what_it_means() -> None:
 def test_the_manual_s_example_is_read_as_it_stands() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "edge.md").read_text()
     node, *sections = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)
-    (store,) = [text for text in sections if text.startswith("store:\n")]
+    store, sentinels = [text for text in sections if text.startswith("store:\n")]
+    assert read(node + sentinels).store is not None
     (phone_calls,) = [text for text in sections if text.startswith("sip:\n")]
     whole = node + store + phone_calls
     assert [trunk.name for trunk in sip(whole).trunks] == ["carrier-a", "pbx"]
