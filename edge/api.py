@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
 from edge.admission import bearer, verify_resume_token, verify_route_token
@@ -28,6 +29,9 @@ MAX_BODY = 64 * 1024
 """Longest request body, bytes."""
 MAX_FORM = 256 * 1024
 """Longest form with an offer and a replica; nobody else's body may be so long."""
+MALFORMED = (ValueError, LookupError, RuntimeError, HttpProcessingError)
+"""What aiohttp raises for forms that are none: the last three for a charset that nobody knows, for
+an encoding that it does not, and for headers of a part that are cut off, wrong or too long."""
 BODY_SECONDS = 5.0
 """What a body may take to arrive."""
 OPEN_SECONDS = 3.0
@@ -336,7 +340,7 @@ async def _offer(request: web.Request) -> Offer:
         raise EdgeRefusal("unsupported_media_type", f"send the offer as {SDP}")
     try:
         form = await _in_time(request.clone(client_max_size=MAX_FORM).post())
-    except ValueError as error:
+    except MALFORMED as error:
         raise EdgeRefusal("bad_request", "the form is malformed") from error
     sdp = form.get("sdp")
     if isinstance(sdp, (bytes, bytearray)):  # a part with a content type of its own
@@ -348,4 +352,9 @@ async def _offer(request: web.Request) -> Offer:
     replica = form.get("replica")
     if replica is not None and not isinstance(replica, str):
         raise EdgeRefusal("bad_request", "the form's 'replica' is not a text field")
+    for text in (sdp, replica or ""):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # half a surrogate, which some charsets can write
+            raise EdgeRefusal("bad_request", "the form is not text") from error
     return Offer(sdp, replica)

@@ -394,6 +394,26 @@ async def test_bad_requests_are_refused_before_any_worker_sees_them(node: Node) 
     assert node.worker.orders == []
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Disposition: form-data; name",
+        'Content-Disposition: form-data; name="sdp"\r\n' + "X: y\r\n" * 10_000,
+        'Content-Disposition: form-data; name="sdp"\r\nContent-Transfer-Encoding: x\r\n\r\nx',
+        'Content-Disposition: form-data; name="sdp"\r\n'
+        "Content-Type: text/plain; charset=nobodys\r\n\r\nx",
+        'Content-Disposition: form-data; name="sdp"\r\n'
+        "Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800",
+    ],
+    ids=["header cut off", "too many headers", "encoding", "charset", "half a surrogate"],
+)
+async def test_a_form_that_cannot_be_read_is_refused(node: Node, head: str) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=B"}
+    response = await node.post(f"--B\r\n{head}\r\n--B--\r\n".encode(), **form)
+    assert await problem(response) == (400, "bad_request")
+    assert node.worker.orders == []
+
+
 async def test_workers_refusal_reaches_the_caller(node: Node) -> None:
     node.worker.refusal = EdgeRefusal("no_common_codec", "offer Opus or PCMU")
     assert await problem(await node.post()) == (406, "no_common_codec")
