@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +93,11 @@ class KeptBundle:
 
 def read_bundle(path: Path) -> bytes:
     """The file, or one byte more than a bundle may have. Raises ``OSError``."""
-    with path.open("rb") as file:
+    # Opening a pipe would wait for ever, and no law be looked for any more.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no file")
         return file.read(MAX_BUNDLE + 1)
 
 

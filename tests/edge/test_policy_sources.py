@@ -143,3 +143,14 @@ async def test_no_more_of_a_file_is_read_than_a_bundle_may_have(tmp_path: Path) 
     path = tmp_path / "policy.bundle"
     path.write_bytes(b"x" * (2 * MAX_BUNDLE))
     assert await FileSource(path).look() == b"x" * (MAX_BUNDLE + 1)
+
+
+async def test_a_pipe_in_place_of_the_file_does_not_hold_up_the_look(tmp_path: Path) -> None:
+    path = tmp_path / "policy.bundle"
+    os.mkfifo(path)
+    source = FileSource(path)
+    async with asyncio.timeout(10):
+        with pytest.raises(SourceAway):
+            await source.look()
+    replaced(path, b"one")
+    assert await source.look() == b"one"
