@@ -15,6 +15,8 @@ from regions.models import DataClass, TenantPolicy
 ANYONE = "(any other)"
 """Stands for every tenant without a contract."""
 NOWHERE = "nowhere"
+MOST_WARNED = 8
+"""A warning is one line that somebody reads to its end."""
 
 
 def summary(body: Body) -> str:
@@ -118,7 +120,12 @@ def warning(found: Sequence[Change]) -> str:
         for change in found
         if change.wins
     )
-    return "" if not won else "WIDER than before: " + "; ".join(won)
+    if not won:
+        return ""
+    more = [f"and {len(won) - MOST_WARNED} more: see `inland policy diff`"]
+    return "WIDER than before: " + "; ".join(
+        [*won][:MOST_WARNED] + (more if len(won) > MOST_WARNED else [])
+    )
 
 
 def data_of(found: Iterable[Change]) -> str:
@@ -137,10 +144,15 @@ def _allowed(
 ) -> Iterator[tuple[str | None, str, dict[DataClass, tuple[str, ...]]]]:
     contracts: list[tuple[str | None, TenantPolicy]] = [(None, UNBOUND)]
     contracts += sorted(body.contracts.items())
+    # Many tenants have the same contract, and a ruling takes milliseconds.
+    seen: dict[tuple[str, str], dict[DataClass, tuple[str, ...]]] = {}
     for tenant, contract in contracts:
+        words = contract.model_dump_json()
         for law in body.catalogue.jurisdictions:
-            ruling = rule(body.catalogue, (law.id,), contract, on=on)
-            yield tenant, law.id, {**ruling.classes, DataClass.AUDIO: ruling.allowed}
+            if (words, law.id) not in seen:
+                ruling = rule(body.catalogue, (law.id,), contract, on=on)
+                seen[words, law.id] = {**ruling.classes, DataClass.AUDIO: ruling.allowed}
+            yield tenant, law.id, seen[words, law.id]
 
 
 def _where(regions: dict[DataClass, tuple[str, ...]]) -> str:

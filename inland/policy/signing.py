@@ -103,7 +103,9 @@ def put(path: Path, bundle: bytes, *, instead_of: Path | None) -> None:
 def _serial(wanted: int | None, old: Body | None) -> int:
     last = 0 if old is None else old.serial
     serial = last + 1 if wanted is None else wanted
-    if not last < serial <= MAX_SERIAL:
+    if serial > MAX_SERIAL:
+        raise UnusableInput(f"--serial {serial}: the highest number is {MAX_SERIAL}")
+    if serial <= last:
         raise UnusableInput(
             f"--serial {serial}: has to be above {last}"
             + ("" if old is None else ", which every node may have by now")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from control_plane.ruling import rule
 from edge.session.keys import LocalKeyFile
 from edge.session.replica import replica_public_key
 from inland.__main__ import main
@@ -130,6 +131,41 @@ def test_a_serial_that_does_not_grow_is_refused(desk: Desk, serial: str) -> None
     desk.sign("next", "--after", desk.at("two"), "--serial", serial, status=2)
     assert serial in desk.err
     assert not (desk.folder / "next").exists()
+
+
+def test_the_highest_serial_is_named_to_whoever_asks_for_a_higher_one(desk: Desk) -> None:
+    desk.key()
+    desk.sign("one", "--serial", str(2**53), status=2)
+    assert f"the highest number is {2**53 - 1}" in desk.err
+
+
+def test_a_widening_for_many_is_said_in_one_line_that_can_be_read(desk: Desk) -> None:
+    desk.key()
+    many = "".join(f"  t{n}: {{deny: [eu-west-1]}}\n" for n in range(10))
+    desk.sign("one", "--contracts", desk.write("contracts.yaml", f"contracts:\n{many}"))
+    desk.sign(
+        "two", "--after", desk.at("one"), "--contracts", desk.write("none.yaml", "contracts: {}\n")
+    )
+    assert desk.err.count("under eea: eu-west-1") == 8
+    assert desk.err.endswith("; and 2 more: see `inland policy diff`\n")
+
+
+def test_tenants_with_the_same_contract_are_each_shown_and_ruled_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.key()
+    many = "".join(f"  t{n}: {{regions: [eu-west-1]}}\n" for n in range(20))
+    desk.sign("law", "--contracts", desk.write("contracts.yaml", f"contracts:\n{many}"))
+    ruled: list[object] = []
+
+    def counted(*asked: Any, **on: Any) -> Any:
+        ruled.append(asked)
+        return rule(*asked, **on)
+
+    monkeypatch.setattr("inland.policy.report.rule", counted)
+    allowed = json.loads(desk.type("show", desk.at("law"), "--json"))["allowed_under_contract"]
+    assert [allowed[f"t{n}"]["eea"]["audio"] for n in range(20)] == [["eu-west-1"]] * 20
+    assert len(ruled) == 2 * len(load_catalogue().jurisdictions)
 
 
 def test_a_widening_is_said_when_it_is_signed(desk: Desk) -> None:
