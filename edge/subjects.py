@@ -32,6 +32,10 @@ def read_subject(text: str, kind: str, country: str | None) -> Subject:
     """
     if len(text) > MAX_VALUE or not _plain(text):
         raise NoSubject(f"is 1 to {MAX_VALUE} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NoSubject("is not UTF-8") from error
     if kind != PHONE:
         return Subject(kind, _plain(text))
     if country is None and not text.strip().startswith("+"):

@@ -61,7 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--config", metavar="FILE", type=Path, required=True, help="a node's settings (YAML)"
         )
-        action.add_argument("--tenant", metavar="ID", required=True, help="whose session it is")
+        action.add_argument(
+            "--tenant", metavar="ID", required=True, type=tenant_id, help="whose session it is"
+        )
         whose = action.add_mutually_exclusive_group(required=True)
         whose.add_argument(
             "--session", metavar="ID", action="append", type=session_id, help="may be given again"
@@ -100,6 +102,15 @@ def session_id(text: str) -> str:
     """An option's value that is a session's id."""
     if re.fullmatch(r"(?!\.)[0-9A-Za-z._-]{1,64}", text) is None:
         raise argparse.ArgumentTypeError("is no session's id: letters, digits, '.', '_' and '-'")
+    return text
+
+
+def tenant_id(text: str) -> str:
+    """An option's value that is a tenant's id: it names a folder, and a part of a store."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", text) is None:
+        raise argparse.ArgumentTypeError(
+            "is no tenant's id: small letters, digits, '.', '_' and '-'"
+        )
     return text
 
 

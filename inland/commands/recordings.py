@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inland.commands.data import session_id
+from inland.commands.data import session_id, tenant_id
 
 if TYPE_CHECKING:
     from edge.settings import NodeSettings
@@ -40,7 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--config", metavar="FILE", type=Path, required=True, help="a node's settings (YAML)"
         )
-        action.add_argument("--tenant", metavar="ID", required=True, help="whose session it is")
+        action.add_argument(
+            "--tenant", metavar="ID", required=True, type=tenant_id, help="whose session it is"
+        )
         action.add_argument("--json", action="store_true", help="for programs")
     listing.add_argument("session", metavar="SESSION", nargs="?", type=session_id)
     listing.set_defaults(action=_list)

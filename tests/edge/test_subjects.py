@@ -80,6 +80,7 @@ def test_other_slots_are_told_apart_by_their_name_and_not_by_case_width_or_space
         ("", "customer", None, "is 1 to 200"),
         ("   ", "customer", None, "is 1 to 200"),
         ("x" * 201, "customer", None, "is 1 to 200"),
+        ("J\udcfcrgen", "customer", None, "is not UTF-8"),
     ],
 )
 def test_what_tells_no_person_is_said_to(
