@@ -18,8 +18,8 @@ import aiohttp
 
 import inland.demo
 from edge.session.keys import LocalKeyFile
+from tests.edge.session.parts import free_port
 from tests.edge.session.redis_server import redis_server
-from tests.edge.session.test_redis_tls import free_port
 from tests.edge.transport.sip.net.certificates import Authority
 
 AGENTS = Path(inland.demo.__file__).parent / "agents"
