@@ -7,8 +7,6 @@ and have it at the next restart.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from control_plane.errors import PolicyError
 from control_plane.policy_file import SignedLaw
 from regions.bundle import MAX_SERIAL, BundleRefused
+from regions.files import replace_file
 from regions.models import Strict
 
 MAX_STATE = 1024
@@ -89,13 +88,5 @@ class PolicyState:
         now = remembered(bundle)
         if last is not None and last.serial >= now.serial:
             return
-        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(now.model_dump()).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        finally:
-            draft.unlink(missing_ok=True)
+        line = json.dumps(now.model_dump()).encode() + b"\n"
+        replace_file(self._path, line, mode=0o644)

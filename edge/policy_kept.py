@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from regions.bundle import MAX_BUNDLE, Body, BundleRefused, verify
+from regions.files import replace_file
 
 NAME = "policy.bundle"
 
@@ -68,17 +68,7 @@ class KeptBundle:
             kept = self.read()
             if kept is not None and kept.body.serial >= signed.body.serial:
                 return
-            draft = self._path.with_name(f".{NAME}.{secrets.token_hex(8)}")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(signed.raw)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(self._path)
-            finally:
-                draft.unlink(missing_ok=True)
-            _sync_folder(self._path.parent)
+            replace_file(self._path, signed.raw)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -99,11 +89,3 @@ def read_bundle(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "is no file")
         return file.read(MAX_BUNDLE + 1)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +13,9 @@ from typing import TypeVar
 from edge.ledger import Place
 from edge.recording.archive import ENDS, MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, NoRecording
+from regions.files import replace_file
 
 THREADS = 2
-DRAFT = ".draft-"
 T = TypeVar("T")
 
 
@@ -62,7 +61,7 @@ def _make(folder: Path) -> None:
     _private(folder)
     if folder.stat().st_mode & 0o077:
         raise ArchiveBroken(f"{folder}: others may read it: chmod 700 {folder}")
-    probe = folder / f"{DRAFT}{secrets.token_hex(8)}"
+    probe = folder / f".probe-{secrets.token_hex(8)}"
     probe.touch(0o600)
     probe.unlink()
 
@@ -76,16 +75,7 @@ def _private(folder: Path) -> None:
 
 def _write(path: Path, body: bytes) -> None:
     _private(path.parent)
-    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_file(path, body)
 
 
 def _read(path: Path) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from inland.policy.inputs import (
     verified,
 )
 from regions.bundle import MAX_SERIAL, Body, BundleRefused, sign, verify
+from regions.files import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,7 @@ def put(path: Path, bundle: bytes, *, instead_of: Path | None) -> None:
                 f"{path}: is there already: replace it by a later one with --after {path}, "
                 "or choose another name"
             )
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(bundle)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        replace_file(path, bundle, mode=0o644)
     except OSError as error:
         raise UnusableInput(f"{path}: cannot be written: {error.strerror}") from error
 
