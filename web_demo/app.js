@@ -170,6 +170,8 @@ class Page {
       agentdone: (done) => page.agentDone(done),
       tool: (tool) => page.tool(tool),
       timings: (timings) => page.timings(timings),
+      recording: ({ on }) =>
+        page.note(on ? "From here on you are recorded." : "You are not recorded any more."),
       handover: () => page.note("A person takes over."),
       reconnecting: (attempt) => this.#reconnecting(attempt),
       reconnected: (how) => this.#reconnected(how),

@@ -213,3 +213,12 @@ async def test_agent_that_ends_the_call_is_told_with_its_reason(stage: Stage) ->
     call.send("inland.call.ended", reason="completed")
     await expect(stage.page.locator("#status")).to_have_text("The agent finished the call.")
     await expect(stage.page.locator("#call-label")).to_have_text("Call again")
+
+
+async def test_a_caller_sees_when_they_are_recorded_and_when_no_more(stage: Stage) -> None:
+    call = await stage.call()
+    notes = stage.page.locator(".event")
+    call.send("inland.recording", state="on")
+    await expect(notes.last).to_contain_text("From here on you are recorded.")
+    call.send("inland.recording", state="off")
+    await expect(notes.last).to_contain_text("You are not recorded any more.")

@@ -133,6 +133,7 @@ const TABLE = {
       turn: Number(event.turn) || 0,
       ...Object.fromEntries(STAGES.map((stage) => [stage, Math.max(0, Number(event[stage]) || 0)])),
     }),
+  "inland.recording": ({ state }) => told("recording", { on: state === "on" }),
   "inland.handover": ({ reason }) => told("handover", { reason: text(reason) }),
   error: ({ error }) =>
     told("error", {
