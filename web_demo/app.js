@@ -11,7 +11,7 @@ import { Regions } from "./ui/regions.js";
 import { Setup, loadConfig } from "./ui/setup.js";
 import { Sound } from "./ui/sound.js";
 import { cutOff, showSupport } from "./ui/support.js";
-import { causeOf, connectedIn, ending, goesOnIn, wordsFor } from "./ui/words.js";
+import { causeOf, connectedIn, ending, goesOnIn, recorded, remembered, wordsFor } from "./ui/words.js";
 
 const TEXT = /** @type {HTMLInputElement} */ (byId("text"));
 
@@ -170,8 +170,7 @@ class Page {
       agentdone: (done) => page.agentDone(done),
       tool: (tool) => page.tool(tool),
       timings: (timings) => page.timings(timings),
-      recording: ({ on }) =>
-        page.note(on ? "From here on you are recorded." : "You are not recorded any more."),
+      recording: ({ on }) => page.note(recorded(on)),
       handover: () => page.note("A person takes over."),
       reconnecting: (attempt) => this.#reconnecting(attempt),
       reconnected: (how) => this.#reconnected(how),
@@ -212,11 +211,10 @@ class Page {
   /** @param {{cause: string, ms: number, carriedFrom: string|null,
    *   session: {region: string, turns: unknown[]}}} how */
   #reconnected({ cause, ms, carriedFrom, session }) {
-    const kept = session.turns.length === 1 ? "1 turn" : `${session.turns.length} turns`;
     const from = carriedFrom === null ? null : this.#regions.nameOf(carriedFrom);
     const where = goesOnIn(this.#regions.nameOf(session.region), from);
     const words = `Back after ${(ms / 1000).toFixed(1)} s, ${where}.`;
-    this.#tellReconnect?.(`${causeOf(cause)} ${words} Remembered: ${kept}.`, "good");
+    this.#tellReconnect?.(`${causeOf(cause)} ${words} ${remembered(session.turns.length)}`, "good");
     this.#tellReconnect = null;
     showStatus(words);
   }

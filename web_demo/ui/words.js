@@ -121,3 +121,13 @@ export function ending(reason) {
 export function causeOf(cause) {
   return CAUSES[cause] ?? "The connection broke.";
 }
+
+/** @param {number} turns that the edge brought along */
+export function remembered(turns) {
+  return `Remembered: ${turns === 1 ? "1 turn" : `${turns} turns`}.`;
+}
+
+/** @param {boolean} on whether the caller's voice is kept from here on */
+export function recorded(on) {
+  return on ? "From here on you are recorded." : "You are not recorded any more.";
+}
