@@ -40,6 +40,7 @@ POLICY_PATH = "/v1/policy"
 """``GET``: the signed policy bundle in force (``regions/bundle.py``): its bytes as signed,
 with a strong ``ETag``. Header ``Authorization: Bearer <a region's node secret>``, or the operator's
 key: a bundle lists tenants. 404 ``no_policy`` where the control plane has none."""
+NO_POLICY = "no_policy"
 POLICY_GRACE_SECONDS = 120.0
 """How long after a new bundle nodes and replicas may still be on different ones of them."""
 

@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from control_plane.contract import Problem, RegionVerdict
+from control_plane.contract import NO_POLICY, Problem, RegionVerdict
 
 
 class ControlPlaneError(Exception):
@@ -152,7 +152,7 @@ class UnknownAgent(Refusal):
 
 class NoPolicy(Refusal):
     status = 404
-    code = "no_policy"
+    code = NO_POLICY
     title = "There is no policy bundle"
 
 

@@ -72,9 +72,7 @@ class PolicyFile:
         body = verify(raw, self._keys)
         for words in misfits(body.catalogue) if misfits else ():
             raise BundleRefused("incompatible", words)
-        law = body.law()
-        law.policy  # noqa: B018 # worked out here, so that no caller waits for it
-        return SignedLaw(raw, body, law, hashlib.sha256(raw).hexdigest())
+        return SignedLaw(raw, body, body.law(), hashlib.sha256(raw).hexdigest())
 
 
 def strangers(regions: Iterable[str], catalogue: Catalogue) -> list[str]:

@@ -109,10 +109,10 @@ class PolicyKeeper:
             return
         self._failing.pop(source.name, None)
         if found is not None:
-            await self._offer(source.name, found)
+            await self._offer(source, found)
         self.settled.set()
 
-    async def _offer(self, name: str, raw: bytes) -> None:
+    async def _offer(self, source: Source, raw: bytes) -> None:
         async with self._turn:
             try:
                 # Reading a long bundle takes a while, which callers must not hear.
@@ -120,9 +120,11 @@ class PolicyKeeper:
                 if newer(body, self._law.now):
                     await self._enforce(Signed(raw, body))
             except BundleRefused as refused:
-                self._refuse(name, raw, refused.code)
+                if refused.code == "malformed":  # cut short on its way, maybe
+                    source.forget()
+                self._refuse(source.name, raw, refused.code)
             else:
-                self._refused.pop(name, None)
+                self._refused.pop(source.name, None)
 
     async def _enforce(self, signed: Signed) -> None:
         law = signed.body.law()

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+from pydantic import ValidationError
 
-from control_plane.contract import POLICY_PATH
+from control_plane.contract import NO_POLICY, POLICY_PATH, Problem
 from edge.policy_kept import read_bundle
 from regions.bundle import MAX_BUNDLE
 
@@ -36,6 +37,10 @@ class Source(Protocol):
         last returned, or there is none. Raises :class:`SourceAway`."""
         ...
 
+    def forget(self) -> None:
+        """What was last returned did not come whole: return it again."""
+        ...
+
 
 class ControlPlaneSource:
     """One replica. It is told this node's secret, since a bundle lists tenants."""
@@ -54,7 +59,9 @@ class ControlPlaneSource:
                 asyncio.timeout(FETCH_SECONDS),
                 self._http.get(self._url, headers=headers, allow_redirects=False) as answer,
             ):
-                if answer.status in (304, 404):  # as before, or there is no bundle there
+                if answer.status == 304 and self._etag is not None:
+                    return None
+                if answer.status == 404 and await _has_none(answer):
                     return None
                 if answer.status != 200:
                     raise SourceAway(f"status {answer.status}")
@@ -64,6 +71,9 @@ class ControlPlaneSource:
             raise SourceAway(type(error).__name__) from error
         self._etag = etag if 0 < len(etag) <= MAX_ETAG else None
         return body
+
+    def forget(self) -> None:
+        self._etag = None
 
 
 class FileSource:
@@ -80,6 +90,9 @@ class FileSource:
         except OSError as error:
             self._seen = None
             raise SourceAway(type(error).__name__) from error
+
+    def forget(self) -> None:
+        self._seen = None
 
     def _read(self) -> bytes | None:
         found = self._path.stat()
@@ -103,6 +116,15 @@ async def control_plane_sources(
         headers={"Accept-Encoding": "identity"},
     ) as http:
         yield tuple(ControlPlaneSource(http, base, secret) for base in control_planes)
+
+
+async def _has_none(answer: aiohttp.ClientResponse) -> bool:
+    """Whether a control plane says so itself, and not a proxy that knows no such path."""
+    try:
+        problem = Problem.model_validate_json(await _bounded(answer))
+    except ValidationError:
+        return False
+    return problem.code == NO_POLICY
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:

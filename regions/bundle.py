@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -93,7 +94,11 @@ class Body(Strict):
     replica_keys: dict[Id, ReplicaKey] = Field(default_factory=dict, max_length=256)
 
     def law(self) -> Law:
-        """What it says is in force."""
+        """What it says is in force; the same object each time."""
+        return self._law
+
+    @cached_property
+    def _law(self) -> Law:
         return Law(
             self.catalogue,
             MappingProxyType(dict(self.contracts)),
@@ -147,7 +152,9 @@ def verify(bundle: bytes, trusted: Iterable[Ed25519PublicKey]) -> Body:
         raise BundleRefused("malformed", "this is not a policy bundle") from error
     except InvalidSignature as error:
         raise BundleRefused("bad_signature", "the bundle's signature is wrong") from error
-    return _body(raw)
+    body = _body(raw)
+    body.law().policy  # noqa: B018 # worked out here, as bundles are read where nobody waits
+    return body
 
 
 def claimed(bundle: bytes) -> tuple[str, Body]:

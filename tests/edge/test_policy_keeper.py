@@ -28,8 +28,11 @@ class ScriptedSource:
     def __init__(self, name: str = "replica") -> None:
         self.name = name
         self.says: list[bytes | SourceAway | None] = []
-        self.looks = 0
+        self.looks = self.forgotten = 0
         self.looked = asyncio.Event()
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     async def look(self) -> bytes | None:
         self.looks += 1
@@ -136,6 +139,7 @@ async def test_what_is_not_the_operators_newest_word_is_refused_and_the_node_goe
     assert desk.law.now is before
     assert desk.refused(code) == 1
     assert desk.trail.entries == [("in_force", 5), ("refused", code)]
+    assert desk.sources[0].forgotten == (code == "malformed")
     found = KeptBundle(tmp_path, TRUSTED).read()
     assert found is not None
     assert found.raw == bundle(5)

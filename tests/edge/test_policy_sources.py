@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from control_plane.contract import Problem
 from edge.policy_sources import FileSource, Source, SourceAway, control_plane_sources
 from regions.bundle import MAX_BUNDLE
 from tests.fakes.dialog import serving
@@ -49,6 +50,11 @@ class Replica:
         return response
 
 
+def problem(code: str) -> bytes:
+    said = Problem(code=code, title="None", status=404, detail="There is none.")
+    return said.model_dump_json().encode()
+
+
 @asynccontextmanager
 async def source_of(replica: Replica) -> AsyncIterator[Source]:
     app = web.Application()
@@ -71,9 +77,38 @@ async def test_a_bundle_is_fetched_with_the_nodes_secret_and_then_only_when_it_c
 
 async def test_a_control_plane_without_a_bundle_says_nothing_new() -> None:
     replica = Replica()
-    replica.status = 404
+    replica.status, replica.body = 404, problem("no_policy")
     async with source_of(replica) as source:
         assert await source.look() is None
+
+
+async def test_a_proxy_that_knows_no_such_path_is_no_word_of_a_control_plane() -> None:
+    replica = Replica()
+    replica.status = 404
+    async with source_of(replica) as source:
+        for body in (b"<html>", b"", b'{"code": "no_policy"}', problem("not_found")):
+            replica.body = body
+            with pytest.raises(SourceAway, match="404"):
+                await source.look()
+
+
+async def test_not_modified_is_no_answer_to_a_question_that_named_nothing() -> None:
+    replica = Replica()
+    replica.status = 304
+    async with source_of(replica) as source:
+        with pytest.raises(SourceAway, match="304"):
+            await source.look()
+
+
+async def test_what_was_of_no_use_is_asked_for_again(tmp_path: Path) -> None:
+    replica, file = Replica(), tmp_path / "bundle"
+    file.write_bytes(b"a bundle")
+    async with source_of(replica) as over_http:
+        for source in (over_http, FileSource(file)):
+            assert await source.look() == b"a bundle"
+            assert await source.look() is None
+            source.forget()
+            assert await source.look() == b"a bundle"
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 302])
