@@ -117,8 +117,8 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
     return response
 
 
-def _too_large() -> EdgeRefusal:
-    return EdgeRefusal("body_too_large", f"a body has at most {MAX_BODY} bytes")
+def _too_large(most: int = MAX_BODY) -> EdgeRefusal:
+    return EdgeRefusal("body_too_large", f"a body has at most {most} bytes")
 
 
 class Signalling:
@@ -340,6 +340,8 @@ async def _offer(request: web.Request) -> Offer:
         raise EdgeRefusal("unsupported_media_type", f"send the offer as {SDP}")
     try:
         form = await _in_time(request.clone(client_max_size=MAX_FORM).post())
+    except web.HTTPRequestEntityTooLarge as error:
+        raise _too_large(MAX_FORM) from error
     except MALFORMED as error:
         raise EdgeRefusal("bad_request", "the form is malformed") from error
     sdp = form.get("sdp")

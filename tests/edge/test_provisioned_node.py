@@ -92,7 +92,13 @@ async def test_a_provisioned_node_serves_https_and_says_on_its_health_port_how_i
             # Nobody is there to give it keys; the rest is.
             assert (status, body["checks"]) == (
                 503,
-                {"workers": True, "store": True, "keys": False, "not_draining": True},
+                {
+                    "workers": True,
+                    "store": True,
+                    "keys": False,
+                    "policy": True,
+                    "not_draining": True,
+                },
             )
             base = f"https://localhost:{running.port}"
             async with running.http.get(f"{base}/metrics") as answer:
