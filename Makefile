@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
-.PHONY: demo test check bench constraints clean help
+.PHONY: demo test test-parts test-whole check bench constraints clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,14 @@ demo: $(STAMP) ## start a control plane, three regions and the page; Ctrl-C ends
 	@exec $(BIN)/inland demo
 
 test: $(STAMP) ## every test (browser tests want Debian's chromium, caller tests flite)
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory --output-sync=line -j2 test-parts test-whole
+
+# Whole systems mostly wait for speech; the parts, which compute, fill the time and stand back.
+test-parts: $(STAMP)
+	nice $(BIN)/pytest --ignore=tests/system --ignore=tests/web_demo
+
+test-whole: $(STAMP)
+	$(BIN)/pytest -o cache_dir=.pytest_cache/whole tests/system tests/web_demo
 
 check: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff format --check .
