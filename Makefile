@@ -25,11 +25,13 @@ test: $(STAMP) ## every test (browser tests want Debian's chromium, caller tests
 	@$(MAKE) --no-print-directory --output-sync=line -j2 test-parts test-whole
 
 # Whole systems mostly wait for speech; the parts, which compute, fill the time and stand back.
+WHOLE = tests/inland/bench tests/system tests/web_demo
+
 test-parts: $(STAMP)
-	nice $(BIN)/pytest --ignore=tests/system --ignore=tests/web_demo
+	nice $(BIN)/pytest $(WHOLE:%=--ignore=%)
 
 test-whole: $(STAMP)
-	$(BIN)/pytest -o cache_dir=.pytest_cache/whole tests/system tests/web_demo
+	$(BIN)/pytest -o cache_dir=.pytest_cache/whole $(WHOLE)
 
 check: $(STAMP) ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ ASK_SECONDS = 1.0
 class NodeMetrics:
     """The node's exposition: the workers', and ``own`` of the dispatcher.
 
-    Gathered at most once a second, and whenever calls came or went.
+    Gathered at most once a second, and when other calls are there than the last time.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import re
@@ -214,9 +215,23 @@ async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> Non
     lines = [text for text in world.logs.splitlines() if text.startswith("{")]
     assert any(line.session["session"]["id"] in text for text in lines), "these are the logs"
     values = [str(value) for text in lines for value in told(json.loads(text))]
-    for word in (*SAID, *secrets):
-        assert not [value for value in values if word.lower() in value.lower()], word
+    for secret in secrets:
+        assert not [value for value in values if secret in value], secret
+    shown = [readable(value) for value in values]
+    for word in SAID:
+        assert not [value for value in shown if word.lower() in value.lower()], word
     assert not [value for value in values if re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b", value)]
+
+
+def readable(value: str) -> str:
+    """What a signed head of the audit log says. Its base64 and its signature may spell a short word
+    by chance."""
+    if re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", value) is None or not value.startswith("eyJ"):
+        return value
+    return "".join(
+        base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode()
+        for part in value.split(".")[:2]
+    )
 
 
 def told(record: dict[str, object]) -> list[object]:
