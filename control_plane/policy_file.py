@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from control_plane.settings import PolicySource
 from control_plane.tenants import Tenants, TenantsFile, faults
-from regions.bundle import MAX_BUNDLE, Body, BundleRefused, verify
+from regions.bundle import Body, BundleRefused, read_bundle, verify
 from regions.law import Law
 from regions.models import Catalogue
 from regions.policy_keys import policy_key
@@ -63,10 +62,7 @@ class PolicyFile:
 
     def _read(self, misfits: Misfits | None) -> SignedLaw:
         try:
-            if not stat.S_ISREG(self._path.stat().st_mode):  # opening a pipe would wait for ever
-                raise BundleRefused("unreadable", "is no file")
-            with self._path.open("rb") as file:
-                raw = file.read(MAX_BUNDLE + 1)
+            raw = read_bundle(self._path)
         except OSError as error:
             raise BundleRefused("unreadable", f"cannot be read: {error.strerror}") from error
         body = verify(raw, self._keys)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from regions.bundle import MAX_BUNDLE, Body, BundleRefused, verify
+from regions.bundle import Body, BundleRefused, read_bundle, verify
 from regions.files import replace_file
 
 NAME = "policy.bundle"
@@ -79,13 +77,3 @@ class KeptBundle:
             yield
         finally:
             os.close(lock)
-
-
-def read_bundle(path: Path) -> bytes:
-    """The file, or one byte more than a bundle may have. Raises ``OSError``."""
-    # Opening a pipe would wait for ever, and no law be looked for any more.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no file")
-        return file.read(MAX_BUNDLE + 1)

@@ -12,8 +12,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from control_plane.contract import NO_POLICY, POLICY_PATH, Problem
-from edge.policy_kept import read_bundle
-from regions.bundle import MAX_BUNDLE
+from regions.bundle import MAX_BUNDLE, read_bundle
 
 FETCH_SECONDS = 5.0
 """What one control plane may take."""

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -30,6 +31,7 @@ from pydantic import (
 )
 
 from regions.errors import dotted
+from regions.files import read_file
 from regions.law import Law
 from regions.models import Catalogue, Id, Strict, TenantPolicy
 
@@ -134,6 +136,11 @@ def sign(body: Body, key: Ed25519PrivateKey) -> bytes:
     if len(bundle) > MAX_BUNDLE:
         raise ValueError(f"the bundle would have {len(bundle)} bytes, and {MAX_BUNDLE} are read")
     return bundle
+
+
+def read_bundle(path: Path) -> bytes:
+    """The file, or one byte more than a bundle may have. Raises ``OSError``."""
+    return read_file(path, MAX_BUNDLE + 1)
 
 
 def verify(bundle: bytes, trusted: Iterable[Ed25519PublicKey]) -> Body:

@@ -1,4 +1,4 @@
-"""A file is replaced whole, or stays as it was."""
+"""A file is replaced whole, or stays as it was; it is read within a bound and without a wait."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from regions.files import replace_file
+from regions.files import read_file, replace_file
 
 
 def test_a_file_is_replaced_with_the_mode_that_was_asked_for(tmp_path: Path) -> None:
@@ -40,3 +40,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_no_more_is_read_than_was_asked_for(tmp_path: Path) -> None:
+    place = tmp_path / "law"
+    place.write_bytes(b"abcdef")
+    assert (read_file(place, 3), read_file(place, 9)) == (b"abc", b"abcdef")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OSError, match=r"is no file|directory"):
+            read_file(place, 3)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 import yaml
 
 from edge.audit import Entry, read_line
@@ -27,6 +29,7 @@ from edge.session.vault import VaultKeys
 from edge.settings import NodeSettings, load_settings
 from regions.models import DataClass
 from tests.edge.session.parts import EU, SESSION, books, record, tag_for, tool, turn
+from tests.edge.session.redis_server import RedisServer
 
 TENANT = "clinic"
 
@@ -133,3 +136,20 @@ def copy_of_the_store(folder: Folder, place: Path, **more: Any) -> Folder:
     told |= {"data": str(place / "data"), "agents": str(place / "agents"), **more}
     config.write_text(yaml.safe_dump(told))
     return Folder(place, config)
+
+
+@contextmanager
+def two_servers() -> Iterator[tuple[RedisServer, RedisServer]]:
+    """One for sessions, one for their keys."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with tempfile.TemporaryDirectory(prefix="inland-data-") as root:
+        pair = (RedisServer(Path(root) / "s"), RedisServer(Path(root) / "k"))
+        try:
+            for server in pair:
+                server.folder.mkdir()
+                server.start()
+            yield pair
+        finally:
+            for server in pair:
+                server.kill()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,14 @@ from inland.__main__ import main
 from regions.tag import ResidencyTag
 from tests.edge.session.parts import EU, OTHER, SESSION, books, turn
 from tests.edge.session.redis_server import PASSWORDS, RedisServer
-from tests.inland.data.parts import TENANT, Folder, converse, copy_of_the_store, make_folder
+from tests.inland.data.parts import (
+    TENANT,
+    Folder,
+    converse,
+    copy_of_the_store,
+    make_folder,
+    two_servers,
+)
 
 
 def erase(folder: Folder, *more: str, tenant: str = TENANT, session: str = SESSION) -> int:
@@ -204,19 +210,8 @@ def test_what_is_no_session_is_refused(folder: Folder, session: str) -> None:
 class TestRedis:
     @pytest.fixture
     def servers(self) -> Iterator[tuple[RedisServer, RedisServer]]:
-        """One for sessions, one for their keys."""
-        if shutil.which("redis-server") is None:
-            pytest.skip("redis-server is not installed")
-        with tempfile.TemporaryDirectory(prefix="inland-erase-") as root:
-            pair = (RedisServer(Path(root) / "s"), RedisServer(Path(root) / "k"))
-            try:
-                for server in pair:
-                    server.folder.mkdir()
-                    server.start()
-                yield pair
-            finally:
-                for server in pair:
-                    server.kill()
+        with two_servers() as pair:
+            yield pair
 
     def folder_of(self, tmp_path: Path, store: RedisServer, keys: RedisServer | None) -> Folder:
         (tmp_path / "clinic.password").write_text(PASSWORDS["clinic"])

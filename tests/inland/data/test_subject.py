@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +18,14 @@ from edge.session.vault import VaultKeys
 from inland.__main__ import main
 from tests.edge.session.parts import OTHER, SESSION, turn
 from tests.edge.session.redis_server import PASSWORDS, RedisServer
-from tests.inland.data.parts import TENANT, Folder, converse, copy_of_the_store, make_folder
+from tests.inland.data.parts import (
+    TENANT,
+    Folder,
+    converse,
+    copy_of_the_store,
+    make_folder,
+    two_servers,
+)
 from tests.inland.data.test_erase import everything, resume
 
 CALLER, STRANGER = "+493055512345", "+493087654321"
@@ -46,19 +51,8 @@ async def told(folder: Folder, action: str, *more: str, tenant: str = TENANT) ->
 
 @pytest.fixture
 def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    """One for sessions, one for their keys."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with tempfile.TemporaryDirectory(prefix="inland-subject-") as root:
-        pair = (RedisServer(Path(root) / "s"), RedisServer(Path(root) / "k"))
-        try:
-            for server in pair:
-                server.folder.mkdir()
-                server.start()
-            yield pair
-        finally:
-            for server in pair:
-                server.kill()
+    with two_servers() as pair:
+        yield pair
 
 
 @pytest.fixture(params=["file", "redis"])
