@@ -256,17 +256,21 @@ class Conversation:
             )
         playing = exchange.playing is not None and not exchange.playing.done()
         if not act.interruptible or not playing or exchange.cut:
-            await self._next_answer(exchange, group)
+            await self._next_answer(exchange, group, protected=not act.interruptible)
         exchange.answers[-1].say(act.text)
+        if self.floor.typed_ahead:
+            self._interrupt()
         if not act.interruptible:
-            exchange.protected = True
             await self._play_out(exchange)
             exchange.protected = False
             self.on_notice(act.text, exchange.answers[-1].complete)
 
-    async def _next_answer(self, exchange: Exchange, group: asyncio.TaskGroup) -> None:
+    async def _next_answer(
+        self, exchange: Exchange, group: asyncio.TaskGroup, *, protected: bool
+    ) -> None:
         """Begin an answer, after the one before and after a caller who is speaking."""
         await self._play_out(exchange)
+        exchange.protected = protected
         await self.floor.free()
         exchange.cut = False
         exchange.answers.append(self._begin_answer(exchange, group))

@@ -64,7 +64,7 @@ class Exchange:
     calling: dict[str, ToolCalled] = field(default_factory=dict)
     first_words_at: float | None = None
     protected: bool = False
-    """The words being said may not be interrupted."""
+    """The words being said, or next to be, may not be interrupted."""
     cut: bool = False
     expectation: Expectation | None = None
     """What to listen for once the answer is audible."""

@@ -45,6 +45,8 @@ class Floor:
         self._item = ""
         self._away = False
         self._back_at = -math.inf
+        self._entries = 0
+        """Keyed utterances in the inbox."""
         self._keypad = Keypad()
         self._pressed = asyncio.Event()
         self._keys_began_at: float | None = None
@@ -57,12 +59,18 @@ class Floor:
         """Returns when the caller is not in the middle of something."""
         await self._free.wait()
 
+    @property
+    def typed_ahead(self) -> bool:
+        """Whether keys wait for the dialog: who knows the menu does not want to hear it (what is
+        spoken so early is mostly "hello?"). VoiceXML 2.0, section 4.1.8, has it so."""
+        return self._entries > 0
+
     async def next(self, seconds: float) -> Heard | None:
         """The next utterance, or None after a silence of ``seconds`` in which nobody spoke."""
         while True:
             try:
                 async with asyncio.timeout(seconds):
-                    heard = await self._inbox.get()
+                    heard = self._taken(await self._inbox.get())
                 if heard.began_at >= self._back_at:
                     return heard
             except TimeoutError:
@@ -79,7 +87,7 @@ class Floor:
             self._away = False
             self._back_at = self._clock.monotonic()
             while not self._inbox.empty():
-                self._inbox.get_nowait()
+                self._taken(self._inbox.get_nowait())
 
     # --- what the caller does ------------------------------------------------------------------
 
@@ -177,6 +185,11 @@ class Floor:
         self._free.set()
         if not self._inbox.full():
             self._inbox.put_nowait(heard)
+            self._entries += heard.keyed
+
+    def _taken(self, heard: Heard) -> Heard:
+        self._entries -= heard.keyed
+        return heard
 
     def _now_ms(self, at: float) -> int:
         return max(0, int((at - self._began_at) * 1000))

@@ -71,6 +71,57 @@ async def test_agent_does_not_start_while_the_caller_is_still_keying() -> None:
     assert conductor.given == ["open", "something else", "12"]
 
 
+async def test_keys_typed_ahead_are_answered_and_what_would_come_before_is_not_said() -> None:
+    conductor = ScriptedConductor([Say("a long greeting"), Expect(YES)], [Say("one")], [Say("two")])
+    async with talking(conductor) as (talk, _):
+        press(talk, "12#34#")
+        skipped = [await talk.mouth.answers.get() for _ in range(2)]
+        (await talk.mouth.answers.get()).play()
+        await talk.until("response.done", 3)
+        assert [answer.heard for answer in skipped] == ["", ""]
+    assert conductor.given == ["open", "12", "34"]
+    assert [turn.caller for turn in talk.memory.turns if turn.caller] == ["12", "34"]
+
+
+async def test_words_before_the_greeting_do_not_cost_the_caller_the_greeting() -> None:
+    conductor = ScriptedConductor([Say("good morning"), Expect(YES)], [Say("one")])
+    async with talking(conductor) as (talk, _):
+        talk.says("hello")
+        (await talk.mouth.answers.get()).play()
+        done = await talk.until("response.done")
+        assert done["response"]["status"] == "completed"
+        (await talk.mouth.answers.get()).play()
+        await talk.until("response.done", 2)
+    assert conductor.given == ["open", "hello"]
+
+
+async def test_a_notice_is_said_to_who_types_ahead_and_the_greeting_is_not() -> None:
+    acts = [Say("this call is recorded", interruptible=False), Say("a long greeting")]
+    conductor = ScriptedConductor(acts, [Say("one")])
+    told: list[tuple[str, bool]] = []
+    async with talking(conductor) as (talk, _):
+        talk.conversation.on_notice = lambda words, heard: told.append((words, heard))
+        press(talk, "12#")
+        (await talk.mouth.answers.get()).play()
+        await talk.mouth.answers.get()
+        (await talk.mouth.answers.get()).play()
+        await talk.until("response.done", 2)
+    assert told == [("this call is recorded", True)]
+    assert conductor.given == ["open", "12"]
+
+
+async def test_a_key_while_the_notice_waits_for_the_floor_does_not_cost_the_notice() -> None:
+    conductor = ScriptedConductor([Say("this call is recorded", interruptible=False)], [Say("one")])
+    async with talking(conductor) as (talk, _):
+        press(talk, "1")
+        await talk.until("response.created")
+        talk.says("hello")
+        press(talk, "2#")
+        (await talk.mouth.answers.get()).play()
+        await talk.until("response.done")
+    assert talk.memory.turns[0].agent == "this call is recorded"
+
+
 @pytest.mark.parametrize("keys", ["#", "*", "12*", "A"])
 async def test_keys_that_are_no_entry_leave_the_floor_to_the_agent(keys: str) -> None:
     conductor = ScriptedConductor([Say("hello")], [Say("fine")])
