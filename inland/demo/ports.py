@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 
 HOST = "127.0.0.1"
+CHOSEN = range(10_000, 20_000)
+"""Where free ports are looked for: the demo's media ports begin above these."""
 
 
 class PortBusy(Exception):
@@ -13,24 +16,25 @@ class PortBusy(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` different ports on loopback that are free for TCP and for UDP."""
-    found: dict[int, tuple[socket.socket, socket.socket]] = {}
-    try:
-        while len(found) < count:
-            stream, datagram = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
-            stream.bind((HOST, 0))
-            port = stream.getsockname()[1]
-            found[port] = stream, datagram
-            with contextlib.suppress(OSError):
-                datagram.bind((HOST, port))
-                continue
-            for each in found.pop(port):
-                each.close()
-        return list(found)
-    finally:
-        for pair in found.values():
-            for each in pair:
-                each.close()
+    """``count`` different ports on loopback that are free for TCP and for UDP.
+
+    They are below those that a kernel gives to whoever asks for any (IANA: from 49152, Linux: from
+    32768): between this look and the program that listens there, nobody is given one by chance.
+    Raises :class:`PortBusy`.
+    """
+    found: list[int] = []
+    for port in random.sample(CHOSEN, len(CHOSEN)):
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as stream,
+            socket.socket(type=socket.SOCK_DGRAM) as datagrams,
+        ):
+            stream.bind((HOST, port))
+            datagrams.bind((HOST, port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise PortBusy(f"{HOST} has no {count} free ports of {CHOSEN.start} to {CHOSEN.stop - 1}")
 
 
 def check_ports(wanted: dict[str, int]) -> None:

@@ -15,6 +15,23 @@ def test_free_ports_are_different_and_can_be_listened_on() -> None:
     check_ports({f"port {port}": port for port in ports})
 
 
+def test_free_ports_are_none_that_a_kernel_gives_to_whoever_asks_for_any() -> None:
+    assert max(free_ports(200)) < 32_768, "where Linux begins (ip_local_port_range)"
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_ports_that_somebody_has_are_not_free(
+    kind: socket.SocketKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setattr("inland.demo.ports.CHOSEN", range(port, port + 1))
+    assert free_ports(1) == [port]
+    with socket.socket(type=kind) as holder:
+        holder.bind((HOST, port))
+        with pytest.raises(PortBusy, match=f"no 1 free ports of {port} to {port}"):
+            free_ports(1)
+
+
 def test_busy_port_is_named_with_what_it_was_meant_for_and_the_way_out() -> None:
     with socket.socket() as holder:
         holder.bind((HOST, 0))
