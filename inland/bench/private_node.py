@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from inland.bench.serving import serving
 from inland.clinic.service import create_app as create_clinic
 from inland.demo.child import Child, DemoError
 from inland.demo.files import write_files
+from inland.demo.known import until_known
 from inland.demo.ports import HOST, free_ports
 
 REGION = "eu-central-1"
@@ -75,6 +74,7 @@ async def private_node(
     files = write_files(folder, control_port, {REGION: edge_port}, workers=1)
     _choose(files.edges[REGION], engines, change)
     environment = {name: value for name, value in os.environ.items() if name != MODEL_VARIABLE}
+    url = f"http://{HOST}:{control_port}"
     async with AsyncExitStack() as closing:
         clinic = create_clinic(files.edge_data[REGION] / "clinic.sqlite", dt.datetime.now)
         clinic_url = await closing.enter_async_context(serving(clinic))
@@ -100,10 +100,9 @@ async def private_node(
                 http,
                 closing,
             )
+            await until_known(url, (REGION,), http, (control, edge))
         except DemoError as error:
             raise BenchError(str(error)) from error
-        url = f"http://{HOST}:{control_port}"
-        await _until_placed(url, http)
         processes = {
             "control plane": psutil.Process(control.process.pid),
             **_node(edge.process.pid),
@@ -139,21 +138,6 @@ async def _program(
     child = await Child.start(name, arguments, environment, logs / f"{name}.log")
     closing.push_async_callback(child.stop, STOP_SECONDS)
     return child, await child.until_ready(f"http://{HOST}:{port}/readyz", http)
-
-
-async def _until_placed(control_plane: str, http: aiohttp.ClientSession) -> None:
-    """Wait for the node's first beat: until then the control plane places nobody."""
-    from inland.caller.options import AGENT, DEMO_KEY
-
-    deadline = time.monotonic() + 10
-    body = {"agent": AGENT, "country": COUNTRY}
-    headers = {"Authorization": f"Bearer {DEMO_KEY}"}
-    while time.monotonic() < deadline:
-        async with http.post(f"{control_plane}/v1/route", json=body, headers=headers) as answer:
-            if answer.status == 200:
-                return
-        await asyncio.sleep(0.1)
-    raise BenchError("the control plane places nobody on the node that is ready")
 
 
 def _node(pid: int) -> dict[str, psutil.Process]:

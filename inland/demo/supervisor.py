@@ -23,6 +23,7 @@ from edge.session.errors import SessionError
 from inland.clinic.service import create_app as create_clinic
 from inland.demo.child import Child, DemoError
 from inland.demo.files import DemoFiles, page_config, write_files
+from inland.demo.known import until_known
 from inland.demo.page import create_page
 from inland.demo.phone import about as about_phones
 from inland.demo.phone import dialled
@@ -188,6 +189,8 @@ async def demo(
         http = await closing.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         children = await _start_children(addresses, files, closing)
         await _until_ready(addresses, children, http, say)
+        control = f"http://{HOST}:{addresses.control}"
+        await until_known(control, options.regions, http, children)
         yield Running(addresses, files, tuple(children))
 
 
