@@ -31,6 +31,8 @@ RATE = 48_000
 BLOCK = RATE // 50
 BEAT = 0.25
 """Seconds between heartbeats: the protocol's are four times as long."""
+HANG_SECONDS = 30.0
+"""When a wait for the client counts as a hang."""
 JURISDICTIONS = ("eea",)
 POLICY = "2026-11-21.1#ab12cd34ef56"
 CORS = {
@@ -138,17 +140,17 @@ class ScriptedCall:
 
     async def opened(self) -> None:
         """Returns when the event channel is open."""
-        await asyncio.wait_for(self._open.wait(), 15)
+        await asyncio.wait_for(self._open.wait(), HANG_SECONDS)
 
     async def next_event(self, kind: str) -> Mapping[str, Any]:
         """The next event of the client, which must be a ``kind``."""
-        event = await asyncio.wait_for(self.received.get(), 15)
+        event = await asyncio.wait_for(self.received.get(), HANG_SECONDS)
         assert event["type"] == kind, event
         return event
 
     async def caller_audio(self) -> None:
         """Returns when the caller's audio arrives."""
-        await asyncio.wait_for(self.their_track.recv(), 15)
+        await asyncio.wait_for(self.their_track.recv(), HANG_SECONDS)
 
     # --- the agent, played by hand -----------------------------------------------------------
 
@@ -298,7 +300,7 @@ class ScriptedEdge:
 
     async def next_call(self) -> ScriptedCall:
         """The next leg that a client opened, its channel open and greeted."""
-        call = await asyncio.wait_for(self._taken.get(), 20)
+        call = await asyncio.wait_for(self._taken.get(), HANG_SECONDS)
         await call.opened()
         return call
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
 
-from tests.fakes.scripted_edge import ScriptedEdge, stay_on_loopback
+from tests.fakes.scripted_edge import HANG_SECONDS, ScriptedEdge, stay_on_loopback
 from tests.web_demo.stage import FLAGS, Stage, talk_wav
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -71,7 +71,7 @@ async def make_stage() -> AsyncIterator[MakeStage]:
             other = await stack.enter_async_context(ScriptedEdge("eu-west-1", "eu-west-1-a"))
             context: BrowserContext = await browser.new_context(**context_options)  # type: ignore[arg-type]
             stack.push_async_callback(context.close)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(1000 * HANG_SECONDS)
             stage = Stage(await context.new_page(), edge, other)
             stack.push_async_callback(stage.close)
             stages.append(stage)

@@ -10,10 +10,18 @@ from pathlib import Path
 
 import numpy as np
 from aiohttp import web
-from playwright.async_api import ConsoleMessage, Page
+from playwright.async_api import ConsoleMessage, Page, expect
 
 from control_plane.contract import Problem, RegionVerdict
-from tests.fakes.scripted_edge import ScriptedCall, ScriptedControlPlane, ScriptedEdge, serve
+from tests.fakes.scripted_edge import (
+    HANG_SECONDS,
+    ScriptedCall,
+    ScriptedControlPlane,
+    ScriptedEdge,
+    serve,
+)
+
+expect.set_options(timeout=1000 * HANG_SECONDS)
 
 WEB_DEMO = Path(__file__).parents[2] / "web_demo"
 FLAGS = [
@@ -28,6 +36,8 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",
 ]
+SILENCE_MS = 2000
+"""After which the page takes an edge for dead."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; "
     "connect-src 'self' http://127.0.0.1:*; base-uri 'none'; form-action 'none'"
@@ -133,9 +143,10 @@ def config() -> Mapping[str, object]:
     return {
         "controlPlane": "",
         "drills": True,
-        # The scripted edge's heart beats four times as fast as a real one's, so that tests that
-        # wait for its silence are short.
-        "silenceMs": 1200,
+        # Shorter than for a real edge, because tests wait for it; eight beats of the scripted one,
+        # because a busy machine may hold up some. Not shorter than what the page takes for a sleep
+        # of its own machine.
+        "silenceMs": SILENCE_MS,
         "tenants": [
             {
                 "id": "clinic-eu",
@@ -241,7 +252,7 @@ class Stage:
         """
         look = f"const look = () => ({condition}) ? done() : requestAnimationFrame(look); look();"
         waited = self.page.evaluate(f"() => new Promise((done) => {{ {look} }})")
-        await asyncio.wait_for(waited, 15)
+        await asyncio.wait_for(waited, HANG_SECONDS)
 
     async def close(self) -> None:
         await self.page.close()

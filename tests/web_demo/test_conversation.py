@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
+from tests.fakes.scripted_edge import HANG_SECONDS
 from tests.web_demo.stage import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
@@ -156,21 +157,26 @@ KEEP_ACCOUNT = """() => {
     return stream;
   };
 }"""
-ACCOUNT = """[
+ACCOUNT = """JSON.stringify([
   window.peers.map((peer) => peer.signalingState),
   window.contexts.map((context) => context.state),
   window.tracks.map((track) => track.readyState),
-]"""
+])"""
+
+
+async def account(stage: Stage, *, peers: int, contexts: int, tracks: int) -> None:
+    """Returns when the page has made so many of each, and closed every one."""
+    over = [["closed"] * peers, ["closed"] * contexts, ["ended"] * tracks]
+    await stage.until(f"{ACCOUNT} === JSON.stringify({over})")
 
 
 async def test_hang_up_tells_the_edge_and_leaves_nothing_open(stage: Stage) -> None:
     await stage.page.evaluate(KEEP_ACCOUNT)
     call = await stage.call()
     await stage.page.click("#hangup")
-    await asyncio.wait_for(call.deleted.wait(), 15)
+    await asyncio.wait_for(call.deleted.wait(), HANG_SECONDS)
     await expect(stage.page.locator("#status")).to_have_text("You hung up.")
-    await stage.until("window.contexts.every((context) => context.state === 'closed')")
-    assert await stage.page.evaluate(ACCOUNT) == [["closed"], ["closed"], ["ended"]]
+    await account(stage, peers=1, contexts=1, tracks=1)
 
 
 async def test_call_by_typing_leaves_nothing_open(stage: Stage) -> None:
@@ -179,8 +185,7 @@ async def test_call_by_typing_leaves_nothing_open(stage: Stage) -> None:
     call = await stage.connected(stage.edge)
     call.send("inland.call.ended", reason="completed")
     await expect(stage.page.locator("#call-label")).to_have_text("Call again")
-    await stage.until("window.contexts.every((context) => context.state === 'closed')")
-    assert await stage.page.evaluate(ACCOUNT) == [["closed"], ["closed", "closed"], []]
+    await account(stage, peers=1, contexts=2, tracks=0)
 
 
 async def test_second_call_starts_with_a_clean_page(stage: Stage) -> None:
@@ -196,7 +201,7 @@ async def test_second_call_starts_with_a_clean_page(stage: Stage) -> None:
 async def test_page_that_is_closed_hangs_up(stage: Stage) -> None:
     call = await stage.call()
     await stage.page.goto("about:blank")
-    await asyncio.wait_for(call.deleted.wait(), 15)
+    await asyncio.wait_for(call.deleted.wait(), HANG_SECONDS)
 
 
 async def test_mute_silences_the_track_and_says_so(stage: Stage) -> None:

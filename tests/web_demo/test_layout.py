@@ -163,7 +163,7 @@ async def test_call_is_made_and_ended_by_keyboard_alone(stage: Stage) -> None:
     await keyboard.press("Shift+Tab")
     await keyboard.press("Enter")
     call = await stage.connected(stage.edge)
-    assert await stage.page.evaluate(focused) == "conversation"
+    await stage.until("document.activeElement.id === 'conversation'")
     await keyboard.press("Alt+t")
     await keyboard.type("good morning")
     await keyboard.press("Enter")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.web_demo.stage import FROM_GERMANY, NOWHERE, Stage
+from tests.fakes.scripted_edge import BEAT
+from tests.web_demo.stage import FROM_GERMANY, NOWHERE, SILENCE_MS, Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
 
@@ -46,7 +47,7 @@ async def test_same_node_is_tried_first(stage: Stage) -> None:
 
 async def test_heartbeat_keeps_a_silent_call_where_it_is(stage: Stage) -> None:
     call = await stage.call()
-    for _ in range(8):
+    for _ in range(1 + int(1.5 * SILENCE_MS / 1000 / BEAT)):
         await call.beats.get()
     assert (stage.edge.offers, stage.other.offers) == (1, 0)
     await expect(stage.page.locator(".event")).to_have_count(0)

@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from control_plane.contract import RouteResponse
+from tests.fakes.scripted_edge import HANG_SECONDS
 from tests.web_demo.stage import FROM_GERMANY, Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="package")]
@@ -77,7 +78,7 @@ async def test_a_lost_call_comes_back_through_a_relay_where_media_is_blocked(sta
     stage.edge.links, stage.edge.blocked = (LINK,), True
     stage.other.links = (LINK,)
     await call.die()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(HANG_SECONDS):
         assert await stage.other.asked.get() == call.resume_token
     assert stage.edge.asked.empty(), "the direct way was tried first"
     assert stage.edge.hung_up.empty(), "the session goes on"
