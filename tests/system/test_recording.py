@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,12 @@ NOTICE = "Calls to this clinic are recorded."
 SAID = "I would like to book an appointment"
 RATE = 16_000
 Track = npt.NDArray[np.float64]
-WINDOW, SLACK = 200, 70
-"""Of :func:`likeness`, in steps of 10 ms."""
+STEP = 320
+"""20 ms, samples."""
+WINDOW, SLACK = 25, 50
+"""Of :func:`likeness`, steps."""
+SHIFTS = range(2 * SLACK)
+SILENT = 1e-4
 
 
 @dataclass
@@ -150,22 +155,39 @@ def envelope(track: Track) -> Track:
     return steps
 
 
+def bands(track: Track) -> Track:
+    """Shape (steps of 20 ms, 7): log energy between 300 and 3,100 Hz, what a telephone carries."""
+    whole = len(track) // STEP * STEP
+    frames = track[:whole].reshape(-1, STEP) * np.hanning(STEP)
+    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
+    edges = (6, 10, 15, 21, 28, 37, 48, 62)  # of 50 Hz each
+    energy = [power[:, low:high].sum(axis=1) for low, high in pairwise(edges)]
+    found: Track = np.log10(np.stack(energy, axis=1) + SILENT)
+    return found
+
+
 def likeness(kept: Track, other: Track) -> float:
-    """How alike two tracks are where ``kept`` is loud: the worst stretch of two seconds, each where
-    it fits best within 0.7 s. A caller's own file closes gaps of 0.2 s, and begins when it rang."""
-    a, b = envelope(kept), envelope(other)
-    b = np.concatenate((np.zeros(SLACK), b, np.zeros(SLACK + len(a))))
+    """How alike two tracks sound where ``kept`` is loud: the median over stretches of half a second
+    of how well each correlates with ``other`` where it fits best within a second. A busy machine
+    plays speech late and with pauses in it, on both sides at other moments: whole sentences do not
+    lie on each other."""
+    a, b = bands(kept), bands(other)
+    quiet = np.full((len(a) + SLACK, a.shape[1]), np.log10(SILENT))
+    b = np.concatenate((quiet[:SLACK], b, quiet))
     found = [
         max(
-            float(np.corrcoef(stretch, b[start + shift : start + shift + WINDOW])[0, 1])
-            for shift in range(2 * SLACK)
-            if np.any(b[start + shift : start + shift + WINDOW])
+            correlation(a[at : at + WINDOW], b[at + shift : at + shift + WINDOW])
+            for shift in SHIFTS
         )
-        for start in range(0, len(a) - WINDOW, WINDOW)
-        if (stretch := a[start : start + WINDOW]).max() > 0.05
-        and np.any(b[start : start + WINDOW + 2 * SLACK])
+        for at in range(0, len(a) - WINDOW, WINDOW)
+        if kept[at * STEP : (at + WINDOW) * STEP].std() > 0.02
     ]
-    return min(found, default=0.0)
+    return float(np.median(found)) if found else 0.0
+
+
+def correlation(one: Track, other: Track) -> float:
+    """Of two spectrograms, -1 to 1; -1 where one of them has nothing in it."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if other.std() else -1.0
 
 
 @pytest.mark.parametrize("medium", ["webrtc", "sip"])
@@ -183,13 +205,13 @@ async def test_the_caller_is_left_and_the_agent_right_as_they_were_heard(
     assert told["whole"]
     sent, heard = tracks(mine)
     left, right = tracks(path)
-    assert likeness(left, sent) > 0.85
-    assert likeness(right, heard) > 0.85
-    assert likeness(left, heard) < 0.65
-    assert likeness(right, sent) < 0.65
+    assert likeness(left, sent) > 0.7
+    assert likeness(right, heard) > 0.7
+    assert likeness(left, heard) < 0.5
+    assert likeness(right, sent) < 0.5
     assert abs(len(left) / RATE - (receipt.ended - receipt.began)) < 5
     # The sides are on one clock: what came first then, came so much earlier here.
-    assert abs(onset(left) - onset(right) - (onset(sent) - onset(heard))) < 0.3
+    assert abs(onset(left) - onset(right) - (onset(sent) - onset(heard))) < 1
     lines = {(one.kind, one.name): one for one in receipt.lines if one.data_class == "recording"}
     kept = lines["bucket", "folder"]
     files = [each for each in studio.recordings.glob(f"{TENANT}/*/*/*") if each.is_file()]
