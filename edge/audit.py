@@ -29,6 +29,7 @@ Event: TypeAlias = Literal[
     "policy_refused",
     "receipts_read",
     "subject_asked",
+    "sessions_reviewed",
     "erasure_ordered",
     "session_erased",
     "session_exported",
@@ -36,7 +37,8 @@ Event: TypeAlias = Literal[
     "recording_exported",
 ]
 """``session_begun``: keys were made; ``session_resumed``: they were opened;
-``subject_asked``: an operator looked for a person's sessions;
+``subject_asked``: an operator looked for a person's sessions; ``sessions_reviewed``: for those
+that the law in force keeps from the region;
 ``session_carried``: keys were made for a session of another region; ``strangers_refused``:
 how many callers showed no token that counts, by reason;
 ``policy_in_force`` and ``policy_refused``: what came of a bundle."""

@@ -21,10 +21,10 @@ class NoLaw(Exception):
     """There is no law to begin with; the text says why and what to do."""
 
 
-def first_law(settings: NodeSettings, clock: Clock) -> LawInForce:
-    """The bundle that was last in force here, else the catalogue.
+def law_kept(settings: NodeSettings) -> tuple[Law, bytes | None]:
+    """The law that was last in force here, with its bundle; else the catalogue, without one.
 
-    Raises :class:`NoLaw`, ``ConfigError``.
+    The node's region may not be in it. Raises :class:`NoLaw`, ``ConfigError``.
     """
     policy, kept = settings.policy, None
     if policy is not None:
@@ -32,16 +32,22 @@ def first_law(settings: NodeSettings, clock: Clock) -> LawInForce:
             kept = KeptBundle(settings.data, policy.trusted).read()
         except KeptBroken as error:
             raise NoLaw(f"policy: {error}") from error
-    law = Law(load_catalogue(settings.catalogue)) if kept is None else kept.body.law()
+    if kept is None:
+        return Law(load_catalogue(settings.catalogue)), None
+    return kept.body.law(), kept.raw
+
+
+def first_law(settings: NodeSettings, clock: Clock) -> LawInForce:
+    """The law that a node begins with. Raises :class:`NoLaw`, ``ConfigError``."""
+    law, bundle = law_kept(settings)
     catalogue = law.catalogue
     if all(region.id != settings.region for region in catalogue.regions):
         raise NoLaw(
             f"region {settings.region}{catalogue.hint(settings.region)} is not in the "
-            f"{'catalogue' if kept is None else 'policy bundle that was last in force'} "
+            f"{'catalogue' if bundle is None else 'policy bundle that was last in force'} "
             f"({', '.join(region.id for region in catalogue.regions)})"
         )
-    bundle = None if kept is None else kept.raw
-    return LawInForce(law, clock, bundle, follows=policy is not None)
+    return LawInForce(law, clock, bundle, follows=settings.policy is not None)
 
 
 async def keeper_of(

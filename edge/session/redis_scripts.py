@@ -18,7 +18,7 @@ Every key that a script touches is in KEYS, as the server's access lists and clu
 The first value of an answer is what became of the step.
 
 A subject is a sorted set of the ids of its sessions by their ``expires_at``; it expires with the
-last of them.
+last of them. All sessions of the tenant are in such a set too: no user may look for keys by name.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ local turns, tools, bytes = tonumber(row[4]), tonumber(row[5]), tonumber(row[6])
 """ARGV: epoch, owner, …"""
 
 _MARK = """
+local function list(key, id, began, ends)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', began)
+  redis.call('ZADD', key, ends, id)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+  redis.call('EXPIREAT', key, last[2])
+end
 local function mark(text, most)
   if text == '' then return end
   local row = redis.call('HMGET', KEYS[1], 'subjects', 'created_at', 'expires_at')
@@ -41,10 +47,7 @@ local function mark(text, most)
   for name in string.gmatch(text, '%S+') do
     if count < most and not string.find(known, name, 1, true) then
       known, count = known .. ' ' .. name, count + 1
-      redis.call('ZREMRANGEBYSCORE', KEYS[place], '-inf', row[2])
-      redis.call('ZADD', KEYS[place], row[3], id)
-      local last = redis.call('ZRANGE', KEYS[place], -1, -1, 'WITHSCORES')
-      redis.call('EXPIREAT', KEYS[place], last[2])
+      list(KEYS[place], id, row[2], row[3])
     end
     place = place + 1
   end
@@ -67,12 +70,13 @@ redis.call('HSET', KEYS[1], 'agent', ARGV[1], 'tag', ARGV[2], 'epoch', '1', 'own
   'created_at', ARGV[4], 'expires_at', ARGV[5], 'turns', '0', 'tools', '0', 'bytes', '0',
   unpack(ARGV, 8))
 redis.call('EXPIREAT', KEYS[1], ARGV[5])
+list(KEYS[#KEYS], string.match(KEYS[1], '{(.*)}'), ARGV[4], ARGV[5])
 mark(ARGV[6], tonumber(ARGV[7]))
 return {'ok'}
 """
 )
-"""ARGV: agent, tag, owner, created_at, expires_at, subjects, most subjects, then fields and values
-of the wrapped keys."""
+"""KEYS: the session, its subjects, all sessions. ARGV: agent, tag, owner, created_at, expires_at,
+subjects, most subjects, then fields and values of the wrapped keys."""
 
 HEADER = """
 local row = redis.call('HMGET', KEYS[1], 'expires_at', 'agent', 'tag', 'ended', 'regions')
@@ -111,9 +115,9 @@ if known ~= ARGV[1] then return {'ok', false, known} end
 for place = 2, #KEYS do redis.call('ZREM', KEYS[place], string.match(KEYS[1], '{(.*)}')) end
 return {'ok', redis.call('EXPIREAT', KEYS[1], 1), known}
 """
-"""KEYS: the session, the subjects that ARGV names; when it has others by now, nothing is done and
-they are told. What was to expire long ago is deleted at once ("EXPIREAT", redis.io, read
-2026-11-21)."""
+"""KEYS: the session, the subjects that ARGV names, all sessions; when it has other subjects by now,
+nothing is done and they are told. What was to expire long ago is deleted at once ("EXPIREAT",
+redis.io, read 2026-11-21)."""
 
 FIND = """
 local answer = redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2])
@@ -121,6 +125,24 @@ table.insert(answer, 1, 'ok')
 return answer
 """
 """KEYS: the subject. ARGV: now, how many."""
+
+AT_REST = """
+local page = redis.call('ZRANGE', KEYS[1], ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2],
+  'WITHSCORES')
+local last = page[#page]
+local answer = {'ok', last or false}
+for place = 1, #page, 2 do
+  if page[place + 1] ~= last then answer[#answer + 1] = page[place] end
+end
+if last then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[1], last, last, 'BYSCORE')) do
+    answer[#answer + 1] = id
+  end
+end
+return answer
+"""
+"""KEYS: all sessions. ARGV: from which expires_at on, how many. All of the last second are there,
+so that the next page begins after it, whatever is erased meanwhile."""
 
 COMMIT = (
     _OWNED

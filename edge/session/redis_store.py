@@ -28,8 +28,10 @@ from edge.session.store import (
     MAX_SUBJECTS,
     MAX_TOOLS,
     MAX_TURNS,
+    PAGE,
     Fence,
     NewSession,
+    Page,
     SealedTool,
     SealedTurn,
     SessionHeader,
@@ -60,6 +62,7 @@ class RedisStore:
         self._records = f"{self._prefix}records"
         self._order = f"{self._prefix}records:order"
         self._sessions = f"{self._prefix}records:sessions"
+        self._index = f"{self._prefix}sessions"
         self._closed = False
         self._running = 0
         self._idle = asyncio.Event()
@@ -71,7 +74,7 @@ class RedisStore:
             wraps += [f"wrap:{region}", body]
         await self._run(
             "CREATE",
-            (*self._key(session.session_id), *self._subjects(session.subjects)),
+            (*self._key(session.session_id), *self._subjects(session.subjects), self._index),
             session.agent,
             session.tag,
             owner,
@@ -104,7 +107,8 @@ class RedisStore:
     async def erase(self, session_id: str) -> bool:
         known = b""
         for _ in range(MAX_SUBJECTS + 2):  # each time it may have got more of them
-            keys = (*self._key(session_id), *self._subjects(known.decode().split()))
+            subjects = self._subjects(known.decode().split())
+            keys = (*self._key(session_id), *subjects, self._index)
             erased, now_known = await self._run("ERASE", keys, known)
             if erased is not None:
                 return bool(erased)
@@ -114,6 +118,12 @@ class RedisStore:
     async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
         found = await self._run("FIND", self._subjects((subject,)), now, most)
         return tuple(each.decode() for each in found)
+
+    async def at_rest(self, after: str | None = None, *, most: int = PAGE) -> Page:
+        last, *ids = await self._run("AT_REST", (self._index,), after or "-inf", most)
+        return Page(
+            tuple(each.decode() for each in ids), None if last is None else f"({last.decode()}"
+        )
 
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:
         await self._run(

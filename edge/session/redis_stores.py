@@ -32,6 +32,9 @@ class RedisStores:
             store = self._stores[tenant] = RedisStore(self._tenants.of(tenant), tenant)
         return store
 
+    def each(self) -> tuple[tuple[str | None, SessionStore], ...]:
+        return tuple((tenant, self.of(tenant)) for tenant in self._tenants.names)
+
     async def problem(self) -> str | None:
         return await self._tenants.problem()
 

@@ -139,6 +139,11 @@ class RedisTenants:
             found = self._tenants[tenant] = TenantRedis(client, tenant, self._masters)
         return found
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tenants."""
+        return tuple(self._settings.users)
+
     async def problem(self) -> str | None:
         """Why nothing could be written now, in constant words; None when nothing is wrong."""
         problem = ""

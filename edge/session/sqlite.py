@@ -25,8 +25,10 @@ from edge.session.store import (
     MAX_SUBJECTS,
     MAX_TOOLS,
     MAX_TURNS,
+    PAGE,
     Fence,
     NewSession,
+    Page,
     SealedTool,
     SealedTurn,
     SessionHeader,
@@ -105,6 +107,9 @@ class SqliteStore:
 
     async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
         return await self._run(lambda: self._find(subject, now, most))
+
+    async def at_rest(self, after: str | None = None, *, most: int = PAGE) -> Page:
+        return await self._run(lambda: self._at_rest(after or "", most))
 
     async def close(self) -> None:
         await self._thread.close()
@@ -302,6 +307,11 @@ class SqliteStore:
             most,
         )
         return tuple(found for (found,) in rows)
+
+    def _at_rest(self, after: str, most: int) -> Page:
+        rows = self._all("SELECT id FROM session WHERE id > ? ORDER BY id LIMIT ?", after, most)
+        ids = tuple(found for (found,) in rows)
+        return Page(ids, ids[-1] if ids else None)
 
     def _sweep(self, now: float) -> int:
         return self._database.execute(

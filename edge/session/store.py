@@ -21,6 +21,8 @@ MAX_SUBJECTS = 8
 """Most subjects that a session is found by; the first ones stay."""
 MAX_FOUND = 10_000
 """Most sessions of a subject that are listed at once."""
+PAGE = 500
+"""Sessions that are listed at once, where all are gone through."""
 MAX_RECORDS = 10_000
 """Records that are read at once; a database that tenants share keeps so many of each."""
 
@@ -68,6 +70,14 @@ class SessionHeader:
     tag: bytes
     wraps: Mapping[str, bytes]
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the sessions of a store. ``after`` asks for the next ones; None: there are none."""
+
+    session_ids: tuple[str, ...]
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +182,14 @@ class SessionStore(Protocol):
 
     async def find(self, subject: str, now: float, *, most: int = MAX_FOUND) -> tuple[str, ...]:
         """The ids of the sessions of a subject that are not expired, at most ``most``."""
+        ...
+
+    async def at_rest(self, after: str | None = None, *, most: int = PAGE) -> Page:
+        """The ids of the sessions that lie here, about ``most``; live, ended and expired ones too.
+
+        The pages together have each session that is there all the while once; one that begins
+        meanwhile may be in none.
+        """
         ...
 
     async def commit(self, fence: Fence, turn: SealedTurn) -> None:

@@ -14,6 +14,10 @@ class SessionStores(Protocol):
         """The store of that tenant's sessions. Raises ``TenantRefused`` when there is none."""
         ...
 
+    def each(self) -> tuple[tuple[str | None, SessionStore], ...]:
+        """Every store, with the tenant whose sessions alone it has; None where it has all."""
+        ...
+
     async def problem(self) -> str | None:
         """Why no session could be opened now, in constant words; None when nothing is wrong.
 
@@ -38,6 +42,9 @@ class OneStore:
 
     def of(self, tenant: str) -> SessionStore:
         return self._store
+
+    def each(self) -> tuple[tuple[str | None, SessionStore], ...]:
+        return ((None, self._store),)
 
     async def problem(self) -> str | None:
         return None  # a file that was opened stays open

@@ -1,4 +1,4 @@
-"""``inland data``: erase a session, or hand out what is kept of it."""
+"""``inland data``: erase a session, hand out what is kept of it, or ask whether it may be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inland.data.erase import Erased
     from inland.data.site import Site
 
-HELP = "Erase the data of a session, or export it for whoever it is about."
+HELP = "Erase the data of a session, export it for whoever it is about, or review what is stored."
 
 EPILOG = """\
 examples, on a node and as its user:
@@ -26,6 +26,7 @@ examples, on a node and as its user:
   inland data erase --config … --tenant clinic --subject +493012345678 --dry-run
   inland data erase --config … --tenant clinic --subject 4711 --kind customer_number
   inland data export --config … --tenant clinic --subject 030/12345678 --country DE --output FOLDER
+  inland data review --config /etc/inland/edge.yaml
 
 All are written into the node's audit log, a subject as its keyed hash. A subject is the number on a
 phone call's line (--kind phone), or the value of a slot that the agent's file names in `subject`.
@@ -44,6 +45,8 @@ wrong"""
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    from inland.commands import data_review
+
     parser.epilog = EPILOG
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     erase = actions.add_parser(
@@ -57,10 +60,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write down everything that is kept of a session",
         epilog="exit status: 0 done, 1 no such session, 2 something is wrong",
     )
-    for action in (erase, export):
+    review = actions.add_parser(
+        "review", help="list what is stored and may not be any more, by the law in force"
+    )
+    for action in (erase, export, review):
         action.add_argument(
             "--config", metavar="FILE", type=Path, required=True, help="a node's settings (YAML)"
         )
+    data_review.configure(review, tenant_id)
+    for action in (erase, export):
         action.add_argument(
             "--tenant", metavar="ID", required=True, type=tenant_id, help="whose session it is"
         )

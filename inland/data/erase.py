@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edge.audit import Fact
 from edge.recording.errors import RecordingError
 from edge.recording.retention import delete_session
 from edge.session.errors import SealError, UnknownSession
@@ -43,13 +45,23 @@ class Erased:
 async def erase(site: Site, tenant: str, session_id: str, *, subject: str | None = None) -> Erased:
     """Erase everything of a session but the records and receipts of its calls.
 
-    ``subject`` is the name by which it was found, for the audit log. What was ordered is there
-    before anything is done, and what came of it after. Doing it again is safe. Raises
+    ``subject`` is the name by which it was found, for the audit log. Doing it again is safe. Raises
     ``NotTheirs``, ``Unusable``, ``SessionError``.
     """
-    store = site.stores.of(tenant)
     header = await _header(site, tenant, session_id)
-    facts = {"tenant": tenant, "session": session_id} | found_by(subject)
+    return await destroy(site, tenant, session_id, header, found_by(subject))
+
+
+async def destroy(
+    site: Site, tenant: str, session_id: str, header: SessionHeader | None, why: Mapping[str, Fact]
+) -> Erased:
+    """As :func:`erase`, for who knows whose session it is, and what the store has of it.
+
+    What was ordered, and ``why``, is in the audit log before anything is done, and what came of it
+    after. Raises ``Unusable``, ``SessionError``.
+    """
+    store = site.stores.of(tenant)
+    facts: dict[str, Fact] = {"tenant": tenant, "session": session_id, **why}
     await site.note("erasure_ordered", **facts)
     keys = await patiently(lambda: site.keys.vault.destroy(tenant, session_id))
     entries = await patiently(lambda: store.erase(session_id))

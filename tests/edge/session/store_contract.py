@@ -26,6 +26,7 @@ from edge.session.store import (
 )
 from tests.edge.session.entries import OpenStore, sealed, session
 from tests.edge.session.parts import NOW, OTHER, SESSION, finish, record
+from tests.edge.session.rest_contract import RestContract
 from tests.edge.session.subject_contract import SubjectContract
 
 
@@ -37,7 +38,7 @@ def outcome(call_id: str = "c1", digest: bytes = b"o") -> SealedTool:
     return SealedTool(call_id, digest, b"outcome " + call_id.encode())
 
 
-class SessionStoreContract(SubjectContract):
+class SessionStoreContract(RestContract, SubjectContract):
     """Subclasses provide a fixture ``open_store``."""
 
     async def test_a_session_is_read_back_as_written(self, open_store: OpenStore) -> None:

@@ -115,6 +115,7 @@ GIVEN = {
     "READ": (NOW,),
     "ERASE": ("",),
     "FIND": (NOW, 9),
+    "AT_REST": ("-inf", 9),
     "READ_RECORDS": (9,),
     "READ_SESSION": (SESSION, 9),
     "PUT": ("handle", "wrapped", int(NOW)),
@@ -134,6 +135,7 @@ def test_our_own_scripts_are_refused_on_a_foreign_tenants_keys(
         "READ_RECORDS": ("records", "records:order"),
         "READ_SESSION": ("records", "records:sessions"),
         "FIND": (f"subject:{SUBJECT}",),
+        "AT_REST": ("sessions",),
         "PUT": (f"{{{SESSION}}}:key:transcript",),
         "DESTROY": (f"{{{SESSION}}}:key:transcript",),
     }.get(name, (f"{{{SESSION}}}:journal", "records", "records:order", "records:sessions"))
