@@ -20,8 +20,9 @@ from edge.problem import EdgeRefusal
 from edge.settings import NodeSettings
 from edge.slot import WorkerSlot
 
-START_SECONDS = 20.0
-"""What a worker may take to become ready before it is replaced."""
+START_SECONDS = 60.0
+"""What a worker may take to become ready before it is replaced. Several start at once, and where
+that is slow, starting them again makes it slower."""
 STALE_SECONDS = 3.0
 """A worker speaks each second. One that was silent for this long is given no call."""
 HUNG_SECONDS = 10.0
