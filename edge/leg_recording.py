@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 class LegRecording:
     """Taps the leg from :meth:`begin` on; the caller's side once the notice was heard.
 
-    ``end`` ends the call: where a required recording cannot be made, or may not go on.
+    ``end`` ends the call: where a required recording cannot be made, or may not go on. A call that
+    may not stay at all is not ended from here: it has a farewell, or is moved.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LegRecording:
         self._end = end
         self._call_id = call_id
         self._recorder: Recorder | None = None
+        self._leaves = False
 
     def begin(self, conversation: Conversation) -> Recorder:
         """Media flows. Whoever is given the recorder runs it."""
@@ -50,6 +52,7 @@ class LegRecording:
         self._leg.on_audio = heard
         self._leg.playout.on_frame = tap.played
         recorder.on_stopped = self._stopped
+        recorder.on_lost = self._lost
         if self._order.notice is None:
             self._told()
         else:
@@ -58,6 +61,7 @@ class LegRecording:
 
     def judge(self, reason: str | None = None) -> None:
         """The law may say otherwise by now; with a ``reason`` it keeps the whole call from here."""
+        self._leaves = self._leaves or reason is not None
         if self._recorder is not None:
             self._recorder.judge(reason)
 
@@ -83,5 +87,8 @@ class LegRecording:
 
     def _stopped(self) -> None:
         self._send(event("inland.recording", state="off"))
-        if self._order.required:
+        self._lost()
+
+    def _lost(self) -> None:
+        if self._order.required and not self._leaves:
             self._end("error")

@@ -125,7 +125,13 @@ class Recordings:
             journal.books.notary.ledger.refuse(place, DataClass.RECORDING, reason)
             return None
         key = journal.recording
-        name = LegName.new(journal.leg, key.tag.expires_at)
+        ends_at = key.tag.expires_at
+        name = LegName.new(journal.leg, ends_at)
+
+        def forbidden() -> str | None:
+            if self.clock.wall() >= ends_at:
+                return "the time for which it may be kept is over"
+            return self._forbidden(caller)
 
         def begin() -> Recorder:
             return Recorder(
@@ -140,7 +146,7 @@ class Recordings:
                     host=journal.books.host,
                     counts=self._counts(),
                     clock=self.clock,
-                    refusal=lambda: self._forbidden(caller),
+                    refusal=forbidden,
                     on_law=self.law.on_change,
                 )
             )

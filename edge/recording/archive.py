@@ -3,10 +3,13 @@
 Names tell a tenant, a session and a leg, all opaque, and nothing of a caller::
 
     <tenant>/<session>/<leg>/<segment>
+    <tenant>/<session>/<leg>/live/mark
     .ends/<Unix seconds>/<tenant>/<session>
 
-The second is an empty object beside each session's recording: the one list that is read to delete
-what is over, in the order in which it ends.
+The second is an empty object that is there while the leg is recorded: who erases the session
+deletes it with all else, and so tells whoever records. The third is an empty object beside each
+session's recording: the one list that is read to delete what is over, in the order in which it
+ends.
 """
 
 from __future__ import annotations
@@ -95,7 +98,7 @@ def session_folder(tenant: str, session_id: str) -> str:
 
 def segment_name(folder: str, leg: LegName, number: int) -> str:
     """The name of a segment of the session with this folder."""
-    return f"{folder}{leg.text}/{number:08d}"
+    return f"{leg_folder(folder, leg)}{number:08d}"
 
 
 def segment_of(folder: str, name: str) -> tuple[LegName, int] | None:
@@ -105,6 +108,21 @@ def segment_of(folder: str, name: str) -> tuple[LegName, int] | None:
     if found is None or _SEGMENT.fullmatch(number) is None:
         return None
     return found, int(number)
+
+
+def leg_folder(folder: str, leg: LegName) -> str:
+    """What the names of a leg of the session with this folder begin with."""
+    return f"{folder}{leg.text}/"
+
+
+def live_mark(folder: str, leg: LegName) -> str:
+    """The name of what is there while a leg is recorded; nothing else is under its folder."""
+    return f"{leg_folder(folder, leg)}live/mark"
+
+
+def leg_of(folder: str, name: str) -> LegName | None:
+    """The leg that a name in a session's folder is of, whatever it names."""
+    return LegName.parse(name.removeprefix(folder).partition("/")[0])
 
 
 def end_marker(folder: str, ends_at: int) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self, TypeVar
 
 from edge.ledger import Place
 from edge.recording.archive import MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, ArchiveBusy, NoRecording, RecordingError
+from edge.recording.hands import Hands
 from edge.recording.settings import RecordingsSettings
 
 CONNECT_SECONDS = 2.0
@@ -19,7 +18,6 @@ TRIES = 2
 ANSWER_SECONDS = 15.0
 """What a question may take, its second try and the wait for a thread included."""
 THREADS = 4
-MAX_WAITING = 500
 MOST_DELETED = 1000
 """Names in one request ("DeleteObjects", Amazon S3 API Reference, read 2026-11-21)."""
 _FORMER_NAMES = {"": "us-east-1", "EU": "eu-west-1"}
@@ -70,8 +68,7 @@ class BucketArchive:
         self._sealing: dict[str, str] = {}
         if settings.kms_key is not None:
             self._sealing = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recordings")
-        self._waiting = 0
+        self._hands = Hands(THREADS, ANSWER_SECONDS)
         self._seen = False
 
     @classmethod
@@ -102,9 +99,10 @@ class BucketArchive:
         def put() -> None:
             if not self._seen:
                 self._look()
-            self._client.put_object(
+            answer = self._client.put_object(
                 **self._whose, Key=self._prefix + name, Body=body, **self._sealing
             )
+            _require("ETag", answer)
 
         await self._ask(put)
 
@@ -125,7 +123,7 @@ class BucketArchive:
             await self._ask(partial(self._delete, objects))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hands.close()
 
     def _look(self) -> None:
         """Hold the bucket to its region: by what it says of its place, and by who answers."""
@@ -145,6 +143,7 @@ class BucketArchive:
         while True:
             page = {} if left is None else {"MaxKeys": min(left, MOST_DELETED)}
             answer = self._client.list_objects_v2(**self._whose, **more, **page)
+            _require("KeyCount", answer)
             for entry in answer.get("Contents", ()):
                 yield str(entry["Key"]).removeprefix(self._prefix)
             if left is not None:
@@ -161,17 +160,7 @@ class BucketArchive:
             raise _error_of(str(error.get("Code", "")))
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        if self._waiting >= MAX_WAITING:
-            raise ArchiveBusy("the bucket has too many questions waiting")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, _mapped, question)
-        except TimeoutError:
-            raise ArchiveBusy("the bucket did not answer in time") from None
-        finally:
-            self._waiting -= 1
+        return await self._hands.ask(partial(_mapped, question))
 
 
 def _mapped(question: Callable[[], T]) -> T:
@@ -189,8 +178,19 @@ def _mapped(question: Callable[[], T]) -> T:
         raise _error_of(str(error.response.get("Error", {}).get("Code", ""))) from None
     except NoCredentialsError:
         raise ArchiveBroken("this machine has no credentials for the bucket") from None
-    except (BotoCoreError, HTTPClientError):
+    except (BotoCoreError, HTTPClientError, TimeoutError):
         raise ArchiveBusy("the bucket cannot be reached") from None
+    except RecordingError:
+        raise
+    except Exception as error:
+        # What the client raises at an answer of no form that it knows: some proxy's page.
+        raise ArchiveBusy(f"the bucket's answer is none: {type(error).__name__}") from None
+
+
+def _require(field: str, answer: dict[str, Any]) -> None:
+    """What S3 always says: a success without it is of something else on the way."""
+    if field not in answer:
+        raise ArchiveBusy(f"the bucket's answer is none: no {field}")
 
 
 def _error_of(code: str) -> RecordingError:

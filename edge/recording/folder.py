@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from edge.ledger import Place
 from edge.recording.archive import ENDS, MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, NoRecording
-from regions.files import replace_file
+from edge.recording.hands import Hands
+from regions.files import read_file, replace_file
 
 THREADS = 2
+STEP_SECONDS = 60.0
+"""What a step may take, a list of a full folder; a disk that hangs is given up then."""
 T = TypeVar("T")
 
 
@@ -29,7 +30,7 @@ class FolderArchive:
     def __init__(self, folder: Path, region: str) -> None:
         self.place = Place("bucket", "folder", region)
         self._folder = folder
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recordings")
+        self._hands = Hands(THREADS, STEP_SECONDS)
 
     async def check(self) -> None:
         await self._run(lambda: _make(self._folder))
@@ -47,11 +48,11 @@ class FolderArchive:
         await self._run(lambda: _delete(self._folder, names))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hands.close()
 
     async def _run(self, step: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+            return await self._hands.ask(step)
         except OSError as error:
             # The path names a session; the error's own text would too.
             raise ArchiveBroken(f"the folder of recordings: {error.strerror}") from None
@@ -80,8 +81,7 @@ def _write(path: Path, body: bytes) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_SEGMENT + 1)
+        return read_file(path, MAX_SEGMENT + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise NoRecording("there is no such segment") from None
 

@@ -84,8 +84,9 @@ class LegReader:
         missing: list[int] = []
         for place, number in enumerate(self._leg.numbers):
             before = self._leg.numbers[place - 1] if place else -1
-            missing += range(before + 1, number)
             header, flac = await self._open(number)
+            # Only now: a name that anybody made up may leave out millions.
+            missing += range(before + 1, number)
             if self._last is not None and self._last.last is not None:
                 raise Altered(f"segment {number}: comes after the last one")
             if header.begin < at or header.begin - at > MAX_SILENCE:

@@ -20,6 +20,7 @@ from edge.leg_recording import LegRecording
 from edge.metrics import WorkerMetrics
 from edge.outbound import Endpoint, Outbound, Pool
 from edge.policy_live import Leaves
+from edge.recorded import RecordingOrder
 from edge.session.account import Books, Notary
 from edge.session.errors import SessionEnded, StoreBusy
 from edge.session.journal import Journal
@@ -29,6 +30,7 @@ from edge.speech.speaker import Speaker
 from edge.speech.voice import VoiceLost
 from edge.terms import Terms
 from regions.models import DataClass
+from tests.edge.recording.parts import Stage as RecorderStage
 from tests.edge.session.parts import HOST, RECEIPTS, STORE
 from tests.edge.test_call import WHO, FakeJournal, FakeLeg, FakeListener, typed
 from tests.edge.test_conversation import FakeAnswer, FakeMouth, ScriptedConductor
@@ -106,7 +108,9 @@ class FakeCarrier:
 class Stage:
     """A call under terms, with everything it touches."""
 
-    def __init__(self, carrier: FakeCarrier | None = None) -> None:
+    def __init__(
+        self, carrier: FakeCarrier | None = None, recording: RecordingOrder | None = None
+    ) -> None:
         self.leg = FakeLeg()
         self.listener = FakeListener()
         self.mouth = FakeMouth()
@@ -143,6 +147,7 @@ class Stage:
                 self.clock,
                 self._destroy,
             ),
+            recording=recording,
         )
 
     async def _destroy(self) -> None:
@@ -286,6 +291,19 @@ async def test_the_recording_stops_with_the_decision_whatever_the_law_says_of_re
         (await stage.mouth.answers.get()).play()
 
     await ended(stage, act)
+
+
+async def test_a_call_that_needs_its_recording_is_moved_like_any_other() -> None:
+    carrier, kept = FakeCarrier(), RecorderStage(rate=24_000)
+    stage = Stage(carrier, recording=RecordingOrder(lambda: kept.recorder, None, True))
+
+    async def act() -> None:
+        stage.call.leave(away(WEST))
+        (await stage.mouth.answers.get()).play()
+
+    assert await ended(stage, act) == "policy"
+    assert (stage.notices(), carrier.asked) == (["moved"], [(WEST,)])
+    assert kept.recorder.ended
 
 
 async def test_a_call_that_is_leaving_sends_nothing_anywhere() -> None:

@@ -161,6 +161,24 @@ async def test_a_law_that_is_tightened_stops_the_recording_at_once(recordings: R
     await recordings.close()
 
 
+async def test_nothing_is_recorded_past_the_time_for_which_it_may_be_kept(
+    recordings: Recordings,
+) -> None:
+    journal = FakeJournal()
+    recorder = order(recordings, RECORDS, caller(), journal).begin()
+    clock = cast(FakeClock, recordings.clock)
+    clock.advance(KEY.tag.expires_at - clock.wall() - 1)
+    recorder.judge()
+    assert not recorder.ended
+    clock.advance(1)
+    recorder.judge()
+    assert recorder.ended
+    (attempt,) = journal.books.notary.ledger.attempts
+    assert "the time" in attempt.reason
+    await recorder.close()
+    await recordings.close()
+
+
 async def test_what_is_over_is_swept_by_the_worker(
     recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +278,22 @@ async def test_a_caller_is_told_when_the_law_stops_it(required: bool) -> None:
     scene.recording.judge()
     assert scene.sent == ["on", "off"]
     assert scene.ends == (["error"] if required else [])
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_call_that_needs_its_recording_does_not_go_on_without(required: bool) -> None:
+    scene = Scene(notice=None, required=required)
+    scene.stage.recorder.on_lost()
+    assert scene.sent == ["on"]
+    assert scene.ends == (["error"] if required else [])
+
+
+async def test_a_call_that_may_not_stay_has_its_farewell_although_it_needs_a_recording() -> None:
+    scene = Scene(required=True)
+    scene.told()
+    scene.recording.judge("eu may not have the caller's audio")
+    scene.stage.recorder.on_lost()
+    assert (scene.sent, scene.ends) == (["on", "off"], [])
 
 
 async def test_a_law_before_the_notice_was_over_keeps_the_caller_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -156,6 +157,17 @@ class TestFolder:
         with pytest.raises(ArchiveBroken) as refused:
             await archive.put(segment_name(FOLDER, LEG, 0), b"x")
         assert SESSION not in str(refused.value)
+        await archive.close()
+
+    async def test_a_pipe_in_place_of_a_segment_holds_nobody_up(self, tmp_path: Path) -> None:
+        archive = FolderArchive(tmp_path / "r", EU)
+        name = segment_name(FOLDER, LEG, 0)
+        (tmp_path / "r" / name).parent.mkdir(parents=True)
+        os.mkfifo(tmp_path / "r" / name)
+        (tmp_path / "r" / segment_name(FOLDER, LEG, 1)).symlink_to(tmp_path / "r" / name)
+        for number in (0, 1):
+            with pytest.raises(ArchiveBroken):
+                await archive.get(segment_name(FOLDER, LEG, number))
         await archive.close()
 
     async def test_nothing_is_left_of_what_was_deleted(self, tmp_path: Path) -> None:
