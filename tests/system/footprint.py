@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from inland.caller.options import AGENT, DEMO_KEY
 from inland.caller.session import running
 from inland.caller.webrtc import WebRtcPeer
 from regions.bundle import claimed
-from tests.system.world import HANG_SECONDS, World, until
+from tests.system.world import HANG_SECONDS, World
 
 CLASSES = ("audio", "transcript", "variables")
 
@@ -149,11 +149,7 @@ class Exchange:
 
     async def idle(self, region: str) -> None:
         """Returns when the region has no call."""
-
-        async def nobody() -> bool:
-            return await self.world.active(region) == 0
-
-        await until(nobody)
+        await self.world.idle(region)
 
     def token(self, jurisdiction: str, regions: Sequence[str], **changes: object) -> str:
         """A route token signed with the control plane's own key: what it would never issue, too."""

@@ -13,9 +13,9 @@ from edge.transport.sip.core.respond import make_response
 from edge.transport.sip.wire.framing import PING, PONG, StreamFramer
 from edge.transport.sip.wire.headers import Headers
 from edge.transport.sip.wire.message import Request, Response, parse_message
+from tests.system.world import HANG_SECONDS
 
 HOST = "127.0.0.1"
-HANG_SECONDS = 20.0
 FRAME = bytes([0xFF]) * 160
 """20 ms of silence as mu-law."""
 _CUT = struct.pack("ii", 1, 0)

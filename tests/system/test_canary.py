@@ -26,7 +26,14 @@ from tests.fakes.spilling import SPILL
 from tests.system.line import Exchange, Line, exchange
 from tests.system.phone import Caller, desk_phone
 from tests.system.test_sibling_node import EU, Sibling, sibling
-from tests.system.world import World, breakable_demo, children, until
+from tests.system.world import (
+    END_SECONDS,
+    READY_SECONDS,
+    World,
+    breakable_demo,
+    children,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -142,7 +149,7 @@ async def talkative(
                     return answer.status == 200
             return False
 
-        await until(ready)
+        await until(ready, READY_SECONDS)
         yield Node(world, there, callers, f"sip:clinic-caller@127.0.0.1:{port}")
 
 
@@ -203,7 +210,7 @@ async def crashes(node: Node) -> None:
     assert len(doomed) == 2
     for each in doomed:
         each.send_signal(signal.SIGABRT)
-    await asyncio.to_thread(psutil.wait_procs, doomed, 30)
+    await asyncio.to_thread(psutil.wait_procs, doomed, END_SECONDS)
 
 
 @pytest.fixture

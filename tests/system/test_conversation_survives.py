@@ -22,14 +22,12 @@ from inland.caller.script import HangUp, Script, TypeIn
 from inland.caller.session import HeadlessCall
 from inland.caller.webrtc import WebRtcPeer
 from tests.system.line import Exchange, Line, exchange
-from tests.system.world import World, breakable_demo, until
+from tests.system.world import END_SECONDS, HANG_SECONDS, World, breakable_demo, until
 
 pytestmark = pytest.mark.system
 log = logging.getLogger(__name__)
 
 EU = "eu-central-1"
-RESUMED_SECONDS = 15.0
-"""A bound on a hang: the target is 4 s, and a busy machine may take longer."""
 WISH = (
     "book an appointment with the dentist",
     "thursday at half past ten",
@@ -38,6 +36,8 @@ WISH = (
 QUESTIONS = ("day", "spell", "book it")
 SAID = ("dentist", "thursday", "half past", "kilo", "echo", "romeo", "Kerr", "appointment")
 """Words of both sides that may be nowhere in the clear."""
+TELLING = ("dentist", "thursday", "half past", "kilo echo romeo", "appointment")
+"""Those that do not come up by chance in a megabyte of what is sealed, and in the ids between."""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def serves(worker: psutil.Process, line: Line) -> bool:
 
 async def resumed(callers: Exchange, edge: str, token: str) -> Line:
     """A leg by resume token, as soon as the node gives one."""
-    async with asyncio.timeout(RESUMED_SECONDS):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             try:
                 return await callers.dial(edge, token)
@@ -116,7 +116,7 @@ async def test_killed_worker_costs_no_turn_and_doubles_no_booking(callers: Excha
     await killed(world, line)
     died = time.monotonic()
     again = await resumed(callers, edge, line.resume_token)
-    await again.audio(RESUMED_SECONDS)
+    await again.audio()
     log.info("agent audible %.2f s after the worker had gone", time.monotonic() - died)
     facts = again.session["inland"]
     assert facts["resumed"]
@@ -143,7 +143,7 @@ async def test_agent_speaks_again_soon_after_its_worker_was_killed(world: World)
     assert reconnect.from_node == reconnect.to_node, "the node lives, its worker does not"
     silent = reconnect.silent_ms / 1000
     log.info("resumed %.2f s after the killed worker's last sign of life", silent)
-    assert silent < RESUMED_SECONDS
+    assert silent < HANG_SECONDS, "the target is 4 s, and a busy machine may take longer"
     after = [r for r in report.records if isinstance(r, AgentSaid) and r.t > reconnect.t]
     assert "dentist" in after[0].text.lower(), "the question that was cut off is asked again"
     assert "day" in after[1].text.lower()
@@ -161,7 +161,8 @@ async def test_draining_node_tells_its_callers_and_ends_in_time(doomed: Exchange
     assert status == 0
     assert (await line.event("inland.call.ended"))["reason"] == "draining"
     assert doomed.world.faults() == []
-    assert [child.pid for child in family if child.is_running()] == []
+    _, left = psutil.wait_procs(family, timeout=END_SECONDS)
+    assert left == []
 
 
 async def half_a_call(callers: Exchange) -> None:
@@ -172,7 +173,11 @@ async def half_a_call(callers: Exchange) -> None:
         await callers.network.offer(edge, token, await peer.offer())
     finally:
         await peer.close()
-    assert await callers.world.active(EU) == 2
+
+    async def taken() -> bool:
+        return await callers.world.active(EU) == 2
+
+    await until(taken)
 
 
 async def test_resume_token_of_an_ended_conversation_is_gone(callers: Exchange) -> None:
@@ -210,7 +215,7 @@ async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> Non
     secrets = (token, line.resume_token, token.rpartition(".")[2], line.resume_token[3:])
     at_rest = b"".join(path.read_bytes() for path in (world.data / EU).glob("sessions.sqlite*"))
     assert line.session["session"]["id"].encode() in at_rest, "this is the store"
-    for word in (*SAID, *secrets):
+    for word in (*TELLING, *secrets):
         assert word.lower().encode() not in at_rest.lower(), word
     lines = [text for text in world.logs.splitlines() if text.startswith("{")]
     assert any(line.session["session"]["id"] in text for text in lines), "these are the logs"
@@ -219,7 +224,8 @@ async def test_caller_is_told_nowhere_outside_the_call(callers: Exchange) -> Non
         assert not [value for value in values if secret in value], secret
     shown = [readable(value) for value in values]
     for word in SAID:
-        assert not [value for value in shown if word.lower() in value.lower()], word
+        # A whole word: an id may spell a short one by chance.
+        assert not [value for value in shown if re.search(rf"\b{word}\b", value, re.I)], word
     assert not [value for value in values if re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b", value)]
 
 

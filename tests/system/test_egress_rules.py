@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,8 +32,8 @@ pytestmark = [
 AGENTS = Path(inland.demo.__file__).parent / "agents"
 FAR4, FAR6 = "203.0.113.1", "2001:db8:1::1"
 CONTROL, STORE, BOOKINGS, TRUNK, OTHER = 7000, 6379, 8443, 5061, 8080
-AT_ONCE = 1.0
-"""Seconds; the kernel's first retransmission comes later than that (RFC 6298)."""
+DROPPED_SECONDS = 10.0
+"""When no answer means that a barrier drops where it should refuse."""
 REFUSED = {errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.ECONNREFUSED}
 
 
@@ -46,15 +45,13 @@ class Barred:
     beyond: Namespace
 
     def connects(self, host: str, port: int) -> bool:
-        """Over TCP, at once or not at all."""
+        """Over TCP; who may not is refused, and left in no doubt."""
 
         def work() -> bool:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             with socket.socket(family) as client:
-                client.settimeout(5)
-                began = time.monotonic()
+                client.settimeout(DROPPED_SECONDS)
                 code = client.connect_ex((host, port))
-                assert time.monotonic() - began < AT_ONCE, "it was dropped, not refused"
                 assert code in REFUSED | {0}, os.strerror(code)
                 return code == 0
 
@@ -67,23 +64,21 @@ class Barred:
         def bind() -> socket.socket:
             bound = socket.socket(family, socket.SOCK_DGRAM)
             bound.bind((host, port))
-            bound.settimeout(0.3)
+            bound.settimeout(DROPPED_SECONDS)
             return bound
 
-        def work() -> None:
+        def work() -> bool:
             with socket.socket(family, socket.SOCK_DGRAM) as client:
                 client.bind(("", source))
                 try:
                     client.sendto(b"x", (host, port))
                 except OSError as error:
                     assert error.errno in REFUSED
+                    return False
+                return True
 
         with self.beyond.call(bind) as far:
-            self.machine.call(work)
-            try:
-                return far.recv(16) == b"x"
-            except TimeoutError:
-                return False
+            return self.machine.call(work) and far.recv(16) == b"x"
 
     @property
     def refused(self) -> int:
@@ -221,9 +216,7 @@ def test_what_is_listed_connects(barred: Barred, host: str, port: int) -> None:
         ("203.0.113.9", OTHER),
     ],
 )
-def test_everything_else_is_refused_at_once_and_counted(
-    barred: Barred, host: str, port: int
-) -> None:
+def test_everything_else_is_refused_and_counted(barred: Barred, host: str, port: int) -> None:
     before = barred.refused
     assert not barred.connects(host, port)
     assert barred.refused > before
@@ -257,11 +250,11 @@ def test_a_caller_who_came_is_answered(barred: Barred) -> None:
         worker.start()
 
         def call() -> bytes:
-            with socket.create_connection(("203.0.113.100", 7100), timeout=5) as caller:
+            with socket.create_connection(("203.0.113.100", 7100), timeout=30) as caller:
                 return caller.recv(16)
 
         assert barred.beyond.call(call) == b"hello"
-        worker.join(5)
+        worker.join(30)
 
 
 def test_a_second_reading_takes_away_what_is_gone_and_goes_on_counting(

@@ -14,7 +14,7 @@ from edge.transport.sip.core.events import Ended
 from inland.phone.telephone import Telephone
 from tests.system.kept import is_over, kept, sessions
 from tests.system.phone import Caller, desk_phone, spoken
-from tests.system.world import World, breakable_demo, until
+from tests.system.world import HANG_SECONDS, World, breakable_demo, until
 
 pytestmark = pytest.mark.system
 
@@ -37,7 +37,7 @@ def dialled(world: World, user: str, region: str = EU) -> str:
 async def refused(desk: Telephone, target: str, user: str = "caller") -> Ended:
     """Call, and return the refusal."""
     line = desk.dial(target, user=user)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_SECONDS):
         return await line.over()
 
 
@@ -164,7 +164,11 @@ async def test_a_node_that_drains_hangs_up_at_last_and_asks_others_to_try_again_
             draining = group.create_task(world.terminated(EU))
 
             async def busy() -> bool:
-                end = await refused(desk, dialled(world, "clinic"))
+                line = desk.dial(dialled(world, "clinic"))
+                await line.answered()
+                if line.stands:  # the node has not heard yet that it is to drain
+                    line.hang_up()
+                end = await line.over()
                 if end.status == 503:
                     assert end.headers is not None
                     assert int(end.headers.get("retry-after") or "0") > 0
@@ -172,7 +176,7 @@ async def test_a_node_that_drains_hangs_up_at_last_and_asks_others_to_try_again_
 
             await until(busy)
         assert draining.result() == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_SECONDS):
             assert (await caller.line.over()).cause == "remote_bye"
 
 

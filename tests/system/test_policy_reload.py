@@ -29,7 +29,7 @@ from tests.system.line import Exchange, Line, exchange
 from tests.system.phone import Caller, desk_phone
 from tests.system.test_region_lost import placed_in
 from tests.system.test_sibling_node import Sibling, sibling
-from tests.system.world import World, breakable_demo, until
+from tests.system.world import END_SECONDS, READY_SECONDS, World, breakable_demo, until
 
 pytestmark = pytest.mark.system
 
@@ -196,7 +196,7 @@ async def test_a_node_without_a_control_planes_bundles_takes_only_newer_ones_fro
         policy = {"keys": [operator.public], "file": str(file), "refresh_seconds": 1}
         first = operator.latest().serial
         async with sibling(world, policy=policy) as node:
-            await until(partial(is_ready, callers, node))
+            await until(partial(is_ready, callers, node), READY_SECONDS)
             await until(partial(placed_in, world, EU))
             _, token = await callers.route("DE")
             line = await callers.dial(node.url, token)
@@ -211,14 +211,14 @@ async def test_a_node_without_a_control_planes_bundles_takes_only_newer_ones_fro
             await talks(line)
             assert not [one for one in line.events if one["type"] == "inland.call.ended"]
         async with sibling(world, policy=policy) as node:
-            await until(partial(is_ready, callers, node))
+            await until(partial(is_ready, callers, node), READY_SECONDS)
             assert await goes_by(callers, node, first + 1)
             await until(partial(has_refused, callers, node, "older"))
             assert await goes_by(callers, node, first + 1)
         (kept,) = (world.data / EU).glob("policy.bundle")
         kept.write_bytes(wicked)
         async with sibling(world, policy=policy) as node:
-            assert await node.process.wait() == 2
+            assert await asyncio.wait_for(node.process.wait(), END_SECONDS) == 2
         assert (
             "put the newest signed bundle in its place"
             in (world.data / "logs" / "sibling.log").read_text()

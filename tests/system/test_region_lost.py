@@ -26,6 +26,7 @@ from inland.policy.signing import put, signed
 from regions.models import TenantPolicy
 from tests.system.test_conversation_survives import WISH
 from tests.system.world import (
+    END_SECONDS,
     INLAND,
     READY_SECONDS,
     World,
@@ -43,6 +44,7 @@ DE, IE, IN = "eu-central-1", "eu-west-1", "ap-south-1"
 async def doomed(world: World, region: str) -> AsyncIterator[Callable[[], None]]:
     """The region's node, as a process that may be killed; calling what this gives kills it."""
     assert await world.terminated(region) == 0
+    await until(lambda: gone_from(world, region))
     secrets = {
         "INLAND_NODE_SECRET": world.secrets[region],
         "CLINIC_BOOKING_URL": world.clinics[region],
@@ -65,7 +67,7 @@ async def doomed(world: World, region: str) -> AsyncIterator[Callable[[], None]]
     finally:
         if process.returncode is None:
             kill()
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), END_SECONDS)
 
 
 async def placed_in(world: World, region: str) -> bool:
@@ -79,6 +81,11 @@ async def placed_in(world: World, region: str) -> bool:
         )
         body = await answer.json()
     return region in [each["region"] for each in body.get("candidates", ())]
+
+
+async def gone_from(world: World, region: str) -> bool:
+    """Whether the control plane has heard that the region's node ended."""
+    return not await placed_in(world, region)
 
 
 async def called(

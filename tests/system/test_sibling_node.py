@@ -17,7 +17,16 @@ import yaml
 from inland.demo.ports import free_ports
 from tests.system.line import exchange
 from tests.system.test_conversation_survives import WISH, resumed, until_confirmation
-from tests.system.world import INLAND, World, address, breakable_demo, quiet_environment, until
+from tests.system.world import (
+    END_SECONDS,
+    INLAND,
+    READY_SECONDS,
+    World,
+    address,
+    breakable_demo,
+    quiet_environment,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -58,7 +67,7 @@ async def sibling(world: World, **changes: object) -> AsyncIterator[Sibling]:
     finally:
         if process.returncode is None:
             os.kill(process.pid, 15)
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), END_SECONDS)
 
 
 async def test_conversation_goes_on_at_the_sibling_when_a_whole_node_is_killed(
@@ -77,7 +86,7 @@ async def test_conversation_goes_on_at_the_sibling_when_a_whole_node_is_killed(
             except aiohttp.ClientError:
                 return False
 
-        await until(ready)
+        await until(ready, READY_SECONDS)
         _, token = await callers.route("DE")
         line = await callers.dial(doomed.url, token)
         assert line.session["inland"]["node"] == SIBLING
