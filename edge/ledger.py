@@ -34,7 +34,8 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where data is taken to. ``endpoint`` is scheme, host and port, never a path with words."""
+    """Where data is taken to. ``endpoint`` is scheme, host and port, never a path with words; of a
+    carrier it is the operator's own name of the trunk, never a number or an address."""
 
     kind: Kind
     name: str
@@ -69,6 +70,12 @@ class Attempt:
     first: float
     last: float
     count: int
+
+
+def carrier(name: Literal["sip", "transfer"], trunk: str) -> Place:
+    """The telephone network behind a trunk, as the call's own line or as who transfers it. An empty
+    ``trunk`` is one that nobody named."""
+    return Place("carrier", name, "", f"trunk:{trunk}" if trunk else "")
 
 
 class Ledger:

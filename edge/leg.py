@@ -54,6 +54,8 @@ class Leg(Protocol):
 
     kind: str
     """``webrtc``, ``sip`` or ``websocket``."""
+    trunk: str
+    """The operator's name of the trunk that carries it; empty where none does."""
     playout: Playout
     on_audio: Callable[[Samples], None]
     on_message: Callable[[Mapping[str, JsonValue]], None]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from edge.events import JsonValue
-from edge.ledger import Ledger, Place
+from edge.ledger import Ledger, Place, carrier
 from edge.leg import Leg, TransferRequest, TransferResult
 from edge.media.frames import Samples
 from regions.models import DataClass, Operation
@@ -38,7 +38,7 @@ class LegTally:
         self._host = host
         self._leg = leg
         phone = leg.kind == "sip"
-        self._far = Place("carrier" if phone else "caller", leg.kind, "")
+        self._far = carrier("sip", leg.trunk) if phone else Place("caller", leg.kind, "")
         self._told_of = not phone  # a telephone has no event channel
         self._began = self._hushed = False
         self._heard = self._heard_entered = self._spoken_entered = 0
@@ -82,15 +82,15 @@ class LegTally:
     async def transfer(self, request: TransferRequest) -> TransferResult:
         """Ask for the caller to be taken over; see ``Leg``.
 
-        The carrier is told whom to call and under which reference; where it takes the caller's
-        audio then is outside of what we see.
+        The leg's own carrier is told whom to call and under which reference; where it takes the
+        caller's audio then is outside of what we see.
         """
-        carrier = Place("carrier", "transfer", "")
+        taker = carrier("transfer", self._leg.trunk)
         asked = len(f"{request.to}{request.reference}".encode())
-        self._ledger.touch(carrier, DataClass.ROUTING, Operation.EXPORT, sent=asked)
+        self._ledger.touch(taker, DataClass.ROUTING, Operation.EXPORT, sent=asked)
         result = await self._leg.transfer(request)
         if result.ok:
-            self._ledger.touch(carrier, DataClass.AUDIO, Operation.EXPORT)
+            self._ledger.touch(taker, DataClass.AUDIO, Operation.EXPORT)
         return result
 
     def hush(self) -> None:

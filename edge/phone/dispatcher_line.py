@@ -77,14 +77,15 @@ async def open_line(
     caller: Admitted,
     sdp: bytes | None,
     media: LineMedia,
+    trunk: str,
     source: str | None,
     after: bytes | None,
     can_transfer: bool,
 ) -> DispatcherLine:
     """Give a call to the least loaded worker, and to another one if that one does not answer.
 
-    ``after`` is our last description when the call was another worker's. Raises ``EdgeRefusal``:
-    what the worker said, or ``full`` and ``not_ready``.
+    ``trunk`` is whose call it is, ``after`` our last description when the call was another
+    worker's. Raises ``EdgeRefusal``: what the worker said, or ``full`` and ``not_ready``.
     """
     offer = None if sdp is None else _text(sdp)
 
@@ -93,6 +94,7 @@ async def open_line(
             caller=caller,
             sdp=offer,
             media=media,
+            trunk=trunk,
             source=source,
             after=None if after is None else origin_of(after),
             can_transfer=can_transfer,

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from control_plane.contract import Wire
+from control_plane.contract import Identifier, Wire
 from edge.internal import Admitted
 
 LINE_PATH = "/line"
@@ -40,6 +40,8 @@ class Open(Wire):
     caller: Admitted
     sdp: Sdp | None
     media: LineMedia
+    trunk: Identifier
+    """Whose call it is, by the settings' name: for the receipt."""
     source: Annotated[str, Field(max_length=64)] | None
     """The numeric address that the call's signalling came from: its media may come from there."""
     after: tuple[int, int] | None

@@ -200,6 +200,7 @@ class Switchboard:
                 caller=caller,
                 sdp=sdp,
                 media=access.media,
+                trunk=access.trunk.name,
                 source=source,
                 after=after,
                 can_transfer=bool(access.trunk.transfer),

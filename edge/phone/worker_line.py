@@ -108,6 +108,7 @@ class WorkerLine:
             raise EdgeRefusal("full", "this worker has no media port left") from error
         if order.can_transfer:
             leg.on_transfer = self._ask_transfer
+        leg.trunk = order.trunk
         self._leg = leg
         return leg, description.decode()
 

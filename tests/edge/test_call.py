@@ -52,6 +52,7 @@ WHO = CallIdentity(
 
 class FakeLeg:
     kind = "webrtc"
+    trunk = ""
     band: Band = "wide"
     can_transfer = False
 

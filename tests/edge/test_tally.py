@@ -27,8 +27,9 @@ class BareLeg:
 
     can_transfer = True
 
-    def __init__(self, kind: str = "webrtc", *, takes: bool = True) -> None:
+    def __init__(self, kind: str = "webrtc", *, takes: bool = True, trunk: str = "") -> None:
         self.kind = kind
+        self.trunk = trunk
         self.takes = takes
         self.playout = Playout(24_000)
         self.sent: list[object] = []
@@ -41,10 +42,10 @@ class BareLeg:
 
 
 class Stage:
-    def __init__(self, kind: str = "webrtc", *, takes: bool = True) -> None:
+    def __init__(self, kind: str = "webrtc", *, takes: bool = True, trunk: str = "") -> None:
         self.clock = FakeClock()
         self.ledger = Ledger(self.clock)
-        self.leg = BareLeg(kind, takes=takes)
+        self.leg = BareLeg(kind, takes=takes, trunk=trunk)
         self.tally = LegTally(self.ledger, HOST, cast(Leg, self.leg))
         self.heard = self.tally.counted(lambda samples: None)
 
@@ -174,3 +175,21 @@ async def test_a_transfer_tells_the_carrier_whom_and_maybe_gives_it_the_caller(
     assert (DataClass.AUDIO in found) is takes
     assert {one.operation for one in found.values()} == {Operation.EXPORT}
     assert not any("4930" in str(one.place) for one in found.values())
+
+
+async def test_a_telephones_lines_name_the_trunk_and_nothing_else_of_who_called() -> None:
+    stage = Stage("sip", trunk="carrier-a")
+    stage.tally.begin()
+    await stage.tally.transfer(TransferRequest("+4930", "attended", "abc"))
+    places = {one.place for one in stage.ledger.entries if one.place.kind == "carrier"}
+    assert places == {Place("carrier", name, "", "trunk:carrier-a") for name in ("sip", "transfer")}
+
+
+async def test_a_line_of_no_trunk_names_none() -> None:
+    phone, browser = Stage("sip"), Stage()
+    for stage, place in (
+        (phone, Place("carrier", "sip", "")),
+        (browser, Place("caller", "webrtc", "")),
+    ):
+        stage.tally.begin()
+        assert place in {one.place for one in stage.ledger.entries}

@@ -181,6 +181,7 @@ async def test_a_phone_calls_receipt_names_the_carrier_and_no_number(alone: Exch
     }
     (carrier,) = (one for one in receipt.lines if one.kind == "carrier")
     assert carrier.data_class == "audio"
+    assert carrier.endpoint == "trunk:desk", "which carrier had it, by the operator's own name"
     assert carrier.sent > 16_000, "the greeting, at 8 kHz and 16 bit"
     assert not re.search(r"sip:|\+\d|127\.0\.0\.1", receipt.model_dump_json())
 

@@ -28,6 +28,7 @@ class WebRtcLeg:
     """
 
     kind = "webrtc"
+    trunk = ""
     can_transfer = False
 
     def __init__(

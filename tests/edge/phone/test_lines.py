@@ -108,6 +108,7 @@ class Node:
         wanted = {
             "caller": CALLER,
             "media": MEDIA,
+            "trunk": "carrier-a",
             "source": HOST,
             "after": None,
             "can_transfer": False,
@@ -315,6 +316,12 @@ async def test_a_transfer_is_asked_over_the_line_and_its_outcome_awaited(one: No
         assert await said(line) == Transfer(to="+4969123456", how="blind", reference="ref")
         await line.send(Transferred(ok=False, status=486, reason="Busy Here"))
     assert asking.result() == TransferResult(False, 486, "Busy Here")
+    await line.close()
+
+
+async def test_the_leg_knows_the_trunk_that_the_call_came_through(one: Node) -> None:
+    line = await one.open(offer(one), trunk="pbx")
+    assert leg_of(one).trunk == "pbx"
     await line.close()
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,8 @@ from prometheus_client import generate_latest
 from control_plane.contract import NodeRouteRequest, RouteResponse
 from edge.clock import SystemClock
 from edge.jwks import KeyCache
+from edge.phone import switchboard
+from edge.phone.dispatcher_line import DispatcherLine
 from edge.phone.logins import Logins
 from edge.phone.orders import CallOrder
 from edge.phone.placement import Unrouted
@@ -31,6 +34,7 @@ from inland.phone.telephone import Telephone, telephone
 from regions.catalogue import load_catalogue
 from tests.edge.phone.parts import NUMBER, number
 from tests.edge.phone.test_callee import order as token
+from tests.edge.phone.test_placement import routed
 from tests.fakes.law import in_force
 from tests.peers.program import free_ports
 
@@ -38,26 +42,28 @@ HOST = "127.0.0.1"
 
 
 class FakePool:
-    """No worker."""
+    """No worker, unless a test says that there is room."""
 
-    serving = ()
+    serving: tuple[SimpleNamespace, ...] = ()
 
 
 class FakeRouter:
-    """No region is known to be allowed."""
+    """No region is known to be allowed, unless a test says so."""
+
+    answer: RouteResponse | Unrouted = Unrouted("unreachable")
 
     def __init__(self) -> None:
         self.asked: list[NodeRouteRequest] = []
 
     async def ask(self, wanted: NodeRouteRequest) -> RouteResponse | Unrouted:
         self.asked.append(wanted)
-        return Unrouted("unreachable")
+        return self.answer
 
 
 class Board:
     """A switchboard whose one trunk is ``phone``."""
 
-    def __init__(self, phone: Telephone, folder: Path, **sip: Any) -> None:
+    def __init__(self, phone: Telephone, folder: Path, *trunks: str, **sip: Any) -> None:
         self.port = free_ports(1)
         self.draining = False
         self.router = FakeRouter()
@@ -70,7 +76,11 @@ class Board:
                         "address": phone.address().replace("caller@", ""),
                         "networks": [f"{HOST}/32"],
                         "routes": ["eu-central-1"],
-                    }
+                    },
+                    *(
+                        {"name": name, "address": "sip:127.0.0.2:9", "routes": ["eu-central-1"]}
+                        for name in trunks
+                    ),
                 ],
                 "numbers": [number(NUMBER)],
                 **sip,
@@ -105,13 +115,13 @@ class Board:
 
 
 @asynccontextmanager
-async def board(folder: Path, **sip: Any) -> AsyncIterator[tuple[Board, Telephone]]:
+async def board(folder: Path, *trunks: str, **sip: Any) -> AsyncIterator[tuple[Board, Telephone]]:
     policy = MediaPolicy(codecs=("pcmu",))
     async with (
         asyncio.timeout(20),
         telephone(host=HOST, policy=policy, clock=SystemClock()) as phone,
     ):
-        found = Board(phone, folder, **sip)
+        found = Board(phone, folder, *trunks, **sip)
         await found.switchboard.start()
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(found.switchboard.run())
@@ -197,3 +207,24 @@ async def test_orders_wait_for_the_phone_and_end_with_a_drain(tmp_path: Path) ->
         node.switchboard.hang_up("sip_w0_unknown")
     with pytest.raises(EdgeRefusal, match="not_ready"):
         await node.switchboard.dial(token(), order)
+
+
+async def test_a_worker_is_told_through_which_trunk_a_call_comes_or_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def open_line(*_: object, trunk: str, **__: object) -> DispatcherLine:
+        told.append(trunk)
+        raise EdgeRefusal("not_ready", "nobody is there")
+
+    monkeypatch.setattr(switchboard, "open_line", open_line)
+    monkeypatch.setattr(switchboard, "hold_to_law", lambda *_, **__: routed("eu-central-1"))
+    monkeypatch.setattr(FakeRouter, "answer", cast(RouteResponse, None))  # ruled on just above
+    monkeypatch.setattr(FakePool, "serving", (SimpleNamespace(free=1),))
+    async with board(tmp_path, "carrier-a") as (node, phone):
+        await refused(node, phone, NUMBER)
+        for name in ("carrier-a", "pbx"):
+            with pytest.raises(EdgeRefusal, match="nobody is there"):
+                await node.switchboard.dial(token(), CallOrder(to=NUMBER, trunk=name))
+    assert told == ["pbx", "carrier-a", "pbx"]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.ledger import MAX_LINES, Ledger, Place
+from edge.ledger import MAX_LINES, Ledger, Place, carrier
 from edge.session.errors import ReceiptRefused
 from edge.session.receipt import (
     CarriedFrom,
@@ -285,3 +285,13 @@ def test_a_ledger_full_of_the_longest_words_fits_into_a_record() -> None:
     signed = KEY.sign(receipt(ledger=found))
     assert len(signed) <= MAX_RECEIPT
     assert len(read_receipt(signed, KEYS).refused) == MAX_LINES
+
+
+def test_a_carrier_is_nobodys_choice_of_region_with_or_without_its_trunks_name() -> None:
+    for trunk, endpoint in (("carrier-a", "trunk:carrier-a"), ("", "")):
+        book = ledger()
+        book.touch(carrier("sip", trunk), DataClass.AUDIO, Operation.PROCESS, sent=1)
+        found = read_receipt(KEY.sign(receipt(ledger=book)), KEYS)
+        assert (found.lines[-1].name, found.lines[-1].region) == ("sip", "")
+        assert found.lines[-1].endpoint == endpoint
+        assert found.outside == ()

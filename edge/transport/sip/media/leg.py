@@ -55,11 +55,13 @@ class SipLeg:
     Signalling drives it: ``reoffered``, ``reoffer`` and ``accept`` carry descriptions,
     ``establish`` says that the call stands, ``hung_up`` that it does not any more. There is no
     event channel. ``on_transfer`` asks signalling to give the caller away; None: it cannot.
+    ``trunk`` is signalling's to say.
 
     On hold nothing is sent, the playout waits, and the listener hears silence.
     """
 
     kind = "sip"
+    trunk = ""
 
     def __init__(
         self,
