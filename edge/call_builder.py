@@ -140,6 +140,7 @@ class CallBuilder:
             ends = self._ends(caller)
             if carried is not None:
                 ends = carried.ends(ends)
+                await self._require_unseen(caller)
             journal = await Journal.begin(
                 rooms.stores.of(caller.tenant),
                 rooms.keys,
@@ -159,9 +160,7 @@ class CallBuilder:
             return journal, await write_carried(journal, carried, store, rooms.vault)
         except SessionExists as error:
             if carried is not None:
-                raise EdgeRefusal(
-                    "replica_used", "the conversation was in this region already; call anew"
-                ) from error
+                raise _used() from error
             raise EdgeRefusal("token_used", "the token opened a call already; ask again") from error
         except (KeyDestroyed, UnknownSession) as error:
             raise EdgeRefusal("unknown_session", "this region has no such session") from error
@@ -172,6 +171,27 @@ class CallBuilder:
         except SessionError as error:
             log.error("journal not opened", extra={"reason": type(error).__name__})
             raise EdgeRefusal("not_ready", "the session store does not answer") from error
+
+    async def undo(self, caller: Admitted) -> None:
+        """Leave nothing of a session that was begun here for a call that does not take place: the
+        next node is asked with the same token or replica. Raises nothing but ``CancelledError``.
+
+        Tried once: later the session may be the next node's.
+        """
+        rooms = self._rooms
+        if caller.resumed:
+            return
+        try:
+            await rooms.vault.destroy(caller.tenant, caller.session_id)
+            await rooms.stores.of(caller.tenant).erase(caller.session_id)
+        except SessionError as error:  # nobody has a token that resumes it, and it expires
+            log.error("a session was left", extra={"reason": type(error).__name__})
+
+    async def _require_unseen(self, caller: Admitted) -> None:
+        """Records outlast their session: one that ended or was erased here does not come back."""
+        store = self._rooms.stores.of(caller.tenant)
+        if await store.read_records(session_id=caller.session_id, most=1):
+            raise _used()
 
     async def _take_over(self, caller: Admitted, owner: str) -> tuple[Journal, History]:
         rooms = self._rooms
@@ -353,6 +373,10 @@ class CallBuilder:
             recording=caller.regions.get(DataClass.RECORDING.value, ()),
         )
         return ResumeGrant(token, expires_at)
+
+
+def _used() -> EdgeRefusal:
+    return EdgeRefusal("replica_used", "the conversation was in this region already; call anew")
 
 
 def _today(clock: Clock) -> dt.date:

@@ -20,7 +20,7 @@ from edge.session.contents import LiveContents
 from edge.session.errors import SessionError
 from edge.session.journal import Journal
 from edge.session.replica import Replica, ReplicaHead, ReplicaKey
-from edge.session.replica_regions import replica_regions
+from edge.session.replica_regions import CARRIED, replica_regions
 from regions.law import Law
 from regions.models import Operation
 from regions.policy import day_of
@@ -78,7 +78,10 @@ class Carrier:
         self._changed(False)
 
     def targets(self) -> Mapping[str, bytes]:
-        """The regions that a replica is sealed for by the law in force, with their keys."""
+        """The regions that a replica is sealed for by the law in force, with their keys.
+
+        None that the call lost under an earlier law, also when this one would have it again.
+        """
         law, today = self.law(), day_of(self.clock.wall())
         found = self._targets
         if found is None or found[0] is not law or found[1] != today:
@@ -89,9 +92,15 @@ class Carrier:
                 regions = replica_regions(law, self.journal.tag, here, today)
                 keys = {region: law.replica_keys[region] for region in regions}
             found = self._targets = law, today, keys
+        left = self.journal.books.notary.left
+        may = [{*left.get(data_class, ())} for data_class in CARRIED]
         if self._only is not None:
-            return {region: key for region, key in found[2].items() if region in self._only}
-        return found[2]
+            may.append({*self._only})
+        return {
+            region: key
+            for region, key in found[2].items()
+            if all(region in regions for regions in may)
+        }
 
     async def run(self) -> None:
         """Send until cancelled."""

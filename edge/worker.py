@@ -189,13 +189,17 @@ class Worker:
         spec = self._builder.agent(caller)
         caller = self._still(caller).caller
         leg, description = await make_leg()
+        begun = False
         try:
             journal, history = await self._builder.journal(caller, carried)
+            begun = True
             call = self._builder.build(call_id, caller, spec, leg, journal, history)
             self._refuse_when_draining()
             ruling = self._still(caller)  # nothing is awaited from here to the book
         except BaseException as error:
             await leg.close()
+            if begun:
+                await self._builder.undo(caller)
             if isinstance(error, _MayNotStay) and not error.keeps:
                 await self._rooms.shredder.destroy(caller.tenant, caller.session_id)
             raise

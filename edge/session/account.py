@@ -37,6 +37,11 @@ class Notary:
         """From ``at`` (Unix seconds) on nothing else is allowed."""
         self.narrowed.append(Narrowed(at=at, policy=policy, allowed=dict(allowed)))
 
+    @property
+    def left(self) -> Mapping[DataClass, tuple[str, ...]]:
+        """What is allowed by now: a law that opens more than the one before gives nothing back."""
+        return self.narrowed[-1].allowed if self.narrowed else self.allowed
+
     def account(self, record: CallRecord) -> Account:
         """What is known so far, unsigned. ``record`` is of this call, as it stands now."""
         lines, refused = lines_of(self.ledger)

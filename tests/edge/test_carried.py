@@ -329,6 +329,42 @@ class TestGoingOn:
             await region.begin(text)
         await journal.commit(turn(4), {"step": "end"})
 
+    async def test_of_all_who_bring_it_at_once_one_goes_on(self, region: Region) -> None:
+        text = region.replica()
+        tries = [region.begin(text) for _ in range(8)]
+        found = await asyncio.gather(*tries, return_exceptions=True)
+        refused = [each for each in found if isinstance(each, EdgeRefusal)]
+        assert {refusal.code for refusal in refused} == {"replica_used"}
+        assert len(refused) == 7
+        (journal,) = [each[0] for each in found if not isinstance(each, BaseException)]
+        await journal.commit(turn(4), {"step": "end"})
+
+    async def test_a_conversation_that_was_erased_here_does_not_come_back(
+        self, region: Region
+    ) -> None:
+        text = region.replica()
+        journal, _ = await region.begin(text)
+        changes = {"session_id": SESSION, "region": IE, "node": "eu-west-1-a"}
+        await journal.finish(record().model_copy(update=changes))
+        await region.vault.destroy("clinic", SESSION)
+        await region.store.erase(SESSION)
+        with pytest.raises(EdgeRefusal) as caught:
+            await region.begin(text)
+        assert caught.value.code == "replica_used"
+
+    async def test_a_call_that_does_not_take_place_uses_no_replica_up(self, region: Region) -> None:
+        text = region.replica()
+        await region.begin(text)
+        await region.builder().undo(region.open(text).caller)
+        _, history = await region.begin(text)
+        assert history.turns == CONTENTS.turns
+
+    async def test_a_session_that_was_taken_over_is_not_undone(self, region: Region) -> None:
+        text = region.replica()
+        journal, _ = await region.begin(text)
+        await region.builder().undo(caller(session_id=SESSION, resumed=True))
+        await journal.commit(turn(4), {"step": "end"})
+
     async def test_nothing_is_kept_longer_than_where_it_came_from(self, region: Region) -> None:
         now = int(region.clock.wall())
         ends = {DataClass.TRANSCRIPT: now + 700, DataClass.VARIABLES: now + 3000}

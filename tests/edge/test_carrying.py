@@ -15,11 +15,13 @@ from edge.carrying import CHUNK, LIFETIME_SECONDS, Carrier
 from edge.events import ToolRecord
 from edge.ledger import Entry, Ledger
 from edge.realtime import Event
+from edge.session.account import Books, Notary
 from edge.session.contents import Contents, LiveContents
 from edge.session.history import PendingTool
 from edge.session.journal import Journal
 from edge.session.keys import LocalKeyFile
 from edge.session.replica import MAX_REPLICA, ReplicaKey
+from edge.session.replica_regions import CARRIED
 from edge.session.sqlite import SqliteStore
 from edge.transport.webrtc.channel import MAX_EVENT_BYTES
 from inland.caller.edge_events import MoveOrder, ReplicaPart, parse_event
@@ -28,7 +30,17 @@ from regions.catalogue import load_catalogue
 from regions.law import Law
 from regions.models import DataClass, Operation, TenantPolicy
 from regions.policy import day_of
-from tests.edge.session.parts import EU, NOW, books, key_file, tag_for, turn
+from tests.edge.session.parts import (
+    EU,
+    HOST,
+    NOW,
+    RECEIPTS,
+    STORE,
+    books,
+    key_file,
+    tag_for,
+    turn,
+)
 from tests.edge.session.parts import ManualClock as Clock
 
 IE, SE, IN = "eu-west-1", "eu-north-1", "ap-south-1"
@@ -49,7 +61,13 @@ class Stage:
         self.keeper = ReplicaKeeper()
         self.told = asyncio.Event()
         ends = dict.fromkeys((DataClass.TRANSCRIPT, DataClass.VARIABLES), int(NOW) + 3600)
-        self.journal = SimpleNamespace(tag=tag_for(regions=regions), ends=ends, live=None)
+        self.notary = Notary(self.ledger, RECEIPTS, dict.fromkeys(CARRIED, regions))
+        self.journal = SimpleNamespace(
+            tag=tag_for(regions=regions),
+            ends=ends,
+            live=None,
+            books=Books(self.notary, HOST, STORE),
+        )
         self.carrier = Carrier(
             cast(Journal, self.journal), self.live, "reception", self.keys[EU], lambda: self.law,
             self.ledger, self.clock, self.receive,
@@ -228,6 +246,20 @@ class TestTargets:
         stage.law = Law(CATALOGUE, {"clinic": TenantPolicy(deny=(IE,))}, stage.public())
         stage.live.committed(turn(2), None)
         stage.carrier.flush()
+        assert stage.keeper.held is None
+
+    @pytest.mark.parametrize("lost", CARRIED)
+    async def test_a_region_that_the_call_lost_once_gets_nothing_under_a_wider_law_either(
+        self, stage: Stage, lost: DataClass
+    ) -> None:
+        stage.carrier.want()
+        stage.live.committed(turn(1), None)
+        stage.carrier.flush()
+        left = dict.fromkeys(CARRIED, (EU, IE)) | {lost: (EU,)}
+        stage.notary.narrow(left, "2#tight", stage.clock.wall())
+        stage.live.committed(turn(2), None)
+        stage.carrier.flush()
+        assert not stage.carrier.can_move((IE,))
         assert stage.keeper.held is None
 
     async def test_a_law_that_names_the_keys_later_counts_too(self, stage: Stage) -> None:

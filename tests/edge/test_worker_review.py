@@ -73,6 +73,7 @@ class FakeBuilder:
 
     def __init__(self) -> None:
         self.calls: list[FakeCall] = []
+        self.undone: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
     def agent(self, caller: Admitted) -> str:
@@ -82,6 +83,9 @@ class FakeBuilder:
         await asyncio.sleep(0)
         self.meanwhile()
         return "journal", None
+
+    async def undo(self, caller: Admitted) -> None:
+        self.undone.append(caller.session_id)
 
     def build(self, call_id: str, caller: Admitted, *_: object) -> FakeCall:
         self.calls.append(FakeCall(caller))
@@ -214,6 +218,35 @@ async def test_a_call_that_was_being_opened_when_the_law_came_is_refused_and_for
         assert at.worker.active == 0
         assert [leg.closes for leg in at.legs] == [1]
         assert at.vault.destroyed == [("clinic", caller(1).session_id)]
+        assert at.builder.undone == [caller(1).session_id]
+
+
+async def test_a_session_that_was_begun_when_the_node_drained_is_left_to_the_next(
+    tmp_path: Path,
+) -> None:
+    """A caller who is told to try another node must not find token or replica used there."""
+    async with desk(tmp_path) as at:
+
+        def drains() -> None:
+            at.worker._draining = True
+
+        at.builder.meanwhile = drains
+        with pytest.raises(EdgeRefusal, match="draining"):
+            await at.takes(caller(1))
+        assert at.builder.undone == [caller(1).session_id]
+
+
+async def test_nothing_is_undone_of_what_was_not_begun(tmp_path: Path) -> None:
+    """It may be another's by now, who brought the same replica."""
+    async with desk(tmp_path) as at:
+
+        def used() -> None:
+            raise EdgeRefusal("replica_used", "the conversation was in this region already")
+
+        at.builder.meanwhile = used
+        with pytest.raises(EdgeRefusal, match="replica_used"):
+            await at.takes(caller(1))
+        assert at.builder.undone == []
 
 
 async def test_a_call_that_was_being_opened_when_the_law_was_narrowed_begins_with_less(
