@@ -291,11 +291,14 @@ class SqliteStore:
         )
 
     def _read_records(self, session_id: str | None, most: int) -> tuple[CallRecord, ...]:
-        rows = self._all(
-            "SELECT body FROM record WHERE session = ?1 OR ?1 IS NULL ORDER BY place DESC LIMIT ?2",
-            session_id,
-            most,
-        )
+        if session_id is None:
+            rows = self._all("SELECT body FROM record ORDER BY place DESC LIMIT ?", most)
+        else:
+            rows = self._all(
+                "SELECT body FROM record WHERE session = ? ORDER BY place DESC LIMIT ?",
+                session_id,
+                most,
+            )
         return tuple(CallRecord.model_validate_json(body) for (body,) in reversed(rows))
 
     def _find(self, subject: str, now: float, most: int) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from edge.session.schema import VERSION, connect
 from edge.session.sqlite import SqliteStore
 from edge.session.store import SessionStore
 from tests.edge.session.entries import OpenStore, sealed, session
-from tests.edge.session.parts import NOW, SESSION
+from tests.edge.session.parts import NOW, OTHER, SESSION, finish, record
 from tests.edge.session.store_contract import SweptStoreContract, intent
 
 WRITER = """
@@ -134,6 +134,32 @@ async def test_turns_and_tool_calls_are_counted(
         await store.commit(fence, sealed(3))
     with pytest.raises(TooLarge):
         await store.tool_pending(fence, intent("c3"))
+
+
+async def test_the_records_of_a_session_are_found_without_reading_the_others(
+    store: SqliteStore,
+) -> None:
+    async def steps() -> int:
+        """How many instructions of SQLite's machine it takes."""
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        await store._run(lambda: store._database.set_progress_handler(step, 1))
+        found = await store.read_records(session_id=SESSION)
+        await store._run(lambda: store._database.set_progress_handler(None, 1))
+        assert [one.call_id for one in found] == ["c_first"]
+        return count
+
+    await finish(store, await store.create(session(), "a"), record("c_first", "lost"))
+    alone = await steps()
+    fence = await store.create(session(OTHER), "a")
+    for number in range(50):
+        await finish(store, fence, record(f"c_{number}", "lost", OTHER))
+    assert await steps() <= alone + 10
 
 
 async def test_a_file_locked_for_too_long_is_busy_and_works_again_afterwards(
