@@ -148,12 +148,12 @@ class Review:
         self, store: SessionStore, owner: str | None, session_id: str, header: SessionHeader
     ) -> tuple[str | None, ResidencyTag | None, str | None]:
         """The tenant, the tag and, where there is none to go by, why."""
+        if owner is None:
+            records = await patiently(lambda: store.read_records(session_id=session_id, most=1))
+            owner = records[0].tenant if records else None
         try:
             tag = tag_of(header, session_id)
         except SealError as error:
-            if owner is None:
-                records = await patiently(lambda: store.read_records(session_id=session_id, most=1))
-                owner = records[0].tenant if records else None
             return owner, None, str(error)
         if owner not in (None, tag.tenant):
             return owner, None, "the residency tag is of another tenant"

@@ -335,8 +335,7 @@ async def test_a_session_that_nobody_can_say_whose_it_is_stays_and_is_named(
         await stores.of(TENANT).header(SESSION, 0)
 
 
-@pytest.mark.parametrize("folder", ["redis"], indirect=True)
-async def test_a_tag_of_another_tenant_in_a_tenants_store_is_not_believed(
+async def test_a_tag_of_another_tenant_than_store_or_record_tell_is_not_believed(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with sessions(folder):
