@@ -11,7 +11,7 @@ from inland.release.build import build_release, source_root
 from inland.release.site import pack_site
 from inland.release.target import Target
 from tests.system.machine.debian import make_image, skip_unless_possible
-from tests.system.machine.stage import ARCHITECTURE, DEMO, Packed
+from tests.system.machine.stage import ARCHITECTURE, DEMO, NOTICE, Packed
 
 TOOL_VARIABLE = "url_env: CLINIC_BOOKING_URL"
 
@@ -38,7 +38,7 @@ def release(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    """What the demo serves, with the addresses of its tools in the files."""
+    """What the demo serves, with the addresses of its tools in the files; the bank records."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "agents").mkdir()
     (folder / "tenants.yaml").write_text((DEMO / "tenants.yaml").read_text())
@@ -46,6 +46,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Packed:
         text = agent.read_text()
         assert TOOL_VARIABLE in text
         text = text.replace(TOOL_VARIABLE, "url: http://127.0.0.1:9")
+        if agent.stem == "bank-callback":
+            text += f"recording:\n  notice: {NOTICE}\n"
         (folder / "agents" / agent.name).write_text(text)
     made = pack_site(folder, tmp_path_factory.mktemp("packed"))
     return Packed(made.sha256, made.path)

@@ -12,12 +12,13 @@ import hashlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import yaml
 from aiohttp import web
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -40,6 +41,7 @@ CONTROL_PORT = 7000
 CONTROL, CONTROL_TLS_PORT = "control.example.org", 7443
 """Where nodes find the control plane; callers are on its own side of the wire."""
 KMS = "kms.eu-central-1.amazonaws.com"
+S3 = "s3.eu-central-1.amazonaws.com"
 NODE_SECRET = "a-node-secret-of-the-rehearsal"
 OPERATOR_KEY = "an-operator-key-of-the-rehearsal"
 OPERATOR_SHA256 = hashlib.sha256(OPERATOR_KEY.encode()).hexdigest()
@@ -189,13 +191,20 @@ def store(network: Namespace, folder: Path, authority: Authority, *tenants: str)
     return network.command("redis-server", str(config))
 
 
-def control_plane(network: Namespace, folder: Path, tenants: Path) -> list[str]:
-    """The command of a control plane that knows the region's nodes."""
-    digest = hashlib.sha256(NODE_SECRET.encode()).hexdigest()
+def control_plane(
+    network: Namespace, folder: Path, tenants: Path, policy: Mapping[str, object]
+) -> list[str]:
+    """The command of a control plane that knows the region's nodes; ``policy`` is that section of
+    its settings."""
     config = folder / "control-plane.yaml"
-    config.write_text(
-        f"host: {GATEWAY}\nport: {CONTROL_PORT}\ntenants: {tenants}\n"
-        f"key_file: {folder / 'signing.key'}\noperator_key: {OPERATOR_SHA256}\n"
-        f"node_secrets: {{eu-central-1: [{digest}]}}\n"
-    )
+    settings = {
+        "host": GATEWAY,
+        "port": CONTROL_PORT,
+        "tenants": str(tenants),
+        "key_file": str(folder / "signing.key"),
+        "operator_key": OPERATOR_SHA256,
+        "node_secrets": {"eu-central-1": [hashlib.sha256(NODE_SECRET.encode()).hexdigest()]},
+        "policy": dict(policy),
+    }
+    config.write_text(yaml.safe_dump(settings))
     return network.command(sys.executable, "-m", "inland", "control-plane", "--config", str(config))

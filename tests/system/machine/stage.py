@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,11 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.session.keys import new_key_file
 from infra.cloud_init.document import (
+    POLICY_OBJECT,
     Bundle,
     ControlPlaneRole,
     EdgeRole,
     Lifecycle,
     NodeDocument,
+    RecordingsPlace,
     SessionKeys,
     StoreAddress,
     TurnRole,
@@ -29,6 +34,7 @@ from infra.cloud_init.document import (
 )
 from infra.cloud_init.user_data import Architecture, user_data
 from inland.demo import __file__ as demo_file
+from inland.demo.policy import DemoPolicy, sign_policy
 from tests.edge.transport.sip.net.certificates import Authority
 from tests.fakes.imds import Machine as Metadata
 from tests.system.machine.debian import Machine, booted, lay_out
@@ -42,6 +48,7 @@ from tests.system.machine.region_cloud import (
     METADATA,
     NODE_SECRET,
     OPERATOR_SHA256,
+    S3,
     STORE,
     RegionCloud,
     certify,
@@ -60,7 +67,9 @@ PUBLIC: Final = "203.0.113.10"
 ACCOUNT: Final = "123456789012"
 """As moto calls its one account."""
 BUCKET: Final = "inland-software-123456789012-eu-central-1"
+RECORDINGS: Final = "inland-recordings-123456789012-eu-central-1"
 TENANT: Final = "demo-bank"
+NOTICE: Final = "This call is recorded."
 HEALTH_PORT: Final = 8080
 DRAIN_SECONDS: Final = 20
 LAUNCH, DRAIN = "inland-launch", "inland-drain"
@@ -93,7 +102,12 @@ class Stage:
     image: Path
     release: Packed
     site: Packed
-    kms: TlsFront
+    services: TlsFront
+    """KMS and S3, by their own names."""
+    law: DemoPolicy
+    """What the operator signed: in the control plane of this wire, and nowhere else yet."""
+    sealing_key: str
+    """ARN of the key by which S3 encrypts recordings."""
 
     @property
     def root(self) -> Path:
@@ -106,8 +120,19 @@ class Stage:
         s3 = self.cloud.operator.client("s3")
         self.cloud.network.call(lambda: s3.put_object(Bucket=BUCKET, Key=packed.key, Body=body))
 
+    def publish_law(self) -> None:
+        """As an operator does whose control plane runs on machines of a stack."""
+        body = self.law.bundle.read_bytes()
+        s3 = self.cloud.operator.client("s3")
+        self.cloud.network.call(lambda: s3.put_object(Bucket=BUCKET, Key=POLICY_OBJECT, Body=body))
+
+    def sign_law_anew(self) -> None:
+        """The same contracts under the next number."""
+        command = [sys.executable, "-m", "inland", *shlex.split(self.law.command)[1:]]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
     def edge(self) -> EdgeRole:
-        """A node that takes calls, and whose certificate is the authority's."""
+        """A node that takes calls and may record them, and whose certificate is the authority's."""
         return EdgeRole(
             control_planes=(f"https://{CONTROL}:{CONTROL_TLS_PORT}",),
             store=StoreAddress(
@@ -115,6 +140,14 @@ class Stage:
             ),
             data_networks=(f"{GATEWAY}/32",),
             session_keys=SessionKeys(account=ACCOUNT, prefix=f"alias/inland/{REGION}/"),
+            recordings=RecordingsPlace(
+                bucket=RECORDINGS,
+                prefix="fleet",
+                account=ACCOUNT,
+                key=self.sealing_key,
+                days=30,
+            ),
+            policy_keys=(self.law.public,),
             calls=10,
             media_ports=(20_000, 20_199),
             node_secret="inland/eu-central-1/node-secret",
@@ -152,7 +185,7 @@ class Stage:
             self.root,
             user_data=user_data(document, ARCHITECTURE),
             authority=self.authority.path,
-            hosts=[f"{GATEWAY} {STORE} {CONTROL} {KMS}"],
+            hosts=[f"{GATEWAY} {STORE} {CONTROL} {KMS} {S3}"],
         )
 
     @contextmanager
@@ -182,19 +215,33 @@ def stage(folder: Path, image: Path, release: Packed, site: Packed) -> Iterator[
         cloud = closing.enter_context(region_cloud(network, metadata))
         keeping = store(network, folder, authority, TENANT)
         closing.enter_context(running(keeping, "accept connections", folder / "store.log"))
-        deciding = control_plane(network, folder, DEMO / "tenants.yaml")
+        (folder / "law").mkdir()
+        law = sign_policy(folder / "law", {})
+        deciding = control_plane(network, folder, DEMO / "tenants.yaml", law.section)
         closing.enter_context(running(deciding, "ready on", folder / "control-plane.log"))
-        network.call(lambda: _supply(cloud))
+        sealing_key = network.call(lambda: _supply(cloud))
         control = TlsFront(
             (GATEWAY, CONTROL_TLS_PORT), (GATEWAY, CONTROL_PORT), authority.issue(CONTROL)
         )
         closing.enter_context(fronted(network, control))
-        kms = TlsFront((GATEWAY, 443), cloud.api, authority.issue(KMS))
-        closing.enter_context(fronted(network, kms))
-        yield Stage(cloud, wire, folder, authority, image, release, site, kms)
+        services = TlsFront((GATEWAY, 443), cloud.api, authority.issue(KMS, S3))
+        closing.enter_context(fronted(network, services))
+        yield Stage(
+            cloud=cloud,
+            wire=wire,
+            folder=folder,
+            authority=authority,
+            image=image,
+            release=release,
+            site=site,
+            services=services,
+            law=law,
+            sealing_key=sealing_key,
+        )
 
 
-def _supply(cloud: RegionCloud) -> None:
+def _supply(cloud: RegionCloud) -> str:
+    """Give secrets their values, and make keys and buckets; the key of recordings (ARN)."""
     values = {
         "inland/eu-central-1/node-secret": NODE_SECRET,
         "inland/eu-central-1/region-key": new_key_file(REGION),
@@ -208,9 +255,11 @@ def _supply(cloud: RegionCloud) -> None:
     # moto leaves out what AWS never does.
     key = keys.create_key(KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"]
     keys.create_alias(AliasName=f"alias/inland/{REGION}/{TENANT}", TargetKeyId=key)
-    cloud.operator.client("s3").create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    for bucket in (BUCKET, RECORDINGS):
+        cloud.operator.client("s3").create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+    return str(keys.create_key(KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"])
 
 
 def _signing_key() -> str:

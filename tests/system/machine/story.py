@@ -26,6 +26,7 @@ from tests.system.machine.stage import (
     INSTANCE,
     LAUNCH,
     PUBLIC,
+    RECORDINGS,
     Stage,
 )
 
@@ -59,6 +60,10 @@ class Story:
     """Address records of the zone, while it served and after it."""
     call: list[dict[str, Any]] = field(default_factory=list)
     """What a caller of the node wrote down."""
+    recorded: dict[str, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
+    """Name to what S3 says of an object of the recordings' bucket and what is in it."""
+    followed: dict[str, Any] = field(default_factory=dict)
+    """What /readyz said after the operator had signed the law anew."""
     barrier: str = ""
     """The rules in the machine's kernel while it served."""
     reached: dict[str, int] = field(default_factory=dict)
@@ -111,6 +116,9 @@ def serves(story: Story, document: NodeDocument, began: float) -> None:
     story.state = until(lambda: network.call(_directory), SECONDS, "the control plane knows it")
     story.certificate = network.call(lambda: ssl.get_server_certificate((ADDRESS, 443)))
     story.call = _call(here)
+    story.recorded = until(lambda: network.call(lambda: _ended(here)), SECONDS, "it is recorded")
+    here.sign_law_anew()
+    story.followed = until(lambda: network.call(lambda: _under(2)), SECONDS, "the law is followed")
     story.served = network.call(lambda: operator.addresses(document.zone_id))
     story.barrier = machine.run("nft", "list", "table", "inet", "inland_egress")
     for user in ("root", "inland"):
@@ -146,6 +154,22 @@ def _call(here: Stage) -> list[dict[str, Any]]:
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, (done.stderr, records[-3:])
     return records
+
+
+def _ended(here: Stage) -> dict[str, tuple[dict[str, Any], bytes]] | None:
+    """The objects of recordings, when there are some and none is still being made."""
+    s3 = here.cloud.operator.client("s3")
+    names = [each["Key"] for each in s3.list_objects_v2(Bucket=RECORDINGS).get("Contents", [])]
+    if not names or any(name.endswith("/live/mark") for name in names):
+        return None
+    objects = {name: s3.get_object(Bucket=RECORDINGS, Key=name) for name in names}
+    return {name: (found, found["Body"].read()) for name, found in objects.items()}
+
+
+def _under(serial: int) -> dict[str, Any] | None:
+    """What /readyz says when the node is under that policy bundle."""
+    ready = _readiness()
+    return ready if ready and ready["policy_serial"] == serial else None
 
 
 def leaves(story: Story, document: NodeDocument) -> None:

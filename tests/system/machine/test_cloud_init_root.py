@@ -28,6 +28,7 @@ from tests.system.machine.stage import (
     DRAIN,
     INSTANCE,
     LAUNCH,
+    NOTICE,
     PUBLIC,
     REGION,
     Packed,
@@ -123,7 +124,7 @@ def test_a_caller_talks_with_the_agent_of_the_booted_machine(story: Story) -> No
     said = [record["text"] for record in story.call if record["record"] == "agent"]
     heard = [record for record in story.call if record["record"] == "caller"]
     assert said == [
-        "Service desk. I can arrange a callback for you. How can I help?",
+        f"{NOTICE} Service desk. I can arrange a callback for you. How can I help?",
         "What is your customer number? It has six digits.",
     ]
     assert [record["text"] for record in heard] == ["request a callback"]
@@ -134,6 +135,29 @@ def test_the_control_plane_counts_it_in_under_the_same_law(story: Story) -> None
     assert node["health"] == "live"
     assert node["url"] == f"https://eu-central-1-{INSTANCE}.{DOMAIN}"
     assert node["policy"] == story.state["policy"]
+    assert node["serial"] == story.state["serial"] == story.ready["policy_serial"] == 1
+
+
+def test_it_follows_the_operator_who_signs_another_law_while_it_serves(story: Story) -> None:
+    assert story.followed["policy_serial"] == 2
+    assert story.followed["ready"] is True
+    lines = (story.stage.root / "var/lib/inland/audit.jsonl").read_text().splitlines()
+    laws = [entry for entry in map(json.loads, lines) if entry["event"] == "policy_in_force"]
+    assert [entry["facts"]["serial"] for entry in laws] == [1, 2]
+
+
+def test_the_call_is_recorded_sealed_and_by_the_fleets_own_key_in_its_bucket(story: Story) -> None:
+    segments = {name: found for name, found in story.recorded.items() if name[-8:].isdigit()}
+    assert segments
+    for name, (about, body) in segments.items():
+        assert name.startswith("fleet/demo-bank/"), name
+        assert (about["ServerSideEncryption"], about["SSEKMSKeyId"]) == (
+            "aws:kms",
+            story.stage.sealing_key,
+        )
+        assert body
+        assert b"fLaC" not in body
+    assert [name for name in story.recorded if not name.startswith("fleet/")] == []
 
 
 def test_callers_find_the_certificate_of_the_domain_on_port_443(story: Story) -> None:
@@ -193,7 +217,7 @@ def test_the_services_reach_only_what_a_node_needs_and_the_node_knows_that_they_
 
 
 def test_the_keys_of_sessions_are_wrapped_by_kms_for_their_tenant_alone(story: Story) -> None:
-    heard = bytes(story.stage.kms.heard)
+    heard = bytes(story.stage.services.heard)
     assert b"TrentService.DescribeKey" in heard
     assert b"TrentService.Encrypt" in heard
     assert b'"inland:tenant": "demo-bank"' in heard
