@@ -152,7 +152,10 @@ class Call:
         """The law in force keeps the call from here: nothing of it is heard, stored or sent on
         from now, except to where it may be moved. What is being said is cut, and the caller told.
         """
-        if self._terms is None or self._terms.leaves is not None:
+        if self._terms is None:
+            return
+        if self._terms.leaves is not None:
+            self._terms.leave_more(ruling)
             return
         if self._recording is not None:
             self._recording.judge(ruling.reason)

@@ -26,7 +26,8 @@ class LawInForce:
     ) -> None:
         self._law = law
         self._clock = clock
-        self._before: tuple[str, float] | None = None
+        self._before: dict[str, float] = {}
+        """Policies that were in force a moment ago, and until when their tokens are read."""
         self._follows = follows
         self.bundle = bundle
         self.on_change: list[Callable[[Law], None]] = []
@@ -38,7 +39,9 @@ class LawInForce:
 
     def replace(self, law: Law, bundle: bytes | None = None) -> None:
         """``law`` is in force from here on."""
-        self._before = self._law.policy, self._clock.monotonic() + GRACE_SECONDS
+        now = self._clock.monotonic()
+        self._before = {policy: until for policy, until in self._before.items() if now < until}
+        self._before[self._law.policy] = now + GRACE_SECONDS
         self._law = law
         self.bundle = bundle
         for told in self.on_change:
@@ -52,7 +55,5 @@ class LawInForce:
             return True
         if self._follows and serial is not None and serial > self._law.serial:
             return True
-        if self._before is None:
-            return False
-        before, until = self._before
-        return policy == before and self._clock.monotonic() < until
+        until = self._before.get(policy)
+        return until is not None and self._clock.monotonic() < until

@@ -17,6 +17,9 @@ from edge.policy_kept import KeptBroken, KeptBundle, Signed
 from edge.policy_sources import Source, SourceAway
 from regions.bundle import BundleRefused, newer, verify
 
+KEEP_SECONDS = 2.0
+"""What writing a bundle down may hold up; a disk that hangs is waited for beside the next looks."""
+
 log = logging.getLogger(__name__)
 
 
@@ -69,6 +72,7 @@ class PolicyKeeper:
         self._failing: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._unkept: Signed | None = None
+        self._writing: tuple[Signed, asyncio.Future[None]] | None = None
         self.metrics = PolicyMetrics(law)
         self.settled = asyncio.Event()
         """Set once it is known which law to begin with: a bundle was kept or came, or somebody
@@ -139,16 +143,23 @@ class PolicyKeeper:
 
     async def _write_down(self) -> None:
         """Keep what is in force; tried again at the next look, since a tightened law does not wait
-        for a disk."""
-        signed = self._unkept
-        if signed is None:
-            return
-        try:
-            await asyncio.to_thread(self._kept.keep, signed)
-        except (OSError, KeptBroken) as error:
-            log.error("policy bundle not kept", extra={"reason": type(error).__name__})
-            return
-        self._unkept = None
+        for a disk, and the one after it neither."""
+        while (signed := self._unkept) is not None:
+            if self._writing is None:
+                loop = asyncio.get_running_loop()
+                self._writing = signed, loop.run_in_executor(None, self._kept.keep, signed)
+            written, writing = self._writing
+            await asyncio.wait({writing}, timeout=KEEP_SECONDS)
+            try:
+                if not writing.done():
+                    raise TimeoutError
+                self._writing = None
+                writing.result()
+            except (OSError, KeptBroken) as error:  # TimeoutError is an OSError
+                log.error("policy bundle not kept", extra={"reason": type(error).__name__})
+                return
+            if self._unkept is written:
+                self._unkept = None
 
     def _refuse(self, name: str, raw: bytes, code: str) -> None:
         self.metrics.refused.labels(code).inc()

@@ -30,8 +30,9 @@ class Teller:
         self._pool = pool
         self._clock = clock
         self._changed = asyncio.Event()
-        self._behind: dict[int, float] = {}
-        """By process id, since when it is under another law, by the clock."""
+        self._behind: dict[int, tuple[int, float]] = {}
+        """By process id, under which other law it is and since when, by the clock. Laws may come
+        faster than they are told: who follows them is not stuck."""
         law.on_change.append(lambda law: self._changed.set())
 
     async def run(self) -> None:
@@ -47,14 +48,19 @@ class Teller:
         """Tell every worker that is under another law."""
         serial, now = self._law.now.serial, self._clock.monotonic()
         late = [
-            (slot, slot.status.pid)
+            (slot, slot.status)
             for slot in self._pool.slots
             if slot.status is not None and slot.status.serial != serial
         ]
-        self._behind = {pid: self._behind.get(pid, now) for _, pid in late}
+        before, self._behind = self._behind, {}
+        for _, status in late:
+            was = before.get(status.pid)
+            same = was is not None and was[0] == status.serial
+            self._behind[status.pid] = was if was and same else (status.serial, now)
         async with asyncio.TaskGroup() as group:
-            for slot, pid in late:
-                group.create_task(self._tell(slot, pid, now - self._behind[pid]))
+            for slot, status in late:
+                since = self._behind[status.pid][1]
+                group.create_task(self._tell(slot, status.pid, now - since))
 
     async def _tell(self, slot: WorkerSlot, pid: int, behind: float) -> None:
         bundle = self._law.bundle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.clock import Clock
 from edge.internal import Admitted
@@ -40,6 +40,12 @@ class Terms:
         self.leaves = ruling
         self.caller = ruling.caller
         self._apply(nothing_out=True)
+
+    def leave_more(self, ruling: Leaves) -> None:
+        """Another law came while the call leaves: where it goes stays, but no more is kept than
+        each of them lets."""
+        if self.leaves is not None and not ruling.keeps:
+            self.leaves = replace(self.leaves, keeps=False)
 
     async def end(self) -> None:
         """What is to be done when the call is over and its record is written."""

@@ -117,6 +117,24 @@ def test_tokens_of_the_law_before_are_read_for_a_moment_and_open_nothing_that_it
     assert by_route(law).regions["audio"] == (EU,)
 
 
+def test_laws_that_follow_each_other_within_a_second_refuse_nobody_for_it() -> None:
+    clock = FakeClock(wall=NOW)
+    law = in_force(Law(CATALOGUE), clock)
+    first = law.now.policy
+    law.replace(under(TenantPolicy(deny=(WEST,)), serial=1))
+    second = law.now.policy
+    clock.advance(GRACE_SECONDS / 2)
+    law.replace(under(TenantPolicy(regions=(EU, WEST)), serial=2))
+    law.replace(under(TenantPolicy(deny=(WEST, "eu-north-1")), serial=3))
+    for before in (first, second):
+        assert by_route(law, pol=before).regions["audio"] == (EU,)
+    clock.advance(GRACE_SECONDS / 2)
+    assert by_route(law, pol=second).regions["audio"] == (EU,)
+    with pytest.raises(EdgeRefusal) as refused:
+        by_route(law, pol=first)
+    assert code(refused) == "wrong_policy"
+
+
 def test_a_token_of_a_newer_bundle_that_is_on_its_way_is_held_to_the_law_in_force() -> None:
     law = LawInForce(under(TenantPolicy(deny=(WEST,)), serial=3), CLOCK, follows=True)
     newer = "2027-01-01.1#cccccccccccc"

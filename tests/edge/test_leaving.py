@@ -433,6 +433,19 @@ async def test_the_first_ruling_stands() -> None:
     assert len(stage.books.notary.narrowed) == 1
 
 
+async def test_a_law_that_lets_nothing_stay_counts_although_the_call_is_leaving_already() -> None:
+    stage = Stage()
+
+    async def act() -> None:
+        stage.call.leave(away(WEST, keeps=True))
+        stage.call.leave(away(keeps=False))
+        stage.call.leave(away(WEST, keeps=True))
+        (await stage.mouth.answers.get()).play()
+
+    await ended(stage, act)
+    assert stage.destroyed == [WHO.session_id]
+
+
 # --- moving --------------------------------------------------------------------------------------
 
 

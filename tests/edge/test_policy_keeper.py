@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,34 @@ async def test_a_tightened_law_does_not_wait_for_a_disk(tmp_path: Path) -> None:
     found = KeptBundle(tmp_path, TRUSTED).read()
     assert found is not None
     assert found.body.serial == 2
+
+
+async def test_nor_does_the_next_one_wait_for_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.policy_keeper.KEEP_SECONDS", 0.01)
+    desk, works = Desk(tmp_path), threading.Event()
+    keep, writers = desk.kept.keep, list[int]()
+
+    def hangs(signed: Signed) -> None:
+        writers.append(signed.body.serial)
+        works.wait(HANG_SECONDS)
+        keep(signed)
+
+    desk.kept.keep = hangs  # type: ignore[method-assign]
+    try:
+        async with asyncio.timeout(HANG_SECONDS / 2):
+            for serial in (3, 4, 5):
+                assert await desk.hears(bundle(serial)) == serial
+                assert [entry[1] for entry in desk.trail.entries][-1] == serial
+        assert writers == [3], "one thread hangs, and no other"
+    finally:
+        works.set()
+    monkeypatch.setattr("edge.policy_keeper.KEEP_SECONDS", HANG_SECONDS)
+    await desk.keeper.look()
+    kept = desk.kept.read()
+    assert kept is not None
+    assert kept.body.serial == 5
 
 
 async def test_a_law_without_this_region_is_in_force_and_leaves_nothing_here(

@@ -135,6 +135,19 @@ async def test_a_worker_that_says_yes_and_does_not_is_killed_as_well() -> None:
     assert all(slot.process and slot.process.killed for slot in node.slots)
 
 
+async def test_laws_that_come_faster_than_they_are_told_cost_nobody_who_follows_a_worker() -> None:
+    node = Node()
+    follows, stuck = node.slots
+    for serial in range(1, int(BEHIND_SECONDS) + 3):
+        node.enacts(serial)
+        await node.teller.tell()
+        node.clock.advance(1.0)
+        follows.says(serial)
+    assert follows.process is not None
+    assert stuck.process is not None
+    assert (follows.process.killed, stuck.process.killed) == (False, True)
+
+
 async def test_one_that_is_just_starting_is_waited_for() -> None:
     node = Node()
     node.slots[0].status = None
