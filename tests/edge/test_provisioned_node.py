@@ -18,9 +18,9 @@ import aiohttp
 
 import inland.demo
 from edge.session.keys import LocalKeyFile
-from tests.edge.session.parts import free_port
 from tests.edge.session.redis_server import redis_server
 from tests.edge.transport.sip.net.certificates import Authority
+from tests.peers.program import free_ports
 
 AGENTS = Path(inland.demo.__file__).parent / "agents"
 HANG_SECONDS = 60.0
@@ -45,7 +45,8 @@ class Running:
 async def node(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     authority = Authority(folder)
     files = authority.issue("localhost")
-    port, health = free_port(), free_port()
+    port = free_ports(2)
+    health = port + 1
     LocalKeyFile.open(folder / "region.key", "eu-central-1")
     text = {
         "node": "eu-central-1-a",

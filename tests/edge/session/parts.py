@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,10 +138,3 @@ async def finish(store: SessionStore, fence: Fence, record: CallRecord) -> None:
     """Leave the record of a call after the latest one of its session."""
     latest = await store.read_records(session_id=record.session_id, most=1)
     await store.finish(fence, record, after=latest[0].call_id if latest else None)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

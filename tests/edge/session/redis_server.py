@@ -20,6 +20,18 @@ ADMIN = "redis-tests-admin"
 PASSWORDS = {"clinic": "clinic-password", "bank": "bank-password"}
 
 
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """On a busy machine a real server, or the test itself, may not run for seconds: here a step, a
+    replica, a connection and a sentinel are given up on only when they hang."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.session.redis_tenants.STEP_SECONDS", 30.0)
+        patch.setattr("edge.session.redis_tenants.COPY_MS", 10_000)
+        patch.setattr("edge.session.redis_connections.CONNECT_SECONDS", 20.0)
+        patch.setattr("edge.session.redis_sentinel.ASK_SECONDS", 10.0)
+        yield
+
+
 class RedisServer:
     """Started by :meth:`start`; what is written survives :meth:`kill`."""
 
@@ -101,7 +113,8 @@ class RedisServer:
 
 @contextmanager
 def redis_server(*options: str) -> Iterator[RedisServer]:
-    """A running server; skips the test where there is no program."""
+    """A running server, of which a step is :func:`unhurried`; skips the test where there is no
+    program."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     # Not a folder of pytest's: the path of a socket has at most 107 bytes.
@@ -109,7 +122,8 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
     server = RedisServer(folder, *options)
     try:
         server.start()
-        yield server
+        with unhurried():
+            yield server
     finally:
         server.kill()
         shutil.rmtree(folder)

@@ -22,15 +22,20 @@ import redis
 
 from edge.session.redis_settings import RedisSettings
 from inland.__main__ import main
-from tests.edge.session.parts import free_port
+from tests.edge.session.redis_server import unhurried
 from tests.edge.transport.sip.net.certificates import Authority
+from tests.peers.program import free_ports
 
 MASTER = "inland"
 TENANTS = ("clinic", "bank")
-DOWN_MS = 600
-"""After so long without an answer a sentinel takes a server to be down."""
-PATIENCE = 25.0
-"""Seconds after which a test gives up on what must happen."""
+DOWN_MS = 2_000
+"""After so long without an answer a sentinel takes a server to be down. On a busy machine, a server
+may not answer for a second and be well."""
+NEVER_MS = 3_600_000
+"""For a test that wants no failover."""
+PATIENCE = 90.0
+"""Seconds after which a test gives up on what must happen. A sentinel that could not run for two
+seconds chooses no primary for the next thirty ("TILT mode", redis.io, 2026-11-21)."""
 
 
 class Process:
@@ -68,8 +73,9 @@ class Process:
 class SentinelSite:
     """Made by :func:`sentinel_site`. ``servers[0]`` is the primary at first."""
 
-    def __init__(self, folder: Path, authority: Authority | None) -> None:
+    def __init__(self, folder: Path, authority: Authority | None, down_ms: int) -> None:
         self.folder = folder
+        self._down_ms = down_ms
         self.authority = authority
         self._files = None if authority is None else authority.issue("127.0.0.1")
         self.servers_acl = self._acl("acl", "--tenant", "clinic", "--tenant", "bank", "--sentinels")
@@ -77,7 +83,8 @@ class SentinelSite:
         admin = "user tests on >tests ~* &* +@all\n"
         (folder / "servers.acl").write_text(self.servers_acl + admin)
         (folder / "sentinels.acl").write_text(self.sentinels_acl + admin)
-        ports = [free_port() for _ in range(6)]
+        first = free_ports(6)
+        ports = list(range(first, first + 6))
         self.servers = [self._server(place, ports) for place in range(3)]
         self.sentinels = [self._sentinel(place, ports) for place in range(3)]
 
@@ -127,7 +134,7 @@ class SentinelSite:
             f"sentinel auth-pass {MASTER} {password}",
             "sentinel sentinel-user inland_sentinel",
             f"sentinel sentinel-pass {password}",
-            f"sentinel down-after-milliseconds {MASTER} {DOWN_MS}",
+            f"sentinel down-after-milliseconds {MASTER} {self._down_ms}",
             f"sentinel failover-timeout {MASTER} 5000",
         ]
         return Process(folder, ports[3 + place], settings, "--sentinel")
@@ -246,15 +253,18 @@ def wait(happened: object, what: str) -> None:
 
 
 @contextmanager
-def sentinel_site(authority: Authority | None = None) -> Iterator[SentinelSite]:
-    """A running site; skips the test where there is no program."""
+def sentinel_site(
+    authority: Authority | None = None, down_ms: int = DOWN_MS
+) -> Iterator[SentinelSite]:
+    """A running site, of which a step is unhurried; skips the test where there is no program."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     folder = Path(tempfile.mkdtemp(prefix="inland-sentinel-"))
-    site = SentinelSite(folder, authority)
+    site = SentinelSite(folder, authority, down_ms)
     try:
         site.start()
-        yield site
+        with unhurried():
+            yield site
     finally:
         site.kill()
         shutil.rmtree(folder)

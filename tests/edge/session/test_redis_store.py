@@ -36,6 +36,7 @@ from edge.session.errors import StoreBusy
 from edge.session.redis_settings import RedisSettings
 from edge.session.redis_stores import RedisStores
 from edge.session.store import Fence, SealedTurn
+from tests.edge.session.redis_server import unhurried
 
 async def main():
     settings = RedisSettings.model_validate_json(sys.argv[1])
@@ -50,7 +51,8 @@ async def main():
             return
         print(number, flush=True)
 
-asyncio.run(main())
+with unhurried():
+    asyncio.run(main())
 """
 
 
@@ -296,17 +298,18 @@ async def test_a_step_that_was_cancelled_leaves_no_answer_to_the_next(
 async def test_a_server_that_hangs_is_busy_by_the_deadline_and_good_again_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.session.redis_tenants.STEP_SECONDS", 0.2)
     with redis_server() as server:
         stores = RedisStores.open(server.settings(), EU, ManualClock())
         store = stores.of("clinic")
         fence = await store.create(session(), "a")
         os.kill(server.pid, signal.SIGSTOP)
         try:
-            steps = (store.commit(fence, sealed(1)) for _ in range(10))
-            results = await asyncio.gather(*steps, return_exceptions=True)
-            assert [type(result) for result in results] == [StoreBusy] * 10
-            assert await stores.problem()
+            with monkeypatch.context() as patch:
+                patch.setattr("edge.session.redis_tenants.STEP_SECONDS", 0.2)
+                steps = (store.commit(fence, sealed(1)) for _ in range(10))
+                results = await asyncio.gather(*steps, return_exceptions=True)
+                assert [type(result) for result in results] == [StoreBusy] * 10
+                assert await stores.problem()
         finally:
             os.kill(server.pid, signal.SIGCONT)
         await store.commit(fence, sealed(1))

@@ -11,14 +11,15 @@ import pytest
 from edge.session.errors import StoreBroken
 from edge.session.redis_stores import RedisStores
 from tests.edge.session.entries import sealed, session
-from tests.edge.session.parts import EU, ManualClock, free_port
+from tests.edge.session.parts import EU, ManualClock
 from tests.edge.session.redis_server import RedisServer, redis_server
 from tests.edge.transport.sip.net.certificates import Authority
+from tests.peers.program import free_ports
 
 
 @contextmanager
 def tls_server(authority: Authority, *names: str) -> Iterator[tuple[RedisServer, int]]:
-    files, port = authority.issue(*names), free_port()
+    files, port = authority.issue(*names), free_ports(1)
     with redis_server(
         f"tls-port {port}",
         f"tls-cert-file {files.certificate}",
