@@ -76,7 +76,7 @@ class Target:
     def send(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection = http.client.HTTPConnection(self.address, timeout=60)
         try:
             connection.request(
                 method, path, body, {k: v.encode("latin-1") for k, v in headers.items()}

@@ -51,7 +51,7 @@ async def state(client: aiohttp.ClientSession) -> State:
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await true():
             pass
 

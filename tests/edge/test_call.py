@@ -345,7 +345,7 @@ PUT_THROUGH = Handover("requested", "wants a loan", HandoverTarget("+4969123456"
 async def asked(stage: Stage) -> None:
     """The agent said its sentence, and the leg is asked for the transfer."""
     (await stage.mouth.answers.get()).play()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await stage.leg.transfer_asked.wait()
 
 

@@ -224,7 +224,7 @@ class Talk:
 
     async def until(self, kind: str, count: int = 1) -> Any:
         """The ``count``-th event of that type, once it is there."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = [event for event in self.events if event["type"] == kind]
                 if len(found) >= count:

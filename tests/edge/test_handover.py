@@ -30,7 +30,7 @@ BUSY = TransferResult(False, 486, "Busy Here")
 async def asked(talk: Talk) -> TransferRequest:
     """Play the sentence; the request that follows it."""
     (await talk.mouth.answers.get()).play()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await talk.line.requests.get()
 
 
@@ -123,7 +123,7 @@ async def test_interrupting_the_sentence_does_not_undo_the_handover() -> None:
         (await talk.mouth.answers.get()).play(1)
         await talk.until("output_audio_buffer.started")
         talk.says("yes please")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await talk.line.requests.get()
         talk.line.answer.put_nowait(TAKEN)
         assert await task == "handover"
@@ -140,7 +140,7 @@ async def test_announcement_is_for_lines_that_transfer_and_is_heard_whole() -> N
         assert talk.line.requests.empty()
         talk.conversation.floor.on_caller(talk.heard("yes"))
         announcement.play()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await talk.line.requests.get()
         assert talk.memory.turns[0].agent == "I put you through please hold"
         talk.line.answer.put_nowait(TAKEN)

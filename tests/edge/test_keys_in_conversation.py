@@ -161,7 +161,7 @@ async def test_pause_after_the_last_key_ends_an_entry(monkeypatch: pytest.Monkey
         running = group.create_task(stage.call.run())
         (await stage.mouth.answers.get()).play()
         stage.leg.on_digit("4")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             (await stage.mouth.answers.get()).play()
         stage.leg.gone.set_result("hangup")
     assert running.result() == "hangup"

@@ -20,7 +20,7 @@ from tests.fakes.dialog import serving
 
 HERE, WEST = "eu-central-1", "eu-west-1"
 WORDS = DataClass.TRANSCRIPT
-HANG_SECONDS = 20.0
+HANG_SECONDS = 60.0
 
 
 @dataclass

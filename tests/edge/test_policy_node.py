@@ -113,7 +113,7 @@ async def test_hints_come_from_threads_and_are_heard_on_the_loop(tmp_path: Path)
         tell = hints_for(keeper)
         thread = threading.Thread(target=tell, args=(5,))
         thread.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await done.wait()
         thread.join()
     assert heard == [(5, threading.get_ident())]

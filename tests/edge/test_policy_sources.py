@@ -184,7 +184,7 @@ async def test_a_pipe_in_place_of_the_file_does_not_hold_up_the_look(tmp_path: P
     path = tmp_path / "policy.bundle"
     os.mkfifo(path)
     source = FileSource(path)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(SourceAway):
             await source.look()
     replaced(path, b"one")

@@ -135,7 +135,7 @@ async def test_calls_are_asked_for_again_without_any_new_law(
         if len(happened) >= 4:
             enough.set()
 
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         running = group.create_task(review_daily(review, settle, FakeClock()))
         await enough.wait()
         running.cancel()

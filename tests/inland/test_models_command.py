@@ -118,7 +118,7 @@ class Pull:
             direct = "http://127.0.0.1:9/gone" if mirrored else f"{url}/model.onnx"
             wanted = load_models(catalogue(self.folder, entry("toy", direct, changes)))
             puller = Puller(self.store, url if mirrored else None, sleep=self.sleep)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await puller.pull(
                     list(wanted.models), lambda file, written: self.progress.append(written)
                 )

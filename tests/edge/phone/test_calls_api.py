@@ -128,7 +128,7 @@ async def test_what_the_desk_refuses_is_a_problem(client: Client, desk: FakeDesk
 async def test_events_tell_each_stage_to_the_end(client: Client, desk: FakeDesk) -> None:
     call = desk.orders.begin(CALL, "carrier")
     told: list[tuple[str, dict[str, Any]]] = []
-    async with asyncio.timeout(10), client.get(f"{ORDERS}/{CALL}/events") as answer:
+    async with asyncio.timeout(60), client.get(f"{ORDERS}/{CALL}/events") as answer:
         assert answer.content_type == "text/event-stream"
         assert answer.headers["Cache-Control"] == "no-store"
         while block := (await answer.content.readuntil(b"\n\n")).decode():
@@ -151,7 +151,7 @@ async def test_a_quiet_stream_is_kept_open(
 ) -> None:
     monkeypatch.setattr(calls_api, "IDLE_SECONDS", 0.0)
     desk.orders.begin(CALL, "carrier")
-    async with asyncio.timeout(10), client.get(f"{ORDERS}/{CALL}/events") as answer:
+    async with asyncio.timeout(60), client.get(f"{ORDERS}/{CALL}/events") as answer:
         assert (await answer.content.readuntil(b"\n\n")).startswith(b"event: dialling")
         assert (await answer.content.readuntil(b"\n\n")).startswith(b":")
         desk.orders.end(CALL, "completed")

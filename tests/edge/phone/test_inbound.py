@@ -95,7 +95,7 @@ class Node:
 
 @asynccontextmanager
 async def node(**trunk: Any) -> AsyncIterator[Node]:
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         found = Node(group, **trunk)
         yield found
     assert found.access.calls == 0

@@ -171,7 +171,7 @@ def leg_of(node: Node) -> SipLeg:
 
 
 async def said(line: DispatcherLine) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await line.receive()
 
 
@@ -188,7 +188,7 @@ async def test_without_an_offer_the_worker_makes_one_and_takes_the_answer(one: N
     _, answer = one.media.answer(line.description, MediaPolicy(srtp="off"))
     await line.send(TheirAnswer(sdp=answer.decode()))
     await line.send(Established())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await leg_of(one).connected()
     await line.close()
 
@@ -260,7 +260,7 @@ async def test_a_dispatcher_that_gives_up_takes_its_call_back(one: Node) -> None
 async def test_the_far_ends_goodbye_is_a_hangup(one: Node) -> None:
     line = await one.open(offer(one))
     await line.send(HangUp(why="hangup"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await leg_of(one).closed() == "hangup"
     await line.close()
 
@@ -268,7 +268,7 @@ async def test_the_far_ends_goodbye_is_a_hangup(one: Node) -> None:
 async def test_a_line_that_breaks_loses_the_leg(one: Node) -> None:
     line = await one.open(offer(one))
     await line.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await leg_of(one).closed() == "lost"
 
 
@@ -302,7 +302,7 @@ async def test_a_key_that_came_by_signalling_reaches_the_call(one: Node) -> None
     pressed: asyncio.Queue[str] = asyncio.Queue()
     leg_of(one).on_digit = pressed.put_nowait
     await line.send(Pressed(digit="7"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await pressed.get() == "7"
     await line.close()
 
@@ -334,7 +334,7 @@ async def test_a_trunk_without_targets_gives_the_agent_no_transfer(one: Node) ->
 async def test_a_line_that_says_something_unknown_is_cut(one: Node) -> None:
     line = await one.open(offer(one))
     await line._socket.send_str('{"kind": "sing"}')
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await leg_of(one).closed() == "lost"
     one.books[0].end("lost")  # as a call does whose leg is lost
     assert await said(line) == Ended(reason="lost")

@@ -82,7 +82,7 @@ class Phone:
 async def calls_out(*trunks: dict[str, Any], **changes: Any) -> AsyncIterator[Phone]:
     wires = Wires()
     accesses = [wires.access(**trunk) for trunk in trunks] or [wires.access(**changes)]
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         yield Phone(group, *accesses, wires=wires)
     assert [access.calls for access in accesses] == [0] * len(accesses)
 

@@ -131,7 +131,7 @@ class World:
         return found
 
     async def run(self, script: Callable[[], object]) -> Ended | None:
-        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             running = group.create_task(self.call.run(self.line))
             steps = script()
             assert asyncio.iscoroutine(steps)

@@ -118,7 +118,7 @@ class Board:
 async def board(folder: Path, *trunks: str, **sip: Any) -> AsyncIterator[tuple[Board, Telephone]]:
     policy = MediaPolicy(codecs=("pcmu",))
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         telephone(host=HOST, policy=policy, clock=SystemClock()) as phone,
     ):
         found = Board(phone, folder, *trunks, **sip)

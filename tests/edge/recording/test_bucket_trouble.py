@@ -13,7 +13,7 @@ from edge.recording.bucket import BucketArchive
 from edge.recording.errors import ArchiveBusy
 from tests.edge.recording.s3_server import CREDENTIALS, S3Server
 
-HANG_SECONDS = 30.0
+HANG_SECONDS = 60.0
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 QUESTIONS: dict[str, Callable[[BucketArchive], Awaitable[object]]] = {
     "check": lambda archive: archive.check(),

@@ -14,7 +14,7 @@ import pytest
 from edge.recording.errors import ArchiveBusy
 from edge.recording.hands import MAX_WAITING, Hands
 
-HANG_SECONDS = 20.0
+HANG_SECONDS = 60.0
 
 
 class Body:

@@ -70,7 +70,7 @@ async def heard(call: ScriptedCall) -> None:
     """Wait until the caller said something and fell silent again."""
     loud = quiet = 0
     while loud < 3 or quiet < 5:
-        frame = await asyncio.wait_for(call.their_track.recv(), 10)
+        frame = await asyncio.wait_for(call.their_track.recv(), 60)
         assert isinstance(frame, AudioFrame)
         audible = bool(np.abs(frame.to_ndarray()).max() > 1000)
         loud += audible
@@ -96,7 +96,7 @@ async def test_a_call_over_real_webrtc_speaks_hears_and_measures(
             await heard(call)
             call.final("i1", "one two three four")
             await answer(call, "r2", "bye")
-            await asyncio.wait_for(call.deleted.wait(), 10)
+            await asyncio.wait_for(call.deleted.wait(), 60)
         report = running.result()
     assert plane.asked == [{"agent": "clinic-reception", "country": "DE", "media": "webrtc"}]
     assert call.bearer == "route-token"

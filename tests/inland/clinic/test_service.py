@@ -124,7 +124,7 @@ async def test_serve_serves_until_it_is_cancelled(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
     async with asyncio.TaskGroup() as group:
         server = group.create_task(serve("127.0.0.1", port, tmp_path / "book.db"))
-        async with ClientSession() as http, asyncio.timeout(10):
+        async with ClientSession() as http, asyncio.timeout(60):
             while True:
                 try:
                     async with http.get(f"http://127.0.0.1:{port}/healthz") as answer:

@@ -62,10 +62,10 @@ def test_it_says_one_line_when_it_is_ready_and_ends_with_0_when_asked(
     with running("--config", str(config(tmp_path))) as (process, line):
         assert line.startswith("inland control-plane ready on http://127.0.0.1:")
         url = line.split(" ")[4]
-        with urlopen(f"{url}/healthz", timeout=20) as answer:
+        with urlopen(f"{url}/healthz", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "")
         messages = [json.loads(line)["message"] for line in err.splitlines()]
         assert messages == ["control plane listens", "control plane drains", "control plane closed"]
@@ -81,7 +81,7 @@ def test_a_hangup_has_the_policy_bundle_read_at_once(tmp_path: Path) -> None:
         assert process.stderr is not None
         said = [json.loads(process.stderr.readline()) for _ in range(2)]
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert [found["message"] for found in said] == ["control plane listens", "policy bundle taken"]
     assert said[1]["count"] == 2
     assert process.returncode == 0
@@ -93,7 +93,7 @@ def test_a_bundle_that_nobody_trusted_signed_is_one_line_and_the_status_is_2(
     put(tmp_path, bundle(key=OTHER))
     policy = source(tmp_path).model_dump_json()
     process = launch("--config", str(config(tmp_path, f"policy: {policy}\n")))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
     assert "policy (unknown_key)" in err
     assert str(tmp_path / "policy.bundle") in err
@@ -105,7 +105,7 @@ def test_a_busy_port_is_one_line_that_names_it_and_the_status_is_2(tmp_path: Pat
         taken.listen()
         port = taken.getsockname()[1]
         process = launch("--config", str(config(tmp_path)), "--port", str(port))
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert err.startswith(f"inland control-plane: port {port} on 127.0.0.1 is in use")
     assert err.count("\n") == 1
@@ -114,7 +114,7 @@ def test_a_busy_port_is_one_line_that_names_it_and_the_status_is_2(tmp_path: Pat
 def test_a_mistake_in_the_file_names_file_line_and_key_and_the_status_is_2(tmp_path: Path) -> None:
     path = config(tmp_path, "idle_secnds: 3\n")
     process = launch("--config", str(path))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert f"{path}:4" in err
     assert "idle_secnds" in err

@@ -60,7 +60,7 @@ async def control_plane(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIte
 
 
 async def test_program_that_does_not_end_in_time_is_ended(control_plane: Child) -> None:
-    await asyncio.wait_for(control_plane.stop(0.2), 10)
+    await asyncio.wait_for(control_plane.stop(0.2), 30)
     assert control_plane.process.returncode == -signal.SIGKILL
     await control_plane.stop(0.2)
 

@@ -28,7 +28,7 @@ from tests.inland.fleet.documents import MACHINE, TURN, document
 
 SECRET = "s3cret-s3cret-s3cret"
 EDGE, STRANGER, CALLER = "10.20.0.20", "10.20.0.40", "10.20.0.60"
-START_SECONDS = 20
+START_SECONDS = 60
 NEEDED = ("turnserver", "turnutils_uclient", "turnutils_peer", "ip")
 
 coturn = pytest.mark.skipif(

@@ -23,7 +23,7 @@ from inland.phone.telephone import PhoneLine, Telephone, telephone
 from tests.fakes.talking_edge import ToneVoice
 
 HOST = "127.0.0.1"
-HANG_SECONDS = 30.0
+HANG_SECONDS = 60.0
 WORD_FRAMES, QUIET_FRAMES = 3, 10
 """Of 20 ms: what an agent takes for a word, and for its end."""
 

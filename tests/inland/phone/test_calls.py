@@ -422,7 +422,7 @@ async def test_a_late_offer_is_answered() -> None:
     taken = Taken()
     async with answering(taken) as phone, answering(taken) as caller:
         line = caller.dial(phone.address(), late_offer=True)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await line.answered()
             assert line.stands
             agent = Agent(line)

@@ -138,7 +138,7 @@ async def place(
             token=token,
         ),
     )
-    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(60):
         desk = HttpDesk(http, options.call.control_plane, "sk_secret")
         caller = OrderedCaller(options, desk, on_record=show)
         return await caller.run(), records

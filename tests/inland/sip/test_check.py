@@ -55,7 +55,7 @@ class FarEnd(threading.Thread):
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
-        self.join(10)
+        self.join(60)
         assert not self.is_alive()
 
     async def _serve(self) -> None:
@@ -80,7 +80,7 @@ class FarEnd(threading.Thread):
 def far_end(answer: Answer) -> Iterator[FarEnd]:
     far = FarEnd(answer)
     far.start()
-    assert far.up.wait(10)
+    assert far.up.wait(60)
     try:
         yield far
     finally:

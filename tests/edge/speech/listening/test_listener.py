@@ -281,7 +281,7 @@ async def test_an_error_in_the_call_ends_the_call_and_not_the_detector() -> None
 
     ears.hear(_TONE, 200)
     with pytest.raises(KeyError):
-        await asyncio.wait_for(ears.listener.run(), 5)
+        await asyncio.wait_for(ears.listener.run(), 60)
 
     track.feed(np.zeros(512, np.int16))
     assert other == [0.02]

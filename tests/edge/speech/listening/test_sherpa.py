@@ -39,7 +39,7 @@ async def test_a_call_is_heard_through_the_real_listener(tone_recognizer: Sherpa
     clock = FakeClock()
     listener = Listener(tone_recognizer, LevelDetector(), clock, on_event, ListenSettings())
     listener.expect(STEP)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(listener.run())
         for word in ("hello", "world"):
             line = np.concatenate((hush(0.5), tones(word), hush(1.2)))

@@ -65,7 +65,7 @@ async def call(
         clock.advance(0.02)
         listener.feed(line[at : at + 320])
         detector.tick()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(listener.run())
         for _ in range(sum(isinstance(event, SpeechStarted) for event in events)):
             await results.get()

@@ -44,7 +44,7 @@ class Line:
 
 @asynccontextmanager
 async def running(line: Line, answer: Answer) -> AsyncIterator[asyncio.Task[None]]:
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         task = group.create_task(answer.run())
         await line.settle()
         yield task
@@ -233,7 +233,7 @@ async def failed(line: Line, answer: Answer) -> VoiceError:
     answer.say("one two three.")
     answer.finish()
     with pytest.raises(VoiceError) as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             task = asyncio.create_task(answer.run())
             await line.play(20)
             await task

@@ -26,7 +26,7 @@ LONG = "one two three four five six seven eight nine ten. " * 8
 @asynccontextmanager
 async def serving(socket: Path, *engines: FakeEngine) -> AsyncIterator[None]:
     stop, ready = asyncio.Event(), asyncio.Event()
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(serve(socket, Studio(list(engines)), stop, ready.set))
         await ready.wait()
         try:
@@ -51,7 +51,7 @@ async def said(client: VoiceClient, text: str, language: str = "en") -> tuple[st
 
 
 async def until(reached: object, engine: FakeEngine) -> None:
-    assert await asyncio.to_thread(engine.entered.acquire, timeout=10), reached
+    assert await asyncio.to_thread(engine.entered.acquire, timeout=60), reached
 
 
 async def test_speech_arrives_whole_at_the_rate_asked_for(socket: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from edge.events import JsonValue
 from edge.media.frames import Samples, frame_samples
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a wait is a hang."""
 
 

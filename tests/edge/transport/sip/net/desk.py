@@ -23,7 +23,7 @@ from edge.transport.sip.wire.errors import MessageError
 from edge.transport.sip.wire.message import Headers, Message, Request, Response, parse_message
 
 LOOPBACK = "127.0.0.1"
-HANG = 10.0
+HANG = 60.0
 """Seconds after which a test is stuck."""
 
 
