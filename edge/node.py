@@ -129,19 +129,7 @@ class Node:
         gate.relays = self._relays()
         gate.policy = await keeper_of(law, settings, secret, trail, closing)
         gate.phone = await self._phone(gate, secret, closing)
-        beater = Beater(
-            node=settings.node,
-            region=settings.region,
-            url=settings.url,
-            law=lambda: law.now,
-            version=version("inland"),
-            secret=secret,
-            control_planes=settings.control_planes,
-            load=gate.load,
-            sip=None if settings.sip is None else settings.sip.public_uri,
-            tenants=settings.tenants,
-            on_policy=hints_for(gate.policy),
-        )
+        beater = self._beater(gate, secret)
         try:
             await self._listen(gate, tls, closing)
             await self._run(gate, voice, beater, trail, stop)
@@ -153,6 +141,22 @@ class Node:
             await pool.stop()
             await voice.stop()
             shutil.rmtree(directory, ignore_errors=True)
+
+    def _beater(self, gate: Gate, secret: str) -> Beater:
+        settings = self.settings
+        return Beater(
+            node=settings.node,
+            region=settings.region,
+            url=settings.url,
+            law=lambda: gate.law.now,
+            version=version("inland"),
+            secret=secret,
+            control_planes=settings.control_planes,
+            load=gate.load,
+            sip=None if settings.sip is None else settings.sip.public_uri,
+            tenants=settings.tenants,
+            on_policy=hints_for(gate.policy),
+        )
 
     async def _probe(self) -> None:
         """See that a barrier is there. Raises :class:`NodeError`."""
