@@ -15,7 +15,7 @@ from control_plane.contract import NodeRouteRequest, Problem, RouteResponse
 from edge.phone.placement import Unrouted, without_token
 
 ASK_SECONDS = 1.0
-"""What one replica may take. The caller hears nothing meanwhile."""
+"""What a replica may take while there is another to ask. The caller hears nothing meanwhile."""
 TOTAL_SECONDS = 3.0
 """What all of them may take together."""
 MAX_BYTES = 256 * 1024
@@ -67,7 +67,9 @@ class RoutingClient:
             async with asyncio.timeout(TOTAL_SECONDS):
                 for turn in range(len(self._urls)):
                     index = (self._first + turn) % len(self._urls)
-                    answer = await self._ask(self._urls[index], body)
+                    others = turn < len(self._urls) - 1
+                    seconds = ASK_SECONDS if others else TOTAL_SECONDS
+                    answer = await self._ask(self._urls[index], body, seconds)
                     if isinstance(answer, RouteResponse):
                         self._first = index
                         return answer
@@ -78,10 +80,10 @@ class RoutingClient:
             log.warning("control planes too slow for a phone call", extra={"reason": kept.code})
         return kept
 
-    async def _ask(self, url: str, body: bytes) -> Answer:
+    async def _ask(self, url: str, body: bytes, seconds: float) -> Answer:
         try:
             async with (
-                asyncio.timeout(ASK_SECONDS),
+                asyncio.timeout(seconds),
                 self._http.post(
                     url, data=body, headers=self._headers, allow_redirects=False
                 ) as answer,
@@ -110,7 +112,7 @@ async def routing_client(
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=ASK_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None),  # each request has its own
         trust_env=False,
     ) as http:
         yield RoutingClient(http, control_planes, node=node, secret=secret)

@@ -116,6 +116,20 @@ async def test_a_replica_that_hangs_costs_its_own_time_only(
         assert await client.ask(WANTED) == PLACED
 
 
+async def test_the_last_one_may_take_all_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A control plane that is alone and busy is waited for: nobody else could answer."""
+    monkeypatch.setattr("edge.phone.routing_client.ASK_SECONDS", 0.0)
+    monkeypatch.setattr("edge.phone.routing_client.TOTAL_SECONDS", HANG_SECONDS)
+    alone, first, last = Replica(), Replica(), Replica()
+    async with asking(alone) as client:
+        assert await client.ask(WANTED) == PLACED
+    async with asking(first, last) as client:
+        assert await client.ask(WANTED) == PLACED
+    assert (len(first.asked), len(last.asked)) == (0, 1)
+
+
 async def test_when_all_hang_the_call_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.phone.routing_client.TOTAL_SECONDS", 0.05)
     hanging = Replica()
