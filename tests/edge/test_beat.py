@@ -81,7 +81,7 @@ def test_every_replica_hears_every_beat_in_order() -> None:
         beating = beater(first, second, load=NodeLoad(100, 7, False))
         beating.start()
         for heard in (heard_first, heard_second):
-            beats = [heard.get(timeout=10) for _ in range(3)]
+            beats = [heard.get(timeout=60) for _ in range(3)]
             assert [beat.sequence for _, beat in beats] == [1, 2, 3]
             assert {beat.active for _, beat in beats} == {7}
             assert {secret for secret, _ in beats} == {"Bearer " + "s" * 32}
@@ -96,7 +96,7 @@ def test_replica_that_hangs_does_not_silence_the_others() -> None:
             f"http://127.0.0.1:{silent.server_port}", alive, load=NodeLoad(1, 0, False)
         )
         beating.start()
-        assert [heard.get(timeout=10)[1].sequence for _ in range(3)] == [1, 2, 3]
+        assert [heard.get(timeout=60)[1].sequence for _ in range(3)] == [1, 2, 3]
         beating.stop()
 
 
@@ -106,7 +106,7 @@ def test_node_beats_its_address_for_phone_calls_and_no_key_when_it_has_none() ->
         with replica() as (base, heard):
             beating = beater(base, load=NodeLoad(1, 0, False), sip=address)
             beating.start()
-            _, beat = heard.get(timeout=10)
+            _, beat = heard.get(timeout=60)
             beating.stop()
         assert beat.sip == address
         assert ("sip" in beat.model_fields_set) == (address is not None)
@@ -117,7 +117,7 @@ def test_node_beats_the_only_tenants_it_serves_and_no_key_when_it_serves_all() -
         with replica() as (base, heard):
             beating = beater(base, load=NodeLoad(1, 0, False), tenants=tenants)
             beating.start()
-            _, beat = heard.get(timeout=10)
+            _, beat = heard.get(timeout=60)
             beating.stop()
         assert beat.tenants == tenants
         assert ("tenants" in beat.model_fields_set) == (tenants is not None)
@@ -127,7 +127,7 @@ def test_last_beat_tells_that_the_node_drains() -> None:
     with replica() as (base, heard):
         beating = beater(base, load=NodeLoad(0, 0, True))
         beating.start()
-        heard.get(timeout=10)
+        heard.get(timeout=60)
         beating.stop()
         beats = []
         while not heard.empty():
@@ -140,7 +140,7 @@ def test_refused_beats_are_logged_once(caplog: pytest.LogCaptureFixture) -> None
         beating = beater(base, load=NodeLoad(1, 0, False))
         beating.start()
         for _ in range(5):
-            heard.get(timeout=10)
+            heard.get(timeout=60)
         beating.stop()
     assert [record.getMessage() for record in caplog.records] == [
         "control plane does not take beats"
@@ -157,7 +157,7 @@ def test_node_beats_the_law_of_this_moment_and_the_bundle_where_it_has_one() -> 
         for law in laws:
             now[0] = law
             while True:
-                _, beat = heard.get(timeout=10)
+                _, beat = heard.get(timeout=60)
                 if beat.serial == (law.serial or None):
                     break
             assert beat.policy == law.policy
@@ -184,6 +184,6 @@ def test_a_newer_bundle_that_an_answer_names_is_passed_on_and_nothing_else(
         beating = beater(base, load=NodeLoad(1, 0, False), on_policy=told.append)
         beating.start()
         for _ in range(3):
-            heard.get(timeout=10)
+            heard.get(timeout=60)
         beating.stop()
     assert {*told} == ({named} if named is not None else set())

@@ -110,7 +110,7 @@ async def test_who_does_not_answer_is_rung_no_longer_than_asked() -> None:
         ringing.append(session)
 
     async with answering(ring) as phone:
-        ended, records = await call(phone.address(), ring=1.0)
+        ended, records = await call(phone.address(), ring=4.0)
     assert (ended.reason, ended.exit_status) == ("no_answer", 3)
     assert kinds(records) == ["Dialled", "Ringing", "PhoneEnded"]
     assert ringing[0].state == "ended"
@@ -145,7 +145,7 @@ async def test_a_call_interrupted_while_it_talks_is_hung_up() -> None:
 
 async def test_a_call_is_no_longer_than_asked() -> None:
     async with answering(Taken(word=20.0)) as phone:
-        ended, _ = await call(phone.address(), timeout=1.0)
+        ended, _ = await call(phone.address(), timeout=4.0)
     assert (ended.reason, ended.exit_status) == ("timeout", 5)
 
 
