@@ -40,6 +40,9 @@ REPLICA_PURPOSE = "replica"
 FORMAT: Literal[1] = 1
 MAX_REPLICA = 128 * 1024
 """Longest replica as text, characters; all of them are ASCII."""
+MAX_COMMAS = 1000
+"""Every value of an envelope but the first ones stands behind a comma, and its body has none. What
+has more is not even looked at: to say what is wrong with each would take far longer."""
 MAX_AGREED = 256
 """Regions whose agreed keys are kept."""
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -166,6 +169,8 @@ class ReplicaKey:
         """
         if len(text) > MAX_REPLICA:
             raise ReplicaRefused("body_too_large", f"a replica has at most {MAX_REPLICA} bytes")
+        if text.count(",") > MAX_COMMAS:
+            raise ReplicaRefused("bad_replica", "this is no replica: call anew")
         try:
             found = _Envelope.model_validate_json(text)
             wrap = found.wraps.get(self.region)
