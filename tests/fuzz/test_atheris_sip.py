@@ -37,7 +37,7 @@ def test_nothing_falls_over_in_a_coverage_guided_run(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     assert f"Done {RUNS} runs" in run.stderr

@@ -21,7 +21,7 @@ COOKIE: Final = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b
 """By which a plugin of Terraform knows that it was not started by hand. No secret: the same for
 all of them."""
 LOGGERS: Final = ("PROVIDER", "SDK", "SDK_PROTO", "SDK_MUX", "SDK_HELPER_SCHEMA", "SDK_FRAMEWORK")
-SECONDS: Final = 30
+SECONDS: Final = 120
 """For one answer. A provider that asks AWS never gets one, and is found out by this."""
 NO_CREDENTIALS: Final = {
     "accessKey": "AKIAIOSFODNN7EXAMPLE",

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(
         not BINARY, reason=f"{VARIABLE} does not name a terraform-provider-aws of version 5"
     ),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 
 ROOT = Path(infra.__file__).parent

@@ -19,7 +19,7 @@ from tests.infra.rehearsal.engine import Engine, Run, delete
 from tests.infra.rehearsal.state import State
 
 HOST = Path(__file__).with_name("host.py")
-SECONDS = 110
+SECONDS = 280
 """A program that takes longer hangs."""
 
 
