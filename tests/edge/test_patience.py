@@ -9,7 +9,7 @@ import pytest
 
 from edge.call_builder import JournalLedger
 from edge.events import JsonValue, ToolRecord, Turn
-from edge.patience import COMMIT_PAUSES, PatientJournal
+from edge.patience import COMMIT_PAUSES, LONGEST_SECONDS, PatientJournal
 from edge.session.errors import StaleOwner, StoreBusy
 from edge.session.journal import Journal
 
@@ -36,6 +36,11 @@ async def test_busy_store_is_tried_again() -> None:
     journal = FlakyJournal(StoreBusy("locked"), StoreBusy("locked"))
     await PatientJournal(cast(Journal, journal)).commit(TURN, {})
     assert journal.committed == 1
+
+
+def test_a_turn_is_tried_for_longer_than_sentinels_take() -> None:
+    """Two seconds until a primary counts as down (docs/edge.md), and as many to choose another."""
+    assert 4.0 < sum(COMMIT_PAUSES) < LONGEST_SECONDS
 
 
 async def test_store_that_stays_busy_is_given_up() -> None:
