@@ -77,14 +77,16 @@ class LegTally:
     @property
     def can_transfer(self) -> bool:
         """See ``Leg``."""
-        return self._leg.can_transfer
+        return self._leg.can_transfer and not self._hushed
 
     async def transfer(self, request: TransferRequest) -> TransferResult:
         """Ask for the caller to be taken over; see ``Leg``.
 
         The leg's own carrier is told whom to call and under which reference; where it takes the
-        caller's audio then is outside of what we see.
+        caller's audio then is outside of what we see. Nobody is asked after :meth:`hush`.
         """
+        if self._hushed:
+            return TransferResult(False, 0, "leaving")
         taker = carrier("transfer", self._leg.trunk)
         asked = len(f"{request.to}{request.reference}".encode())
         self._ledger.touch(taker, DataClass.ROUTING, Operation.EXPORT, sent=asked)

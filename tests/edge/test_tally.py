@@ -177,6 +177,18 @@ async def test_a_transfer_tells_the_carrier_whom_and_maybe_gives_it_the_caller(
     assert not any("4930" in str(one.place) for one in found.values())
 
 
+async def test_nobody_is_asked_to_take_a_caller_whom_the_law_keeps_from_here() -> None:
+    """What a call was about to do when the law came goes on until it is cut, a moment later."""
+    stage = Stage("sip")
+    stage.tally.begin()
+    assert stage.tally.can_transfer
+    stage.tally.hush()
+    assert not stage.tally.can_transfer
+    result = await stage.tally.transfer(TransferRequest("+4930", "blind", "abc"))
+    assert not result.ok, "this line gives whoever asks"
+    assert all(one.place.name != "transfer" for one in stage.ledger.entries)
+
+
 async def test_a_telephones_lines_name_the_trunk_and_nothing_else_of_who_called() -> None:
     stage = Stage("sip", trunk="carrier-a")
     stage.tally.begin()
