@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.peers.program import HOST, Program, free_ports, installed, until
+from tests.peers.program import HOST, PATIENCE, Program, free_ports, installed, until
 
 EXTENSION, PASSWORD = "201", "not-a-secret"
 
@@ -95,7 +95,7 @@ class Asterisk(Program):
         super().__init__(command, folder, "asterisk")
 
     async def _ready(self) -> None:
-        await self._bound(self.port, within=30.0)
+        await self._bound(self.port)
 
     async def command(self, text: str) -> str:
         """What its console answers."""
@@ -105,7 +105,7 @@ class Asterisk(Program):
         output, _ = await process.communicate()
         return output.decode(errors="replace")
 
-    async def registered(self, within: float = 20.0) -> None:
+    async def registered(self, within: float = PATIENCE) -> None:
         """Wait until somebody is its extension."""
         deadline = asyncio.get_running_loop().time() + within
         while f"{EXTENSION}/sip:" not in await self.command("pjsip show contacts"):
@@ -116,7 +116,7 @@ class Asterisk(Program):
         """Call the extension."""
         await self.command(f"channel originate PJSIP/{EXTENSION} extension talk@peers")
 
-    async def recorded(self, within: float = 30.0) -> bytes:
+    async def recorded(self, within: float = PATIENCE) -> bytes:
         """What it heard, as a WAV file, once the call is over."""
         await until(
             lambda: self.recording.is_file() and self.recording.stat().st_size > 44,

@@ -17,7 +17,7 @@ import numpy as np
 from edge.media.frames import Samples
 from tests.peers.audio import loud_frames, read_wav, silence, strength, write_wav
 from tests.peers.certificates import Certificates
-from tests.peers.program import HOST, Program, free_ports, installed, until
+from tests.peers.program import HOST, PATIENCE, Program, free_ports, installed, until
 
 Event = dict[str, Any]
 
@@ -202,7 +202,7 @@ class Baresip(Program):
         self._control.answers[token] = answer
         order = json.dumps({"command": name, "params": parameters, "token": token}).encode()
         self._control.writer.write(b"%d:%s," % (len(order), order))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             said: Event = await answer
         assert said["ok"], f"baresip does not {name}: {said['data']}"
         return str(said["data"])
@@ -211,7 +211,7 @@ class Baresip(Program):
         """The events of a kind so far."""
         return [event for event in self.events if event["type"] == kind]
 
-    async def event(self, kind: str, times: int = 1, within: float = 10.0) -> Event:
+    async def event(self, kind: str, times: int = 1, within: float = PATIENCE) -> Event:
         """Wait for the event to have come so often; the last of these."""
         await until(
             lambda: len(self.happened(kind)) >= times,
@@ -260,7 +260,15 @@ class Baresip(Program):
         said = await self.command("audio_debug")
         return sum(int(count) for count in re.findall(r"rcvd=(\d+)", said))
 
-    async def receives(self, packets: int, within: float = 10.0) -> None:
+    async def receives_no_more(self, seconds: float = 0.5) -> None:
+        """Wait until no packet of sound has come for so long."""
+        async with asyncio.timeout(PATIENCE):
+            before = -1
+            while (had := await self.received()) != before:
+                before = had
+                await asyncio.sleep(seconds)  # what is not to come cannot be waited for
+
+    async def receives(self, packets: int, within: float = PATIENCE) -> None:
         """Wait until there have been so many."""
         deadline = asyncio.get_running_loop().time() + within
         while (had := await self.received()) < packets:
@@ -286,7 +294,7 @@ class Baresip(Program):
 
         await until(enough, f"{seconds} s of sound")
 
-    async def hears_out(self, least: float = 0.2, within: float = 20.0) -> float:
+    async def hears_out(self, least: float = 0.2, within: float = PATIENCE) -> float:
         """Wait for the far end to say something new of ``least`` seconds and then to fall silent;
         for how long it was to be heard, seconds. Counts from where this ended last, in one call."""
 
@@ -306,8 +314,9 @@ class Baresip(Program):
         return "".join(event["param"] for event in self.happened("CALL_DTMF_START"))
 
 
-_PAUSE = 35
-"""Frames of 20 ms without sound after which somebody has finished."""
+_PAUSE = 75
+"""Frames of 20 ms without sound after which somebody has finished: on a busy machine, a
+sentence may come some time after the one before."""
 
 _MODULES = {"pcmu": "g711", "pcma": "g711", "g722": "g722", "opus": "opus"}
 

@@ -20,9 +20,8 @@ from inland.caller.mouth import Mouth
 from inland.phone.telephone import PhoneLine, Telephone, telephone
 from tests.peers.audio import tone
 from tests.peers.kamailio import Kamailio
-from tests.peers.program import HOST
+from tests.peers.program import HOST, PATIENCE
 
-HANG_SECONDS = 20.0
 TAKEN_ALONG = ("replaces", "user-to-user")
 """Headers of a Refer-To's URI that belong into the call (RFC 3891, RFC 7433)."""
 
@@ -46,7 +45,7 @@ class Desk:
 
     async def called(self, times: int = 1) -> Session:
         """Wait for so many calls; the last of them."""
-        async with asyncio.timeout(HANG_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while len(self.sessions) < times:
                 self._came.clear()
                 await self._came.wait()
@@ -77,7 +76,7 @@ async def desk(pbx: Kamailio, user: str, password: str) -> AsyncIterator[Desk]:
             credentials=Credentials(user, password),
         )
         phone.agent.register(settings).on_change = changed
-        async with asyncio.timeout(HANG_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await registered.wait()
         yield Desk(phone)
 
@@ -93,7 +92,7 @@ class Transferee:
 
     async def goes(self) -> PhoneLine:
         """Wait for it to be on its way."""
-        async with asyncio.timeout(HANG_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await self._going.wait()
         assert self._went is not None
         return self._went
@@ -122,7 +121,7 @@ class Transferee:
 
 async def hear_each_other(first: PhoneLine, second: PhoneLine) -> None:
     """Wait until each of two ends has heard a tone that the other one speaks."""
-    async with asyncio.timeout(HANG_SECONDS), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         for speaker, listener in ((first, second), (second, first)):
             group.create_task(_hears(speaker, listener))
 

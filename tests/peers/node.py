@@ -20,7 +20,7 @@ from inland.bench.private_node import REGION, Engines, private_node
 from inland.caller.options import AGENT
 from inland.demo.phone import TENANT, USER
 from tests.peers.certificates import Certificates, make_certificates
-from tests.peers.program import HOST, free_ports, until
+from tests.peers.program import HOST, PATIENCE, free_ports, until
 from tests.system.kept import is_over, kept, sessions
 from tests.system.world import children, is_fault
 
@@ -74,17 +74,26 @@ class PhoneNode:
         return [line for line in self.log.splitlines() if is_fault(line)]
 
     async def metric(self, name: str, **labels: str) -> float:
-        """A metric of the node, summed over what the labels leave open."""
-        async with aiohttp.ClientSession() as http, http.get(f"{self.edge}/metrics") as answer:
-            text = await answer.text()
+        """A metric of the node, summed over what the labels leave open.
+
+        A worker that is too busy to tell its own within a second is left out of the node's, so
+        that they are asked for again while the metric is missing.
+        """
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
+            while True:
+                async with http.get(f"{self.edge}/metrics") as answer:
+                    families = [*text_string_to_metric_families(await answer.text())]
+                if any(name in (family.name, f"{family.name}_total") for family in families):
+                    break
+                await asyncio.sleep(0.1)
         return sum(
             sample.value
-            for family in text_string_to_metric_families(text)
+            for family in families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    async def nothing_left(self, within: float = 60.0, standing: int = 0) -> None:
+    async def nothing_left(self, within: float = 2 * PATIENCE, standing: int = 0) -> None:
         """Wait until no call, session, transaction or timer is left, but for the ``standing``
         timers of registrations and of trunks with an address. What a retransmission may still ask
         for is kept for 32 s (RFC 3261, timers H and J)."""
@@ -97,10 +106,12 @@ class PhoneNode:
             assert asyncio.get_running_loop().time() < deadline, f"after {within} s: {counts}"
             await asyncio.sleep(0.1)
 
-    async def nobody_calls(self, within: float = 10.0) -> None:
-        """Wait until no call is left."""
+    async def counts(
+        self, name: str, value: float, within: float = PATIENCE, **labels: str
+    ) -> None:
+        """Wait for a metric to have a value: they are gathered at most once a second."""
         deadline = asyncio.get_running_loop().time() + within
-        while count := await self.metric("inland_calls_active"):
+        while (count := await self.metric(name, **labels)) != value:
             assert asyncio.get_running_loop().time() < deadline, f"after {within} s: {count}"
             await asyncio.sleep(0.05)
 
@@ -108,7 +119,7 @@ class PhoneNode:
         """Every session so far, in the order they began."""
         return sessions(self.log)
 
-    async def session(self, before: list[str], within: float = 10.0) -> str:
+    async def session(self, before: list[str], within: float = PATIENCE) -> str:
         """The one that began after ``before`` was read."""
 
         def new() -> list[str]:
@@ -118,7 +129,7 @@ class PhoneNode:
         (found,) = new()
         return found
 
-    async def journal(self, session: str, within: float = 10.0) -> History:
+    async def journal(self, session: str, within: float = PATIENCE) -> History:
         """What was kept of a conversation, once it is over: reading takes it from its owner."""
         deadline = asyncio.get_running_loop().time() + within
         while not await is_over(self.folder, REGION, session):

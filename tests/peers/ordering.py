@@ -13,6 +13,7 @@ import aiohttp
 
 from inland.caller.options import AGENT, DEMO_KEY
 from tests.peers.node import PhoneNode
+from tests.peers.program import PATIENCE
 
 Status = Mapping[str, Any]
 
@@ -53,7 +54,7 @@ class Watched:
                     assert self.seen[-1]["stage"] == stage
                     self._news.set()
 
-    async def stage(self, *wanted: str, within: float = 20.0) -> Status:
+    async def stage(self, *wanted: str, within: float = PATIENCE) -> Status:
         """Wait for one of these stages; its status."""
         async with asyncio.timeout(within):
             while True:
@@ -63,7 +64,7 @@ class Watched:
                 self._news.clear()
                 await self._news.wait()
 
-    async def ended(self, within: float = 20.0) -> Status:
+    async def ended(self, within: float = PATIENCE) -> Status:
         """Wait for the call's end; its status, which stays to be asked for."""
         end = await self.stage("ended", within=within)
         async with self._http.get(self._url) as answer:
@@ -114,5 +115,5 @@ class Customer:
 @asynccontextmanager
 async def customer(node: PhoneNode) -> AsyncIterator[Customer]:
     """Its calls are followed to their ends before this returns."""
-    async with asyncio.timeout(60), aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
         yield Customer(node, http, group)

@@ -19,6 +19,9 @@ import pytest
 
 HOST = "127.0.0.1"
 HOST6 = "::1"
+PATIENCE = 60.0
+"""Seconds for what somebody else does: on a busy machine a second is soon gone. Only a hang is
+to meet this."""
 
 
 def installed(program: str, package: str) -> str:
@@ -43,7 +46,7 @@ def free_ports(count: int, host: str = HOST) -> int:
     raise AssertionError("no free ports in a row")
 
 
-async def until(holds: Callable[[], bool], what: str, within: float = 10.0) -> None:
+async def until(holds: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
     """Wait for a state that nobody announces; fails with ``what`` was awaited."""
     deadline = asyncio.get_running_loop().time() + within
     while not holds():
@@ -99,7 +102,7 @@ class Program:
     ) -> None:
         await self._stop()
 
-    async def ended(self, within: float = 30.0) -> int:
+    async def ended(self, within: float = PATIENCE) -> int:
         """Wait for it to end by itself; its exit status."""
         assert self._process is not None, "not started"
         async with asyncio.timeout(within):
@@ -108,7 +111,7 @@ class Program:
     async def _ready(self) -> None:
         """Overridden by who can say."""
 
-    async def _bound(self, port: int, within: float = 10.0) -> None:
+    async def _bound(self, port: int, within: float = PATIENCE) -> None:
         """Wait for it to have a socket on a port."""
 
         def bound() -> bool:

@@ -30,6 +30,10 @@ _FAR = "<sip:[service]@[remote_ip]:[remote_port]>"
 _CONTACT = "Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>"
 _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]"
 
+RETRANSMITS_MS = 8_000
+"""After so long without an answer, sipp says a thing again: far above the half second of T1, so
+that what is said twice was lost or is not to be answered, however busy the machine is."""
+
 SAME = "[last_Via:]"
 """The Via of what was answered last."""
 
@@ -135,7 +139,7 @@ class Scenario:
 
         What is ``lost`` never leaves sipp.
         """
-        marks = ' retrans="500"' if retransmits else ""
+        marks = f' retrans="{RETRANSMITS_MS}"' if retransmits else ""
         marks += ' lost="100"' if lost else ""
         return self._add(f"<send{marks}><![CDATA[\n{message}\n]]></send>")
 

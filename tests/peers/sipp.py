@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from tests.peers.program import HOST, Program, free_ports, installed
+from tests.peers.program import HOST, PATIENCE, Program, free_ports, installed
 from tests.peers.scenarios import Scenario
 
 _MEDIA_PORTS = 8
@@ -42,7 +42,7 @@ class Sipp(Program):
         at_once: int | None = None,
         transport: Literal["udp", "tcp"] = "udp",
         echoes: bool = False,
-        within: float = 30.0,
+        within: float = PATIENCE,
         host: str = HOST,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -72,17 +71,16 @@ async def test_a_phone_holds_and_resumes_and_the_agent_ends_the_call(
         await phone.hears(1.0)
         await phone.hold()
         await phone.event("CALL_REMOTE_SDP", 2)
+        await phone.receives_no_more()
         held = await phone.received()
-        await asyncio.sleep(0.5)  # 25 packets are not to come, so there is nothing to wait for
-        assert await phone.received() <= held + 1
         await phone.resume()
         await phone.event("CALL_REMOTE_SDP", 3)
         await phone.receives(held + 25)
         await phone.press("#")
         await phone.say(goodbye)
-        await phone.event("CALL_CLOSED", within=20.0)
+        await phone.event("CALL_CLOSED")
     history = await node.journal(await node.session(before))
     assert [turn.caller for turn in history.turns if turn.caller] == ["goodbye"]
     assert history.turns[-1].agent == "Thank you for calling. Goodbye."
     assert not history.turns[-1].interrupted
-    assert await node.metric("inland_calls_total", reason="completed") == ended + 1
+    await node.counts("inland_calls_total", ended + 1, reason="completed")

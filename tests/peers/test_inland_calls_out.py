@@ -106,9 +106,9 @@ async def test_what_the_person_whom_we_called_says_is_understood_and_kept(
     async with Baresip(tmp_path, Account("anna", answers=True)) as phone:
         call = await orders.order(phone.uri, trunk="carrier")
         await call.stage("answered")
-        await phone.hears(1.0)
+        await phone.hears_out(1.0)
         await phone.say(resampled(spoken(words, tmp_path, flite), 16_000))
-        await phone.hears(8.0)
+        await phone.hears_out(1.0)
         await call.hang_up()
         await phone.event("CALL_CLOSED")
         assert (await call.ended())["outcome"] == "completed"
@@ -118,7 +118,7 @@ async def test_what_the_person_whom_we_called_says_is_understood_and_kept(
 
 
 async def test_early_media_is_told_before_the_answer(orders: Customer, tmp_path: Path) -> None:
-    async with Sipp(tmp_path, answerers.plays_early(seconds=1.0)) as phone:
+    async with Sipp(tmp_path, answerers.plays_early(seconds=5.0)) as phone:
         call = await orders.order(phone.uri, trunk="carrier")
         await call.stage("answered")
         await call.hang_up()

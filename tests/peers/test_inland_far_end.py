@@ -23,7 +23,7 @@ from inland.bench.private_node import REGION
 from inland.phone.telephone import PhoneLine, Telephone, telephone
 from tests.peers.agents import write_agent
 from tests.peers.node import PhoneNode, phone_node, trunk
-from tests.peers.program import HOST, HOST6, free_ports
+from tests.peers.program import HOST, HOST6, PATIENCE, free_ports
 from tests.system.phone import Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,7 +114,7 @@ async def talks(line: PhoneLine) -> None:
 
 
 async def ended(line: PhoneLine) -> Ended:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return await line.over()
 
 
