@@ -219,13 +219,21 @@ class Worker:
         for entry in list(self._book.values()):
             if entry.call is None or entry.caller is None:
                 continue
-            ruling = self._rule(entry.caller)
-            if isinstance(ruling, Stays):
-                self._stay(entry, ruling)
-                continue
-            log.warning("a call may not stay", extra={"session": entry.session_id})
-            entry.caller = ruling.caller
-            entry.call.leave(ruling)
+            try:
+                self._review(entry, entry.call, entry.caller)
+            except Exception:
+                # A defect met by one call must not leave the others where they may not be.
+                log.exception("a call could not be asked", extra={"session": entry.session_id})
+                entry.call.end("error")
+
+    def _review(self, entry: Entry, call: Call, caller: Admitted) -> None:
+        ruling = self._rule(caller)
+        if isinstance(ruling, Stays):
+            self._stay(entry, ruling)
+            return
+        log.warning("a call may not stay", extra={"session": entry.session_id})
+        entry.caller = ruling.caller
+        call.leave(ruling)
 
     def _rule(self, caller: Admitted) -> LiveRuling:
         rooms = self._rooms

@@ -153,6 +153,17 @@ async def test_a_new_law_ends_the_calls_it_excludes_before_anybody_else_runs(
         assert (clinic.rulings, clinic.narrowed, bank.narrowed) == ([], [], [])
 
 
+async def test_a_defect_of_one_call_ends_it_and_leaves_no_other_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as at:
+        first, second = await at.takes(caller(1)), await at.takes(caller(2))
+        monkeypatch.setattr(first, "leave", lambda ruling: 1 / 0)
+        at.enacts(clinic=TenantPolicy(deny=(EU,)))
+        assert first._over.is_set()
+        assert len(second.rulings) == 1
+
+
 async def test_a_call_that_may_stay_is_told_what_it_lost_once(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         call = await at.takes(caller(1))
