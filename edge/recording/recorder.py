@@ -303,6 +303,7 @@ class Recorder:
 
     def _erase(self) -> None:
         """The session was erased meanwhile, or its time is over: nothing more of it is kept."""
+        log.warning("recording deleted while it was made")
         self._erased = True
         self._sealed.clear()
         self._unwanted.clear()
