@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pytest
 import yaml
 
 from edge.audit import Entry, read_line
@@ -29,7 +28,7 @@ from edge.session.vault import VaultKeys
 from edge.settings import NodeSettings, load_settings
 from regions.models import DataClass
 from tests.edge.session.parts import EU, SESSION, books, record, tag_for, tool, turn
-from tests.edge.session.redis_server import RedisServer
+from tests.edge.session.redis_server import RedisServer, redis_server
 
 TENANT = "clinic"
 
@@ -141,15 +140,19 @@ def copy_of_the_store(folder: Folder, place: Path, **more: Any) -> Folder:
 @contextmanager
 def two_servers() -> Iterator[tuple[RedisServer, RedisServer]]:
     """One for sessions, one for their keys."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with tempfile.TemporaryDirectory(prefix="inland-data-") as root:
-        pair = (RedisServer(Path(root) / "s"), RedisServer(Path(root) / "k"))
+    with redis_server() as sessions, redis_server() as keys:
+        yield sessions, keys
+
+
+@contextmanager
+def server_from_its_file(server: RedisServer) -> Iterator[RedisServer]:
+    """A second server with what ``server`` has written so far."""
+    # Not a folder of pytest's: the path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="inland-backup-") as place:
+        backup = RedisServer(Path(place) / "redis")
+        shutil.copytree(server.folder, backup.folder, ignore=shutil.ignore_patterns("*.sock"))
+        backup.start()
         try:
-            for server in pair:
-                server.folder.mkdir()
-                server.start()
-            yield pair
+            yield backup
         finally:
-            for server in pair:
-                server.kill()
+            backup.kill()

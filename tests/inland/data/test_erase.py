@@ -30,6 +30,7 @@ from tests.inland.data.parts import (
     converse,
     copy_of_the_store,
     make_folder,
+    server_from_its_file,
     two_servers,
 )
 
@@ -230,18 +231,13 @@ class TestRedis:
         folder = self.folder_of(tmp_path, store, vault)
         async with folder.node() as (stores, keys):
             await converse(stores, keys)
-            backup = RedisServer(store.folder.parent / "b")
-            shutil.copytree(store.folder, backup.folder, ignore=shutil.ignore_patterns("*.sock"))
-            backup.start()
-            try:
+            with server_from_its_file(store) as backup:
                 restored = copied(folder, tmp_path / "restored", backup)
                 async with restored.node() as (old, _):
                     assert len((await resume(old, keys)).turns) == 2
                     assert await erased(folder) == 0
                     with pytest.raises(KeyDestroyed):
                         await resume(old, keys)
-            finally:
-                backup.kill()
             with pytest.raises(UnknownSession):
                 await resume(stores, keys)
         with store.admin() as sessions, vault.admin() as held:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -239,18 +238,13 @@ async def test_a_copy_of_the_server_made_before_is_unreadable_after(
 ) -> None:
     store, _ = servers
     async with sessions(folder) as (_, keys):
-        backup = RedisServer(store.folder.parent / "b")
-        shutil.copytree(store.folder, backup.folder, ignore=shutil.ignore_patterns("*.sock"))
-        backup.start()
-        try:
+        with server_from_its_file(store) as backup:
             async with copied(folder, tmp_path / "restored", backup).node() as (restored, _):
                 assert len((await resume(restored, keys)).turns) == 1
                 tighten(folder, clinic=REMOVED)
                 assert await told(folder, "--destroy") == 0
                 with pytest.raises(KeyDestroyed):
                     await resume(restored, keys)
-        finally:
-            backup.kill()
 
 
 async def test_a_law_without_the_region_leaves_nothing_inside(
