@@ -27,7 +27,14 @@ from tests.edge.session.redis_server import PASSWORDS, RedisServer
 from tests.fakes.policy import TRUSTED, bundle
 from tests.inland.data.parts import TENANT, Folder, copy_of_the_store, make_folder, two_servers
 from tests.inland.data.test_erase import copied, resume
-
+from tests.inland.data.parts import (
+    TENANT,
+    Folder,
+    copy_of_the_store,
+    make_folder,
+    server_from_its_file,
+    two_servers,
+)
 BANK = "bank"
 THEIRS = "s_" + "b" * 22
 REMOVED = TenantPolicy(deny=(EU,))
