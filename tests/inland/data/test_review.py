@@ -25,8 +25,6 @@ from regions.policy_keys import policy_key_text
 from tests.edge.session.parts import EU, OTHER, SESSION, ManualClock, books, record, tag_for, turn
 from tests.edge.session.redis_server import PASSWORDS, RedisServer
 from tests.fakes.policy import TRUSTED, bundle
-from tests.inland.data.parts import TENANT, Folder, copy_of_the_store, make_folder, two_servers
-from tests.inland.data.test_erase import copied, resume
 from tests.inland.data.parts import (
     TENANT,
     Folder,
@@ -35,6 +33,8 @@ from tests.inland.data.parts import (
     server_from_its_file,
     two_servers,
 )
+from tests.inland.data.test_erase import copied, resume
+
 BANK = "bank"
 THEIRS = "s_" + "b" * 22
 REMOVED = TenantPolicy(deny=(EU,))
