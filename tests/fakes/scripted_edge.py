@@ -31,7 +31,7 @@ RATE = 48_000
 BLOCK = RATE // 50
 BEAT = 0.25
 """Seconds between heartbeats: the protocol's are four times as long."""
-HANG_SECONDS = 30.0
+HANG_SECONDS = 60.0
 """When a wait for the client counts as a hang."""
 JURISDICTIONS = ("eea",)
 POLICY = "2026-11-21.1#ab12cd34ef56"
@@ -64,6 +64,15 @@ class ToneTrack(MediaStreamTrack):
         self.speaking = asyncio.Event()
         self._samples = 0
         self._due = 0.0
+        self._left = asyncio.Event()
+
+    async def speaks(self, frames: int) -> None:
+        """Returns when that many more frames of 20 ms have left."""
+        target = self._samples + frames * BLOCK
+        async with asyncio.timeout(HANG_SECONDS):
+            while self._samples < target:
+                self._left.clear()
+                await self._left.wait()
 
     async def recv(self) -> AudioFrame:
         loop = asyncio.get_running_loop()
@@ -77,6 +86,7 @@ class ToneTrack(MediaStreamTrack):
         frame = AudioFrame.from_ndarray(tone.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._samples, Fraction(1, RATE)
         self._samples += BLOCK
+        self._left.set()
         return frame
 
 

@@ -61,7 +61,7 @@ async def answer(call: ScriptedCall, name: str, text: str) -> None:
     call.state("speaking")
     call.begin(name)
     call.words(name, text)
-    await asyncio.sleep(0.5)
+    await call.voice.speaks(25)
     call.finish(name, text)
     call.state("listening")
 

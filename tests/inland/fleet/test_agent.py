@@ -31,7 +31,7 @@ from tests.inland.fleet.test_measures import workers
 
 GROUP = "/inland/eu-central-1/node"
 AUDIT_GROUP = "/inland/eu-central-1/audit"
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass
