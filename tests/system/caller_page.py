@@ -14,11 +14,14 @@ from playwright.async_api import ConsoleMessage, Page
 
 from edge.media.frames import Samples
 from inland.caller.recording import CALLER_RATE
+from tests.system.world import HANG_SECONDS
 
 SCRIPT = Path(__file__).with_name("microphone.js")
 PAUSE_SECONDS = 0.3
 """What a person waits before answering."""
-ANSWER_SECONDS = 40.0
+AUDIBLE = 0.01
+"""Root mean square of sound that nobody calls silence; speech is about 0.1."""
+ANSWER_SECONDS = 90.0
 """Longest from one word of the caller to the agent's next question."""
 
 
@@ -94,11 +97,12 @@ class CallerPage:
         """Answers of the agent so far."""
         return await self.page.locator(".message.agent").count()
 
-    async def loudest(self, seconds: float = 2.0) -> float:
-        """Root mean square of the loudest block of the agent's voice in so many seconds, 0 to 1."""
-        return float(await self.page.evaluate("(ms) => caller.loudest(ms)", seconds * 1000))
+    async def audible(self) -> None:
+        """Returns when the agent's voice is heard."""
+        heard = self.page.evaluate("(least) => caller.louder(least)", AUDIBLE)
+        await asyncio.wait_for(heard, HANG_SECONDS)
 
-    async def until(self, condition: str, seconds: float = 15.0) -> None:
+    async def until(self, condition: str, seconds: float = HANG_SECONDS) -> None:
         """Returns at the first frame at which ``condition``, a JavaScript expression, holds.
 
         Playwright's ``wait_for_function`` evaluates strings in the page, which the content

@@ -15,6 +15,7 @@ from edge.session.keys_opened import open_keys
 from edge.session.keys_settings import KeysSettings
 from edge.session.receipt import ReceiptKey
 from edge.session.sqlite import SqliteStore
+from tests.system.world import HANG_SECONDS
 
 _OPENED = re.compile(r'"call opened".*?"session": "(s_[0-9A-Za-z]{22})"')
 
@@ -30,7 +31,7 @@ async def kept(data: Path, region: str, session_id: str) -> History:
     keys = await open_keys(
         file, keys=KeysSettings(), store=None, data=data / region, clock=SystemClock()
     )
-    store = await SqliteStore.open(data / region / "sessions.sqlite")
+    store = await SqliteStore.open(data / region / "sessions.sqlite", busy_seconds=HANG_SECONDS)
     try:
         _, history = await Journal.take_over(
             store,
@@ -53,7 +54,7 @@ async def kept(data: Path, region: str, session_id: str) -> History:
 
 async def is_over(data: Path, region: str, session_id: str) -> bool:
     """Whether the session's record is written; looking takes nothing from its owner."""
-    store = await SqliteStore.open(data / region / "sessions.sqlite")
+    store = await SqliteStore.open(data / region / "sessions.sqlite", busy_seconds=HANG_SECONDS)
     try:
         return (await store.header(session_id, SystemClock().wall())).ended
     finally:

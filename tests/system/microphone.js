@@ -32,23 +32,21 @@ globalThis.caller = (() => {
       });
     },
 
-    /** @param {number} ms how long to listen to what comes back from the edge */
-    async loudest(ms) {
+    /** @param {number} least returns when what comes back from the edge is louder than this */
+    async louder(least) {
       const stream = document.getElementById("agent-audio").srcObject;
       const context = new AudioContext();
       const meter = new AnalyserNode(context, { fftSize: 2048 });
       context.createMediaStreamSource(stream).connect(meter);
       const block = new Float32Array(meter.fftSize);
-      const until = performance.now() + ms;
-      let loudest = 0;
-      while (performance.now() < until) {
+      let loud = 0;
+      while (loud <= least) {
         await new Promise((next) => setTimeout(next, 20));
         meter.getFloatTimeDomainData(block);
         const power = block.reduce((sum, value) => sum + value * value, 0) / block.length;
-        loudest = Math.max(loudest, Math.sqrt(power));
+        loud = Math.sqrt(power);
       }
       await context.close();
-      return loudest;
     },
   };
 })();

@@ -17,12 +17,13 @@ from tests.system.footprint import Footprint, settled
 from tests.system.line import Exchange, exchange
 from tests.system.world import World, running_demo
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 log = logging.getLogger(__name__)
 
 EU = "eu-central-1"
 SEQUENTIAL = 200
-AT_ONCE = 25
+AT_ONCE = 10
+"""Callers who speak at the same time: half of what a core recognises as fast as it comes."""
 WARM_UP = 30
 """Calls until caches, pools and the allocator have their size."""
 MORE_MEMORY = 24 * 1024 * 1024
@@ -68,7 +69,7 @@ async def test_calls_one_after_another_leave_nothing_in_the_worker(callers: Exch
     after = await settled(worker, warm)
     log.info("%d calls in %.1f s; before %s, after %s", SEQUENTIAL, seconds, warm, after)
     assert after.files <= warm.files
-    assert after.threads <= warm.threads
+    assert after.threads <= max(warm.threads, POOL_THREADS)
     assert after.memory <= warm.memory + MORE_MEMORY
     assert worker.is_running(), "the same process served them all"
     assert callers.world.faults() == []
@@ -93,7 +94,8 @@ async def test_callers_at_once_are_all_heard_and_leave_nothing(callers: Exchange
     world = callers.world
     (worker,) = world.workers(EU)
     async with utterances("rms") as voice:
-        await at_once(callers, voice)
+        for _ in range(2):  # until there are as many decoders as callers who speak
+            await at_once(callers, voice)
         warm = Footprint.of(worker)
         began = time.monotonic()
         heard = await at_once(callers, voice)

@@ -60,9 +60,9 @@ async def phone(world: World) -> AsyncIterator[Address]:
     """Where a node's phone listens; it must come out of it as it went in."""
     uri = SipUri.parse(world.phones[EU])
     assert uri.port is not None
-    seen = len(world.logs)
+    before = world.faults()
     yield (uri.host, uri.port)
-    assert '"exception"' not in world.logs[seen:]
+    assert world.faults() == before
     async with desk_phone() as desk:
         await talk(world, desk)
     await world.idle(EU)

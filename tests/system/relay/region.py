@@ -48,8 +48,8 @@ from tests.system.relay.network import (
 SECRET = "s3cret-s3cret-s3cret"
 NODE_SECRET = "n0de-secret-n0de-secret"
 KEY = "sk_demo_clinic_local_only"
-READY_SECONDS = 90.0
-END_SECONDS = 20.0
+READY_SECONDS = 120.0
+END_SECONDS = 60.0
 DEMO = Path(inland.demo.__file__).parent
 TURN = TurnRole(
     turn_secret="inland/eu-central-1/turn", relay_ports=(50_000, 50_199), peers=(EDGES,)
