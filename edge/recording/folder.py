@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -88,11 +89,9 @@ def _read(path: Path) -> bytes:
 
 def _names(root: Path, under: str, most: int | None) -> tuple[str, ...]:
     base = root / under
-    if not base.is_dir():
-        return ()
     found: list[str] = []
     if under == ENDS:  # the first ones in order, without a look at all the others
-        for end in sorted(base.iterdir()):
+        for end in sorted(_folders(base)):
             found += sorted(_files(root, end))
             if most is not None and len(found) >= most:
                 break
@@ -101,12 +100,25 @@ def _names(root: Path, under: str, most: int | None) -> tuple[str, ...]:
     return tuple(found[:most])
 
 
+def _folders(base: Path) -> list[Path]:
+    for folder, names, _ in os.walk(base, onerror=_unless_gone):
+        return [Path(folder) / name for name in names]
+    return []
+
+
 def _files(root: Path, base: Path) -> list[str]:
-    return [
-        path.relative_to(root).as_posix()
-        for path in base.rglob("*")
-        if path.is_file() or path.is_symlink()
-    ]
+    """All that is no folder; of a folder that cannot be read it is not said that it is empty."""
+    found: list[Path] = []
+    for at, folders, names in os.walk(base, onerror=_unless_gone):
+        links = [name for name in folders if (Path(at) / name).is_symlink()]
+        found += [Path(at) / name for name in (*names, *links)]
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def _unless_gone(error: OSError) -> None:
+    """Others delete here too, and what they deleted is not there."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _delete(root: Path, names: tuple[str, ...]) -> None:

@@ -159,6 +159,33 @@ class TestFolder:
         assert SESSION not in str(refused.value)
         await archive.close()
 
+    @pytest.mark.parametrize("under", [FOLDER, ENDS])
+    @pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), PermissionError(13, "no")])
+    async def test_what_another_sweeper_deleted_is_not_there_and_what_cannot_be_read_is_not_empty(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, under: str, error: OSError
+    ) -> None:
+        archive = FolderArchive(tmp_path, EU)
+        await archive.put(segment_name(FOLDER, LEG, 0), b"x")
+        await archive.put(end_marker(FOLDER, 10), b"")
+        late = LegName.new(2, 20)
+        await archive.put(segment_name(FOLDER, late, 0), b"x")
+        await archive.put(end_marker(FOLDER, 20), b"")
+        whole = await archive.names(under)
+        scan = os.scandir
+
+        def failing(path: str) -> object:
+            if str(path).endswith((late.text, f"{20:012d}")):
+                raise error
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", failing)
+        if isinstance(error, FileNotFoundError):
+            assert await archive.names(under) == whole[:1]
+        else:
+            with pytest.raises(ArchiveBroken):
+                await archive.names(under)
+        await archive.close()
+
     async def test_a_pipe_in_place_of_a_segment_holds_nobody_up(self, tmp_path: Path) -> None:
         archive = FolderArchive(tmp_path / "r", EU)
         name = segment_name(FOLDER, LEG, 0)
