@@ -14,6 +14,7 @@ from edge.transport.webrtc.caller import CallerPeer
 from edge.transport.webrtc.endpoint import WebRtcEndpoint
 from edge.transport.webrtc.leg import WebRtcLeg
 from tests.edge.transport.rtp.ears import Ear, Inbox
+from tests.fakes.clock import FakeClock
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,6 +31,25 @@ async def ticker() -> AsyncIterator[Ticker]:
 @pytest.fixture
 async def endpoint(ticker: Ticker) -> AsyncIterator[WebRtcEndpoint]:
     endpoint = WebRtcEndpoint(host=LOOPBACK, port=0, ticker=ticker, clock=SystemClock())
+    await endpoint.start()
+    yield endpoint
+    await endpoint.close()
+
+
+@pytest.fixture
+async def ticking(ticker: Ticker) -> AsyncIterator[FakeClock]:
+    """A clock that stands still while this process may not run: what would be silence by any other
+    is not heard, and so no claim about sound depends on the machine."""
+    clock = FakeClock()
+    end = ticker.subscribe(lambda: clock.advance(0.02))
+    yield clock
+    end()
+
+
+@pytest.fixture
+async def steady(ticker: Ticker, ticking: FakeClock) -> AsyncIterator[WebRtcEndpoint]:
+    """An endpoint that goes by it."""
+    endpoint = WebRtcEndpoint(host=LOOPBACK, port=0, ticker=ticker, clock=ticking)
     await endpoint.start()
     yield endpoint
     await endpoint.close()

@@ -33,9 +33,9 @@ async def relay(endpoint: WebRtcEndpoint) -> AsyncIterator[Relay]:
 
 @pytest.mark.parametrize("codec", ["opus", "pcmu"])
 async def test_each_side_hears_the_tone_of_the_other(
-    endpoint: WebRtcEndpoint, ticker: Ticker, codec: str
+    steady: WebRtcEndpoint, ticker: Ticker, ticking: FakeClock, codec: str
 ) -> None:
-    async with call(endpoint, ticker, codec=codec) as one:
+    async with call(steady, ticker, clock=ticking, codec=codec) as one:
         one.caller.playout.push(tone(440, one.caller.playout.rate, 5))
         one.leg.playout.push(tone(880, one.leg.playout.rate, 5))
         await one.edge_hears.until(lambda: loudness(one.edge_hears.heard[-320:]) > 1000)
@@ -90,9 +90,9 @@ async def test_marks_are_reported_as_their_audio_leaves(
 
 
 async def test_a_caller_without_microphone_hears_the_agent(
-    endpoint: WebRtcEndpoint, ticker: Ticker
+    steady: WebRtcEndpoint, ticker: Ticker, ticking: FakeClock
 ) -> None:
-    async with call(endpoint, ticker, send_audio=False) as one:
+    async with call(steady, ticker, clock=ticking, send_audio=False) as one:
         one.leg.playout.push(tone(700, 24_000, 3))
         await one.caller_hears.until(lambda: loudness(one.caller_hears.heard[-480:]) > 1000)
         assert pitch(await one.caller_hears.hear(0.4), 24_000) == pytest.approx(700, abs=4)
@@ -100,9 +100,10 @@ async def test_a_caller_without_microphone_hears_the_agent(
 
 
 async def test_speech_survives_loss_reordering_and_repeats(
-    endpoint: WebRtcEndpoint, ticker: Ticker, relay: Relay
+    steady: WebRtcEndpoint, ticker: Ticker, ticking: FakeClock
 ) -> None:
-    async with call(endpoint, ticker, port=relay.port) as one:
+    relay = Relay((LOOPBACK, steady.port))
+    async with call(steady, ticker, clock=ticking, port=relay.port) as one:
         relay.loss, relay.repeat, relay.swap = 0.2, 0.05, 0.05
         one.caller.playout.push(tone(500, 24_000, 5))
         await one.edge_hears.until(lambda: loudness(one.edge_hears.heard[-320:]) > 1000)
@@ -113,6 +114,7 @@ async def test_speech_survives_loss_reordering_and_repeats(
         assert pitch(heard, 16_000) == pytest.approx(500, abs=3)
         quiet = sum(loudness(heard[i : i + 320]) < 500 for i in range(0, len(heard), 320))
         assert quiet < 10  # of a hundred frames, of which twenty were lost
+    relay.close()
 
 
 async def test_the_timeline_stays_true_through_loss(
