@@ -25,7 +25,7 @@ KIND = "recording"
 Stereo = npt.NDArray[np.int16]
 """Shape ``(n, 2)``: the caller left, the agent right, at 16 kHz."""
 Tick = Annotated[int, Field(ge=0)]
-Why = Literal["ended", "law", "erased"]
+Why = Literal["ended", "law"]
 
 
 class Header(Strict):
