@@ -87,9 +87,9 @@ class _Text:
     def end(self, done: Review) -> None:
         bundle = f"bundle {self._law.serial}" if self._law.serial else "the catalogue"
         print(
-            f"{done.sessions} sessions in {self._settings.region} by {self._law.policy} "
-            f"({bundle}): {done.outside} may not be here, {done.left} of them are; "
-            f"{done.closed} have no keys any more"
+            f"{self._settings.region}, by {self._law.policy} ({bundle}): sessions ruled on "
+            f"{done.sessions}, outside {done.outside}, of these still here {done.left}; "
+            f"without any key {done.closed}"
         )
 
 

@@ -140,8 +140,8 @@ async def test_where_the_law_allows_everything_nothing_is_listed(
         said = capsys.readouterr().out
     policy = load_catalogue().policy
     assert said == (
-        f"3 sessions in {EU} by {policy} (the catalogue): 0 may not be here, 0 of them are; "
-        "0 have no keys any more\n"
+        f"{EU}, by {policy} (the catalogue): sessions ruled on 3, outside 0, "
+        "of these still here 0; without any key 0\n"
     )
 
 
@@ -156,7 +156,7 @@ async def test_a_tightened_law_finds_its_sessions_and_not_their_neighbour(
             assert f"{each} of clinic:\n  transcript: store: the tenant's contract denies" in said
         assert said.count("  variables: store: the tenant's contract denies this region\n") == 2
         assert THEIRS not in said
-        assert "(bundle 7): 2 may not be here, 2 of them are;" in said
+        assert "(bundle 7): sessions ruled on 3, outside 2, of these still here 2;" in said
         for each in (SESSION, OTHER):
             assert len((await resume(stores, keys, each)).turns) == 1, "nothing was destroyed"
     (entry,) = folder.entries()
@@ -194,9 +194,9 @@ async def test_one_tenants_sessions_are_reviewed_alone(
     async with sessions(folder):
         tighten(folder, clinic=REMOVED)
         assert await told(folder, "--tenant", BANK) == 0
-        assert "1 sessions in" in capsys.readouterr().out
+        assert "sessions ruled on 1," in capsys.readouterr().out
         assert await told(folder, "--tenant", TENANT) == 3
-        assert "2 sessions in" in capsys.readouterr().out
+        assert "sessions ruled on 2," in capsys.readouterr().out
     assert [entry.facts["tenant"] for entry in folder.entries()] == [BANK, TENANT]
 
 
@@ -208,13 +208,13 @@ async def test_what_is_destroyed_opens_no_more_and_its_neighbour_does(
         assert await told(folder, "--destroy") == 0
         said = capsys.readouterr().out
         assert said.count("2 keys destroyed, entries deleted") == 2
-        assert "2 may not be here, 0 of them are" in said
+        assert "outside 2, of these still here 0" in said
         for each in (SESSION, OTHER):
             with pytest.raises(UnknownSession):
                 await resume(stores, keys, each)
         assert len((await stores.of(BANK).read(THEIRS, 0)).turns) == 1
         assert await told(folder, "--destroy") == 0
-        assert "1 sessions in" in capsys.readouterr().out
+        assert "sessions ruled on 1," in capsys.readouterr().out
     *steps, first, again = folder.entries()
     assert [step.event for step in steps] == ["erasure_ordered", "session_erased"] * 2
     assert {step.facts["session"] for step in steps} == {SESSION, OTHER}
@@ -262,7 +262,7 @@ async def test_a_law_without_the_region_leaves_nothing_inside(
         assert await told(folder) == 3
         said = capsys.readouterr().out
     assert said.count(f"transcript: the law in force has no region {EU}") == 3
-    assert "3 may not be here, 3 of them are" in said
+    assert "outside 3, of these still here 3" in said
 
 
 async def test_a_law_that_cannot_be_read_rules_on_nothing(
@@ -289,7 +289,7 @@ async def test_what_cannot_be_judged_counts_as_outside_and_is_named(
         assert await told(folder) == 3
         said = capsys.readouterr().out
         assert f"{SESSION} of clinic:\n  cannot be judged: " in said
-        assert "1 may not be here, 1 of them are" in said
+        assert "outside 1, of these still here 1" in said
         assert await told(folder, "--destroy") == 0
         with pytest.raises(UnknownSession):
             await stores.of(TENANT).header(SESSION, 0)
@@ -312,7 +312,7 @@ async def test_keys_that_were_taken_out_of_the_store_are_not_destroyed_keys(
         assert await told(folder) == 3
     said = capsys.readouterr().out
     assert f"{SESSION} of clinic:\n  cannot be judged: the keys of a class are neither" in said
-    assert "1 may not be here, 1 of them are; 0 have no keys any more" in said
+    assert "outside 1, of these still here 1; without any key 0" in said
 
 
 async def test_a_session_that_nobody_can_say_whose_it_is_stays_and_is_named(
@@ -363,10 +363,10 @@ async def test_a_key_that_is_refused_for_now_costs_no_session_that_no_rule_keeps
             assert await told(folder, "--destroy") == 3
             said = capsys.readouterr().out
             assert said.count("cannot be judged: the key is disabled") == 3
-            assert "3 may not be here, 3 of them are" in said
+            assert "outside 3, of these still here 3" in said
             tighten(folder, bank=REMOVED)
             assert await told(folder, "--destroy") == 3
-            assert "3 may not be here, 2 of them are" in capsys.readouterr().out
+            assert "outside 3, of these still here 2" in capsys.readouterr().out
         for each in (SESSION, OTHER):
             assert len((await resume(stores, keys, each)).turns) == 1
         with pytest.raises(UnknownSession):
@@ -382,7 +382,7 @@ async def test_keys_that_are_destroyed_already_leave_nothing_to_rule_on(
         assert await told(folder) == 3
         said = capsys.readouterr().out
     assert SESSION not in said
-    assert "1 may not be here, 1 of them are; 1 have no keys any more" in said
+    assert "outside 1, of these still here 1; without any key 1" in said
 
 
 async def test_what_has_expired_and_was_not_swept_lies_there_too(
@@ -413,6 +413,6 @@ async def test_more_sessions_than_a_page_has_are_all_ruled_on(
         await lay(stores, keys, THEIRS, BANK)
         tighten(folder, clinic=REMOVED)
         assert await told(folder, "--destroy") == 0
-        assert "6 sessions in" in capsys.readouterr().out
+        assert "sessions ruled on 6," in capsys.readouterr().out
         assert (await stores.of(TENANT).at_rest()).session_ids in ((), (THEIRS,))
         assert len((await stores.of(BANK).read(THEIRS, 0)).turns) == 1
