@@ -13,10 +13,13 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from edge.clock import Clock
 from edge.pool import WorkerPool
 from edge.problem import EdgeRefusal
+from edge.slot import WorkerSlot
 
 KEEP_SECONDS = 1.0
 """How long an exposition is good for: anybody may ask, and gathering one is work."""
-ASK_SECONDS = 1.0
+ASK_SECONDS = 3.0
+"""What a worker may take; all are asked together. Whoever scrapes has more patience by default, and
+counters that are missing once look as if they began again."""
 
 
 class NodeMetrics:
@@ -47,13 +50,18 @@ class NodeMetrics:
             return self._body
 
     async def _gather(self) -> bytes:
-        texts = [generate_latest(registry).decode() for registry in self._own]
-        for slot in self._pool.serving:
-            try:
-                texts.append((await slot.ask("GET", "metrics", seconds=ASK_SECONDS)).decode())
-            except EdgeRefusal:
-                continue
-        return generate_latest(merge_expositions(texts))
+        own = [generate_latest(registry).decode() for registry in self._own]
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(_of(slot)) for slot in self._pool.serving]
+        return generate_latest(merge_expositions([*own, *(task.result() for task in asked)]))
+
+
+async def _of(slot: WorkerSlot) -> str:
+    """A worker's own; none of one that does not answer."""
+    try:
+        return (await slot.ask("GET", "metrics", seconds=ASK_SECONDS)).decode()
+    except EdgeRefusal:
+        return ""
 
 
 class _Merged(Collector):
