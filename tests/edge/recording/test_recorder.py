@@ -42,7 +42,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def running(stage: Stage) -> AsyncIterator[Stage]:
-    async with asyncio.TaskGroup() as group:
+    """The recorder runs; it is a hang when the block takes a minute."""
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         task = group.create_task(stage.recorder.run())
         try:
             yield stage

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
@@ -18,6 +16,7 @@ from edge.recording.recorder import WAITING
 from edge.recording.retention import delete_session, sweep
 from edge.recording.tap import SEGMENT_TICKS
 from tests.edge.recording.parts import FOLDER, KEY, LEG, TENANT, MemoryArchive, Stage
+from tests.edge.recording.test_recorder import running
 from tests.edge.session.parts import SESSION
 
 LONG = SEGMENT_TICKS + LATEST + 1
@@ -29,17 +28,6 @@ MARK = live_mark(FOLDER, LEG)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.recording.recorder.PAUSES", (0.0,))
-
-
-@asynccontextmanager
-async def running(stage: Stage) -> AsyncIterator[Stage]:
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        task = group.create_task(stage.recorder.run())
-        try:
-            yield stage
-        finally:
-            task.cancel()
-            stage.thread.shutdown(wait=True)
 
 
 class Doubtful(MemoryArchive):

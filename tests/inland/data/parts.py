@@ -28,7 +28,7 @@ from edge.session.vault import VaultKeys
 from edge.settings import NodeSettings, load_settings
 from regions.models import DataClass
 from tests.edge.session.parts import EU, SESSION, books, record, tag_for, tool, turn
-from tests.edge.session.redis_server import RedisServer, redis_server
+from tests.edge.session.redis_server import PASSWORDS, RedisServer, redis_server
 
 TENANT = "clinic"
 
@@ -156,3 +156,18 @@ def server_from_its_file(server: RedisServer) -> Iterator[RedisServer]:
             yield backup
         finally:
             backup.kill()
+
+
+def make_redis_folder(
+    tmp_path: Path, servers: tuple[RedisServer, RedisServer], **more: object
+) -> Folder:
+    """A node whose sessions and keys are on these servers, a user for each tenant."""
+    store, keys = servers
+    users = {}
+    for tenant, password in PASSWORDS.items():
+        path = tmp_path / f"{tenant}.password"
+        path.write_text(password)
+        users[tenant] = {"username": f"inland-{tenant}", "password_file": str(path)}
+    more["store"] = {"redis": f"unix://{store.socket}", "users": users}
+    more["keys"] = {"redis": f"unix://{keys.socket}"}
+    return make_folder(tmp_path / "node", **more)

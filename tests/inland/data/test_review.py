@@ -23,13 +23,14 @@ from regions.catalogue import load_catalogue
 from regions.models import Catalogue, DataClass, Narrowing, TenantPolicy
 from regions.policy_keys import policy_key_text
 from tests.edge.session.parts import EU, OTHER, SESSION, ManualClock, books, record, tag_for, turn
-from tests.edge.session.redis_server import PASSWORDS, RedisServer
+from tests.edge.session.redis_server import RedisServer
 from tests.fakes.policy import TRUSTED, bundle
 from tests.inland.data.parts import (
     TENANT,
     Folder,
     copy_of_the_store,
     make_folder,
+    make_redis_folder,
     server_from_its_file,
     two_servers,
 )
@@ -71,16 +72,7 @@ def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "file":
         return make_folder(tmp_path / "node", policy=POLICY)
-    store, keys = request.getfixturevalue("servers")
-    users = {}
-    for tenant, password in PASSWORDS.items():
-        path = tmp_path / f"{tenant}.password"
-        path.write_text(password)
-        users[tenant] = {"username": f"inland-{tenant}", "password_file": str(path)}
-    more: dict[str, Any] = {"store": {"redis": f"unix://{store.socket}", "users": users}}
-    return make_folder(
-        tmp_path / "node", **more, keys={"redis": f"unix://{keys.socket}"}, policy=POLICY
-    )
+    return make_redis_folder(tmp_path, request.getfixturevalue("servers"), policy=POLICY)
 
 
 async def lay(

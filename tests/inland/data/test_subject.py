@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,13 +16,14 @@ from edge.session.subjects import SUBJECT_PURPOSE, Marker, Subject, SubjectIndex
 from edge.session.vault import VaultKeys
 from inland.__main__ import main
 from tests.edge.session.parts import OTHER, SESSION, turn
-from tests.edge.session.redis_server import PASSWORDS, RedisServer
+from tests.edge.session.redis_server import RedisServer
 from tests.inland.data.parts import (
     TENANT,
     Folder,
     converse,
     copy_of_the_store,
     make_folder,
+    make_redis_folder,
     two_servers,
 )
 from tests.inland.data.test_erase import everything, resume
@@ -59,14 +59,7 @@ def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "file":
         return make_folder(tmp_path / "node")
-    store, keys = request.getfixturevalue("servers")
-    users = {}
-    for tenant, password in PASSWORDS.items():
-        path = tmp_path / f"{tenant}.password"
-        path.write_text(password)
-        users[tenant] = {"username": f"inland-{tenant}", "password_file": str(path)}
-    more: dict[str, Any] = {"store": {"redis": f"unix://{store.socket}", "users": users}}
-    return make_folder(tmp_path / "node", **more, keys={"redis": f"unix://{keys.socket}"})
+    return make_redis_folder(tmp_path, request.getfixturevalue("servers"))
 
 
 @asynccontextmanager
