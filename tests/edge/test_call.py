@@ -34,7 +34,7 @@ from edge.speech.listener import Listener
 from edge.speech.speaker import Speaker
 from regions.models import DataClass, Operation
 from tests.edge.session.parts import books
-from tests.edge.test_conversation import FakeEar, FakeMouth, ScriptedConductor
+from tests.edge.talk import FakeEar, FakeMouth, ScriptedConductor
 from tests.fakes.clock import FakeClock
 
 WHO = CallIdentity(

@@ -18,7 +18,7 @@ from edge.events import (
 )
 from edge.handover import why_missed
 from edge.leg import TransferRequest, TransferResult
-from tests.edge.test_conversation import YES, FakeLine, ScriptedConductor, Talk, talking
+from tests.edge.talk import YES, FakeLine, ScriptedConductor, Talk, talking
 
 DESK = HandoverTarget("+4969123456", "attended", "")
 SUMMARY = "Wants: a loan of 4,000 (born 1971)."

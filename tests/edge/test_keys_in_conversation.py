@@ -10,8 +10,8 @@ import pytest
 
 from edge.events import Act, Expect, Expectation, Say
 from edge.grammar import Grammar, Words
+from tests.edge.talk import YES, ScriptedConductor, Talk, talking
 from tests.edge.test_call import Stage
-from tests.edge.test_conversation import YES, ScriptedConductor, Talk, talking
 
 PIN = Expectation("pin", Grammar("pin", Words("yes")), keys=4)
 ASK: list[Act] = [Say("what is your number"), Expect(PIN)]

@@ -32,8 +32,8 @@ from edge.terms import Terms
 from regions.models import DataClass
 from tests.edge.recording.parts import Stage as RecorderStage
 from tests.edge.session.parts import HOST, RECEIPTS, STORE
+from tests.edge.talk import FakeAnswer, FakeMouth, ScriptedConductor
 from tests.edge.test_call import WHO, FakeJournal, FakeLeg, FakeListener, typed
-from tests.edge.test_conversation import FakeAnswer, FakeMouth, ScriptedConductor
 from tests.fakes.clock import FakeClock
 
 EU, WEST = "eu-central-1", "eu-west-1"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from edge.dialog.announcing import Announcing
 from edge.events import Act, HangUp, Heard, Say
-from tests.edge.test_conversation import ScriptedConductor
+from tests.edge.talk import ScriptedConductor
 
 NOTICE = "This call is recorded."
 
