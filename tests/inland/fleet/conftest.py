@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from tests.fakes.autoscaling import FakeAutoScaling
 from tests.fakes.imds import FakeImds
 from tests.inland.fleet.cloud import Operator
+from tests.inland.fleet.rehearsal import Rehearsal
 from tests.inland.fleet.stage import LAUNCH, Stage
 
 
@@ -42,3 +43,12 @@ async def stage(operator: Operator, tmp_path: Path) -> AsyncIterator[Stage]:
         stage = Stage(operator, imds, api, http, tmp_path)
         yield stage
         stage.aws.close()
+
+
+@pytest.fixture
+async def rehearsal(operator: Operator, tmp_path: Path) -> AsyncIterator[Rehearsal]:
+    async with (
+        FakeAutoScaling(api=operator.url) as api,
+        FakeImds(api=api.url) as imds,
+    ):
+        yield Rehearsal(operator, imds, api, tmp_path)

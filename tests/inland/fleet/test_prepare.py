@@ -6,43 +6,30 @@ import json
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from control_plane.settings import read_settings
 from control_plane.tokens import TokenSigner, load_public_key
-from edge.session.keys import LocalKeyFile, new_key_file
+from edge.session.keys import LocalKeyFile
 from edge.settings import load_settings, node_secret
 from edge.turn import read_turn_secret
 from infra.cloud_init.document import (
     POLICY_OBJECT,
-    ControlPlaneRole,
-    EdgeRole,
-    NodeDocument,
-    TurnRole,
 )
 from inland.fleet.aws import Aws
 from inland.fleet.errors import Unusable
-from inland.fleet.metadata import Metadata
-from inland.fleet.places import Places
-from inland.fleet.policy_carrier import PolicyCarrier
-from inland.fleet.prepare import Preparation, read_document
-from inland.fleet.supplies import Supplies
-from tests.fakes.autoscaling import FakeAutoScaling
-from tests.fakes.imds import FakeImds
+from inland.fleet.prepare import read_document
 from tests.fakes.scripted_edge import serve
-from tests.fakes.stepping_clock import Enough, SteppingClock
-from tests.inland.fleet.cloud import Operator
+from tests.fakes.stepping_clock import Enough
 from tests.inland.fleet.documents import CONTROL_PLANE, EDGE, TURN, document
-from tests.inland.fleet.test_edge_files import PHONE, POLICY_KEY
+from tests.inland.fleet.rehearsal import NODE_SECRET, Rehearsal
+from tests.inland.fleet.test_edge_files import POLICY_KEY
 
-NODE_SECRET = "n0de-secret-n0de-secret"
 PASSWORD = 'pass "word" $1'
 
 
@@ -50,62 +37,6 @@ def said(caplog: pytest.LogCaptureFixture, name: str) -> list[object]:
     """A field of what our own loggers wrote, oldest first."""
     ours = [record for record in caplog.records if record.name.startswith("inland.")]
     return [vars(record)[name] for record in ours if name in vars(record)]
-
-
-class Rehearsal:
-    """A machine before it is prepared, and the cloud around it."""
-
-    def __init__(self, operator: Operator, imds: FakeImds, api: FakeAutoScaling, tmp: Path) -> None:
-        self.operator, self.imds, self.api = operator, imds, api
-        self.clock = SteppingClock()
-        self.places = Places(run=tmp / "run", site=tmp / "site", state=tmp / "state")
-        (self.places.site / "agents").mkdir(parents=True)
-
-    def edge(self, *, phone: bool = False) -> EdgeRole:
-        """An edge's role whose certificate and secrets are there."""
-        self.operator.supply(EDGE.node_secret, NODE_SECRET)
-        self.operator.supply(EDGE.region_key, new_key_file("eu-central-1"))
-        arn = self.operator.certificate("eu.voice.example.org")
-        changes: dict[str, object] = {"certificate": arn}
-        if phone:
-            (self.places.site / "phone.yaml").write_text(PHONE)
-            changes["phone_secret"] = "inland/eu-central-1/phone"
-            self.operator.supply("inland/eu-central-1/phone", '{"CARRIER_PASSWORD": "x"}')
-        return EDGE.model_copy(update=changes)
-
-    async def prepare(self, role: EdgeRole | TurnRole | ControlPlaneRole) -> NodeDocument:
-        """Run it to its end."""
-        told = document(role, endpoint=self.imds.url)
-        aws = Aws(told.region, told.endpoint)
-        try:
-            async with ClientSession() as http:
-                await Preparation(
-                    document=told,
-                    places=self.places,
-                    metadata=Metadata(http, told.endpoint),
-                    supplies=Supplies(aws, self.clock),
-                    policy=PolicyCarrier(
-                        aws,
-                        self.clock,
-                        bucket=told.bundle.bucket,
-                        file=self.places.policy_bundle,
-                    ),
-                    http=http,
-                    clock=self.clock,
-                    cpus=2,
-                ).run()
-        finally:
-            aws.close()
-        return told
-
-
-@pytest.fixture
-async def rehearsal(operator: Operator, tmp_path: Path) -> AsyncIterator[Rehearsal]:
-    async with (
-        FakeAutoScaling(api=operator.url) as api,
-        FakeImds(api=api.url) as imds,
-    ):
-        yield Rehearsal(operator, imds, api, tmp_path)
 
 
 async def test_an_edge_s_settings_secrets_and_certificate_are_what_it_reads(
