@@ -267,7 +267,7 @@ def test_a_second_reading_takes_away_what_is_gone_and_goes_on_counting(
     fewer = "".join(line for line in rules.splitlines(True) if f" {STORE} comment" not in line)
     try:
         load(barred.machine, fewer)
-        assert barred.refused == before
+        assert barred.refused >= before, "and what a kernel still sends of what was closed"
         assert not barred.connects(FAR4, STORE)
         assert barred.connects(FAR4, CONTROL)
     finally:
