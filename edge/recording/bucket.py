@@ -9,8 +9,8 @@ from typing import Any, Self, TypeVar
 from edge.ledger import Place
 from edge.recording.archive import MAX_SEGMENT
 from edge.recording.errors import ArchiveBroken, ArchiveBusy, NoRecording, RecordingError
-from edge.recording.hands import Hands
 from edge.recording.settings import RecordingsSettings
+from edge.session.hands import Hands
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
@@ -68,7 +68,9 @@ class BucketArchive:
         self._sealing: dict[str, str] = {}
         if settings.kms_key is not None:
             self._sealing = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key}
-        self._hands = Hands(THREADS, ANSWER_SECONDS)
+        self._hands = Hands(
+            "the place of recordings", ArchiveBusy, threads=THREADS, seconds=ANSWER_SECONDS
+        )
         self._seen = False
 
     @classmethod

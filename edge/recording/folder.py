@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from edge.ledger import Place
 from edge.recording.archive import ENDS, MAX_SEGMENT
-from edge.recording.errors import ArchiveBroken, NoRecording
-from edge.recording.hands import Hands
+from edge.recording.errors import ArchiveBroken, ArchiveBusy, NoRecording
+from edge.session.hands import Hands
 from regions.files import read_file, replace_file
 
 THREADS = 2
@@ -31,7 +31,9 @@ class FolderArchive:
     def __init__(self, folder: Path, region: str) -> None:
         self.place = Place("bucket", "folder", region)
         self._folder = folder
-        self._hands = Hands(THREADS, STEP_SECONDS)
+        self._hands = Hands(
+            "the place of recordings", ArchiveBusy, threads=THREADS, seconds=STEP_SECONDS
+        )
 
     async def check(self) -> None:
         await self._run(lambda: _make(self._folder))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from edge.session.errors import KeyRefused, SealError, SessionError, StoreBroken, StoreBusy
+from edge.session.hands import Hands
 from edge.session.kms import KeyFacts
 
 CONNECT_SECONDS = 1.0
@@ -53,8 +53,13 @@ class AwsKms:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kms")
-        self._waiting = 0
+        self._hands = Hands(
+            "the key service",
+            StoreBusy,
+            threads=THREADS,
+            seconds=ANSWER_SECONDS,
+            most=MAX_WAITING,
+        )
 
     @classmethod
     def open(cls, region: str) -> Self:
@@ -105,20 +110,10 @@ class AwsKms:
         return KeyFacts(str(found["Arn"]), usable, str(found["KeyState"]))
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hands.close()
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        if self._waiting >= MAX_WAITING:
-            raise StoreBusy("the key service has too many questions waiting")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, _mapped, question)
-        except TimeoutError as error:
-            raise StoreBusy("the key service did not answer in time") from error
-        finally:
-            self._waiting -= 1
+        return await self._hands.ask(partial(_mapped, question))
 
 
 def _mapped(question: Callable[[], T]) -> T:

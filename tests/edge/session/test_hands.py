@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from edge.recording.errors import ArchiveBusy
-from edge.recording.hands import MAX_WAITING, Hands
+from edge.session.hands import MAX_WAITING, Hands
 
 HANG_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ def hung() -> Iterator[threading.Event]:
 
 
 async def test_a_step_that_hangs_is_given_up(hung: threading.Event) -> None:
-    hands = Hands(1, 0.01)
+    hands = Hands("the place of recordings", ArchiveBusy, threads=1, seconds=0.01)
     async with asyncio.timeout(HANG_SECONDS):
         with pytest.raises(ArchiveBusy):
             await hands.ask(hung.wait)
@@ -42,7 +42,12 @@ async def test_what_nobody_waits_for_takes_no_memory(
     hung: threading.Event, cancelled: bool
 ) -> None:
     """The thread's own queue keeps what was cancelled until the thread looks."""
-    hands = Hands(1, HANG_SECONDS if cancelled else 0.05)
+    hands = Hands(
+        "the place of recordings",
+        ArchiveBusy,
+        threads=1,
+        seconds=HANG_SECONDS if cancelled else 0.05,
+    )
     blocking = asyncio.ensure_future(hands.ask(hung.wait))
     body = Body()
     seen, waiting = weakref.ref(body), asyncio.ensure_future(hands.ask(partial(id, body)))
@@ -61,7 +66,7 @@ async def test_what_nobody_waits_for_takes_no_memory(
 
 
 async def test_no_more_wait_than_are_let(hung: threading.Event) -> None:
-    hands = Hands(1, HANG_SECONDS)
+    hands = Hands("the place of recordings", ArchiveBusy, threads=1, seconds=HANG_SECONDS)
     asked = [asyncio.ensure_future(hands.ask(hung.wait)) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(ArchiveBusy, match="too many"):
