@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from control_plane.clock import Clock
 from control_plane.contract import POLICY_GRACE_SECONDS
-from regions.law import Law
+from regions.law import Law, formerly
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ class LawInForce:
     def replace(self, law: Law) -> None:
         """``law`` is in force from here on."""
         now = self._clock.monotonic()
-        kept = {policy: until for policy, until in self._before.items() if now < until}
-        self._before = {**kept, self._law.policy: now + POLICY_GRACE_SECONDS}
+        self._before = formerly(self._before, self._law.policy, now=now, grace=POLICY_GRACE_SECONDS)
         self._law, self._since = law, now
 
     def rollout(self) -> Rollout:

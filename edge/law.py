@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from control_plane.contract import POLICY_GRACE_SECONDS
 from edge.clock import Clock
-from regions.law import Law
+from regions.law import Law, formerly
 
 GRACE_SECONDS = POLICY_GRACE_SECONDS
 """How long tokens made under the law before are still read. They open nothing that the law in force
@@ -40,8 +40,7 @@ class LawInForce:
     def replace(self, law: Law, bundle: bytes | None = None) -> None:
         """``law`` is in force from here on."""
         now = self._clock.monotonic()
-        self._before = {policy: until for policy, until in self._before.items() if now < until}
-        self._before[self._law.policy] = now + GRACE_SECONDS
+        self._before = formerly(self._before, self._law.policy, now=now, grace=GRACE_SECONDS)
         self._law = law
         self.bundle = bundle
         for told in self.on_change:

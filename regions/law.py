@@ -48,6 +48,15 @@ class Law:
         return self.contracts.get(tenant, UNBOUND)
 
 
+def formerly(
+    before: Mapping[str, float], policy: str, *, now: float, grace: float
+) -> dict[str, float]:
+    """Policies that were in force a moment ago, with when their grace ends: those of ``before``
+    that still have some, and ``policy``, which another one replaces. All are seconds of one clock.
+    """
+    return {each: until for each, until in before.items() if now < until} | {policy: now + grace}
+
+
 def both(one: TenantPolicy, other: TenantPolicy) -> TenantPolicy:
     """A policy that allows what both allow, and nothing else.
 
