@@ -23,7 +23,6 @@ async def until_known(
     http: aiohttp.ClientSession,
     children: Collection[Child],
     *,
-    key: str = DEMO_KEY,
     within: float = KNOWN_SECONDS,
 ) -> None:
     """Poll the control plane at that address until it can place callers in each of ``regions``.
@@ -32,7 +31,7 @@ async def until_known(
     seconds.
     """
     deadline = time.monotonic() + within
-    while missing := await _missing(control_plane, regions, http, key):
+    while missing := await _missing(control_plane, regions, http):
         for child in children:
             if child.process.returncode is not None:
                 raise DemoError(child.last_words())
@@ -45,9 +44,9 @@ async def until_known(
 
 
 async def _missing(
-    control_plane: str, regions: Collection[str], http: aiohttp.ClientSession, key: str
+    control_plane: str, regions: Collection[str], http: aiohttp.ClientSession
 ) -> list[str]:
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {DEMO_KEY}"}
     try:
         async with http.get(f"{control_plane}/v1/state", headers=headers) as answer:
             state = State.model_validate_json(await answer.read())

@@ -28,7 +28,7 @@ from edge.session.vault import VaultKeys
 from edge.settings import NodeSettings, load_settings
 from regions.models import DataClass
 from tests.edge.session.parts import EU, SESSION, books, record, tag_for, tool, turn
-from tests.edge.session.redis_server import PASSWORDS, RedisServer, redis_server
+from tests.edge.session.redis_server import PASSWORDS, RedisServer
 
 TENANT = "clinic"
 
@@ -135,13 +135,6 @@ def copy_of_the_store(folder: Folder, place: Path, **more: Any) -> Folder:
     told |= {"data": str(place / "data"), "agents": str(place / "agents"), **more}
     config.write_text(yaml.safe_dump(told))
     return Folder(place, config)
-
-
-@contextmanager
-def two_servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    """One for sessions, one for their keys."""
-    with redis_server() as sessions, redis_server() as keys:
-        yield sessions, keys
 
 
 @contextmanager

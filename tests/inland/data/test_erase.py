@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from tests.inland.data.parts import (
     copy_of_the_store,
     make_folder,
     server_from_its_file,
-    two_servers,
 )
 
 
@@ -209,11 +207,6 @@ def test_what_is_no_session_is_refused(folder: Folder, session: str) -> None:
 
 
 class TestRedis:
-    @pytest.fixture
-    def servers(self) -> Iterator[tuple[RedisServer, RedisServer]]:
-        with two_servers() as pair:
-            yield pair
-
     def folder_of(self, tmp_path: Path, store: RedisServer, keys: RedisServer | None) -> Folder:
         (tmp_path / "clinic.password").write_text(PASSWORDS["clinic"])
         user = {"username": "inland-clinic", "password_file": str(tmp_path / "clinic.password")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from tests.inland.data.parts import (
     make_folder,
     make_redis_folder,
     server_from_its_file,
-    two_servers,
 )
 from tests.inland.data.test_erase import copied, resume
 
@@ -60,12 +59,6 @@ def without(region: str) -> Catalogue:
     law = load_catalogue().model_dump(exclude={"digest"})
     law["regions"] = tuple(each for each in law["regions"] if each["id"] != region)
     return Catalogue.model_validate(law)
-
-
-@pytest.fixture
-def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    with two_servers() as pair:
-        yield pair
 
 
 @pytest.fixture(params=["file", "redis"])

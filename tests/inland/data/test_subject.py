@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from edge.session.subjects import SUBJECT_PURPOSE, Marker, Subject, SubjectIndex
 from edge.session.vault import VaultKeys
 from inland.__main__ import main
 from tests.edge.session.parts import OTHER, SESSION, turn
-from tests.edge.session.redis_server import RedisServer
 from tests.inland.data.parts import (
     TENANT,
     Folder,
@@ -24,7 +23,6 @@ from tests.inland.data.parts import (
     copy_of_the_store,
     make_folder,
     make_redis_folder,
-    two_servers,
 )
 from tests.inland.data.test_erase import everything, resume
 
@@ -47,12 +45,6 @@ def name(folder: Folder, number: str = CALLER) -> str:
 async def told(folder: Folder, action: str, *more: str, tenant: str = TENANT) -> int:
     command = ["data", action, "--config", str(folder.config), "--tenant", tenant, *more]
     return await asyncio.to_thread(main, command)
-
-
-@pytest.fixture
-def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    with two_servers() as pair:
-        yield pair
 
 
 @pytest.fixture(params=["file", "redis"])
